@@ -1,0 +1,229 @@
+"""Every error that Fairlead raises. Errors know no HTTP: `server/errors.py` maps them.
+
+FairleadError
+├─ RequestInvalid                what the caller sent can't be understood or done
+│  ├─ BodyTooLarge
+│  ├─ RouteUnknown
+│  ├─ EndpointUnsupported
+│  └─ NotFound                   a call, key or engine that was asked about does not exist
+├─ Unauthenticated               no key, an unknown one, a revoked or expired one
+├─ PolicyDenied                  a rule of the house says no (access, zone)
+├─ LimitExceeded                 requests, tokens or concurrency: try again later
+├─ BudgetExceeded                money
+│  ├─ BudgetHeld                 what is left is reserved by calls in flight: try again
+│  └─ CostUnbounded              the price is unknown or the worst case has no bound
+├─ TargetError                   one target, asked once, did not answer
+│  ├─ TargetUnreachable          refused, reset, DNS, TLS: nothing was answered
+│  ├─ TargetTimeout              a deadline passed; `stage` says which
+│  ├─ TargetOverloaded           429 from the target
+│  ├─ TargetFailed               5xx from the target
+│  ├─ TargetRefused              4xx: our credential, our model name
+│  ├─ TargetRejected             4xx: the caller's request; no other target is asked
+│  ├─ TargetUnclear              an answer that can't be read: HTML, empty, broken JSON
+│  └─ StreamBroken               the stream ended before its end
+├─ AllTargetsFailed              every target that the call allowed was asked in vain
+├─ Unavailable                   this process can't take the call now (draining, spool full, steward gone)
+└─ OperatorError                 what an operator did or must do
+   ├─ ConfigInvalid              a file, a path in it, what is wrong
+   ├─ SecretMissing
+   ├─ ExtraMissing               an optional part of the installation
+   ├─ InUse                      the data directory or the port belongs to another process
+   ├─ EngineBroken               an engine can't start
+   ├─ StoreMismatch              the store's schema is not this program's
+   └─ RemoteFailed               the running server answered a command with an error
+"""
+
+from typing import Any, ClassVar
+
+
+class FairleadError(Exception):
+    """A message says what, which and why; `hint` says what to do next; `code` is stable across releases."""
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self, message: str, *, hint: str = "", code: str | None = None, param: str | None = None, **details: Any
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.param = param
+        self.details = details
+        if code is not None:
+            self.code = code  # type: ignore[misc]  # an instance may be more exact than its class
+
+
+class RequestInvalid(FairleadError):
+    """`param` is the path in the request that is wrong, where there is one."""
+
+    code = "invalid_request"
+
+
+class BodyTooLarge(RequestInvalid):
+    code = "body_too_large"
+
+
+class RouteUnknown(RequestInvalid):
+    code = "route_not_found"
+
+
+class EndpointUnsupported(RequestInvalid):
+    code = "unsupported_endpoint"
+
+
+class NotFound(RequestInvalid):
+    code = "not_found"
+
+
+class Unauthenticated(FairleadError):
+    """Codes: key_missing, key_unknown, key_revoked, key_expired."""
+
+    code = "key_unknown"
+
+
+class PolicyDenied(FairleadError):
+    """`details["rule"]` names the policy that said no. Codes: route_denied, zone_denied."""
+
+    code = "policy_denied"
+
+
+class LimitExceeded(FairleadError):
+    """`details`: limit, unit, amount, used, retry_after_s."""
+
+    code = "rate_limited"
+    retryable = True
+
+
+class BudgetExceeded(FairleadError):
+    """`details`: budget, amount_nusd, spent_nusd, held_nusd, needed_nusd, resets_us."""
+
+    code = "budget_exhausted"
+
+
+class BudgetHeld(BudgetExceeded):
+    code = "budget_held"
+    retryable = True
+
+
+class CostUnbounded(BudgetExceeded):
+    """Codes: price_unknown, cost_unbounded."""
+
+    code = "price_unknown"
+
+
+class TargetError(FairleadError):
+    """One attempt that did not end well.
+
+    `target` is its name; `status` the HTTP status that came, if any; `body` the provider's own error body and
+    `dialect` the language that it is in, so that it can be passed on to a caller who speaks the same;
+    `retry_after_s` what the provider asked for.
+    """
+
+    code = "target_error"
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        code: str | None = None,
+        target: str = "",
+        status: int | None = None,
+        body: bytes | None = None,
+        dialect: str = "",
+        retry_after_s: float | None = None,
+        **details: Any,
+    ) -> None:
+        super().__init__(message, hint=hint, code=code, **details)
+        self.target = target
+        self.status = status
+        self.body = body
+        self.dialect = dialect
+        self.retry_after_s = retry_after_s
+
+
+class TargetUnreachable(TargetError):
+    code = "target_unreachable"
+
+
+class TargetTimeout(TargetError):
+    """`details["stage"]`: connect, first_token, between_tokens or total."""
+
+    code = "target_timeout"
+
+
+class TargetOverloaded(TargetError):
+    code = "target_overloaded"
+
+
+class TargetFailed(TargetError):
+    code = "target_failed"
+
+
+class TargetRefused(TargetError):
+    code = "target_refused"
+
+
+class TargetRejected(TargetError):
+    code = "target_rejected"
+    retryable = False
+
+
+class TargetUnclear(TargetError):
+    code = "target_unclear"
+
+
+class StreamBroken(TargetError):
+    code = "stream_broken"
+
+
+class AllTargetsFailed(FairleadError):
+    """`failures` holds one TargetError per attempt, in the order in which they were made."""
+
+    code = "all_targets_failed"
+    retryable = True
+
+    def __init__(self, message: str, failures: tuple[TargetError, ...], *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.failures = failures
+
+
+class Unavailable(FairleadError):
+    code = "unavailable"
+    retryable = True
+
+
+class OperatorError(FairleadError):
+    code = "operator_error"
+
+
+class ConfigInvalid(OperatorError):
+    """`details`: file, path."""
+
+    code = "config_invalid"
+
+
+class SecretMissing(ConfigInvalid):
+    code = "secret_missing"
+
+
+class ExtraMissing(OperatorError):
+    code = "extra_missing"
+
+
+class InUse(OperatorError):
+    code = "in_use"
+
+
+class EngineBroken(OperatorError):
+    code = "engine_broken"
+
+
+class StoreMismatch(OperatorError):
+    code = "store_mismatch"
+
+
+class RemoteFailed(OperatorError):
+    code = "remote_failed"

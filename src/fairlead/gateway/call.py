@@ -1,0 +1,186 @@
+"""What travels on the road, and the ports that adapters fill.
+
+`Caller`, `Target`, `Route` and `Call` are frozen: a policy that narrows a call makes a new one. The Protocols at the end
+name what the gateway needs of the world (a backend, a spool, a purse); `app.py` chooses the real ones, tests hand in
+others.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from fairlead.chat import Answer, Request, Stream
+from fairlead.records import Record
+
+Zone = Literal["private", "contract", "public"]
+ZONES: tuple[Zone, ...] = ("private", "contract", "public")  # from the narrowest to the widest
+
+Unit = Literal["nusd", "tokens", "requests", "concurrent"]
+Window = Literal["minute", "hour", "day", "week", "month", "total"]
+
+
+class Limit(Struct, frozen=True):
+    """So much of a unit in a window, for everything that names it.
+
+    `id` is unique and stable (`key:<id>:nusd:day`); `scope` is for people (`key notebook`). A `concurrent` limit has no
+    window: what is held comes back. Windows begin at midnight, Monday or the first of the month in `timezone`.
+    """
+
+    id: str
+    scope: str
+    unit: Unit
+    amount: int
+    window: Window
+    timezone: str = "UTC"
+
+
+class Caller(Struct, frozen=True):
+    """Whoever holds a key. Holding a Caller means: authenticated."""
+
+    key: str  # the key's id, never the key
+    name: str
+    team: str = ""
+    routes: tuple[str, ...] = ()  # that this key may use; ("*",) is all of them
+    zone: Zone = "public"  # the widest zone that this caller tolerates
+    limits: tuple[Limit, ...] = ()
+    expires_us: int | None = None
+    revoked: bool = False
+
+
+class Price(Struct, frozen=True):
+    """One dated row of the catalog, in nano-dollars per million tokens (1 USD per million tokens is 10**9).
+
+    A tier holds from `above_input` prompt tokens on and then prices the whole request, as providers bill long contexts.
+    None means: the provider has no such price; then the plain input or output price counts.
+    """
+
+    id: str
+    input: int
+    output: int
+    cache_read: int | None = None
+    cache_write: int | None = None
+    request: int = 0  # nano-dollars per request
+    tiers: tuple["Tier", ...] = ()
+
+
+class Tier(Struct, frozen=True):
+    above_input: int
+    input: int
+    output: int
+    cache_read: int | None = None
+    cache_write: int | None = None
+
+
+class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Seconds. `total_s` is the whole attempt."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 120.0
+    between_tokens_s: float = 60.0
+    total_s: float = 600.0
+
+
+class Target(Struct, frozen=True):
+    """A backend, a model there, and the parameters to ask it with."""
+
+    name: str
+    backend: str
+    model: str
+    zone: Zone
+    params: Mapping[str, Any] = {}
+    price: Price | None = None
+    timeouts: Timeouts = Timeouts()
+
+
+class Route(Struct, frozen=True):
+    """A task, with its rules."""
+
+    name: str
+    strategy: str
+    targets: tuple[Target, ...]
+    zone: Zone = "public"
+    max_output_tokens: int = 4096
+    max_cost_nusd: int | None = None  # `max_cost_per_call`: the hold where a worst case has no other bound
+    limits: tuple[Limit, ...] = ()
+    heartbeat_s: float = 15.0
+    total_s: float = 600.0
+
+
+class Call(Struct, frozen=True):
+    """One request of one caller, on its way. `zone` and `targets` only ever get narrower."""
+
+    id: str
+    caller: Caller
+    route: Route
+    request: Request
+    zone: Zone
+    targets: tuple[Target, ...]
+    narrowed: tuple[str, ...] = ()
+    config: str = ""
+    trace: str = ""  # W3C traceparent
+    tags: tuple[str, ...] = ()
+    session: str | None = None
+    parent: str | None = None
+    at_us: int = 0
+    started: float = 0.0  # time.monotonic()
+
+
+class Ask(Protocol):
+    """The only power that a strategy is given: to ask a target that the call allows. Every asking is in the books."""
+
+    async def answer(self, target: Target, request: Request) -> Answer: ...
+    def stream(self, target: Target, request: Request) -> Stream: ...
+
+
+class Strategy(Protocol):
+    async def answer(self, call: Call, ask: Ask) -> Answer: ...
+    def stream(self, call: Call, ask: Ask) -> Stream: ...
+
+
+Policy = Callable[[Call], Call]  # the same or narrower, or raises PolicyDenied; pure
+
+
+# --- ports -----------------------------------------------------------------------------------------------------------
+
+
+class Asking(Struct, frozen=True):
+    """What a backend must know to ask: everything but the request itself."""
+
+    target: Target
+    max_output_tokens: int  # what the route allows, already no more than the caller named
+    trace: str = ""
+    attempt: str = ""
+
+
+class Backend(Protocol):
+    """One wire format at one account. Raises TargetError (and only that) when the target does not answer well.
+
+    `answer` gives usage where the provider said; `stream` yields a Head first, then chunks, and at most one Usage. A
+    stream that ends without the provider's own end raises StreamBroken. Closing the generator closes the connection.
+    """
+
+    dialect: str
+
+    async def answer(self, request: Request, asking: Asking) -> Answer: ...
+    def stream(self, request: Request, asking: Asking) -> Stream: ...
+
+
+class Spool(Protocol):
+    """Where records go before the store: a local file. `append` returns when `kill -9` can't lose the record.
+
+    `intent` makes room for its outcome as well, and raises Unavailable if there is none: a full disk denies before
+    anything is sent.
+    """
+
+    def append(self, record: Record) -> None: ...
+
+
+class Purse(Protocol):
+    """Holds against limits. `reserve` takes all amounts or none; `settle` books the truth and frees the rest.
+
+    `reserve` raises LimitExceeded, BudgetExceeded or BudgetHeld; amounts are in each limit's own unit.
+    """
+
+    async def reserve(self, amounts: "tuple[tuple[Limit, int], ...]", at_us: int) -> object: ...
+    def settle(self, hold: object, amounts: "tuple[int, ...]") -> None: ...

@@ -1,0 +1,96 @@
+"""The ledger's records, as they are appended to the spool and shipped to the store.
+
+Three kinds: an `Intent` before an attempt is sent, its `Outcome` after, and a `CallClosed` at the end of every call.
+An intent that never got its outcome becomes an attempt `lost`, priced at its hold. Whoever reads them (store, telemetry)
+needs nothing but this file. Money is integer nano-dollars, None where the price is unknown; times are UTC microseconds;
+durations microseconds from a monotonic clock, None where the moment never came.
+"""
+
+import msgspec
+from msgspec import Struct
+
+
+class Intent(Struct, frozen=True, kw_only=True, tag="intent", tag_field="kind", omit_defaults=True):
+    attempt: str
+    call: str
+    at_us: int
+    purpose: str = "primary"  # primary, fallback, retry, hedge, vote, judge, repair, shadow, explore
+    key: str
+    team: str = ""
+    route: str
+    target: str
+    backend: str
+    model: str
+    zone: str
+    price: str | None = None  # id of the price row; None: unknown
+    hold_nusd: int | None = None
+    hold_tokens: int | None = None
+    config: str = ""  # hash of the configuration generation
+    parent: str | None = None
+    session: str | None = None
+    trace: str = ""
+    propensity: float | None = None
+
+
+class Outcome(Struct, frozen=True, kw_only=True, tag="outcome", tag_field="kind", omit_defaults=True):
+    attempt: str
+    call: str
+    outcome: str  # ok, cancelled, or the code of the error
+    why: str = ""
+    status: int | None = None
+    finish: str | None = None
+    served_model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nusd: int | None = None
+    overrun: bool = False  # it cost more than was held
+    estimated: bool = False
+    queued_us: int | None = None  # from the call's arrival to the attempt's start
+    first_token_us: int | None = None  # from the attempt's start to the first word
+    last_token_us: int | None = None
+    duration_us: int = 0
+
+
+class CallClosed(Struct, frozen=True, kw_only=True, tag="call", tag_field="kind", omit_defaults=True):
+    call: str
+    at_us: int
+    key: str
+    team: str = ""
+    route: str
+    task: str = "chat"
+    stream: bool = False
+    status: str  # ok, denied, failed, cancelled
+    code: str = ""  # of the error, where there is one
+    why: str = ""
+    narrowed: tuple[str, ...] = ()  # what each policy did to the call, in order
+    attempts: int = 0
+    target: str = ""  # that answered
+    cost_nusd: int | None = None  # sum over attempts; None if one of them is unknown
+    estimated: bool = False
+    duration_us: int = 0
+    first_word_us: int | None = None
+    request_hash: str = ""  # keyed (BLAKE2b) hash of the request's body
+    config: str = ""
+    parent: str | None = None
+    session: str | None = None
+    trace: str = ""
+    tags: tuple[str, ...] = ()
+
+
+Record = Intent | Outcome | CallClosed
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """One line of the spool, with its newline."""
+    return _encoder.encode(record) + b"\n"
+
+
+def decode(line: bytes) -> Record:
+    """Raises msgspec.DecodeError where the line is not a record."""
+    return _decoder.decode(line)
