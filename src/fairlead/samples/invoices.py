@@ -1,8 +1,9 @@
 """Invoices as text, and what is true about them: vendor, number, date, currency and total.
 
 As awkward as real ones: net, tax and gross side by side, reference numbers that look alike, several dates, wrapped
-lines, and the odd misread letter. Noise never touches a value that is asked for, so the answer can always be read off.
-Knows nothing of models; how a page is laid out is in `invoice_layouts`.
+lines, and misread letters. Names and reference numbers are never misread, dates and amounts only so that the digit meant
+is plain (O for 0, l for 1), so the answer can always be read off. Knows nothing of models; how a page is laid out is in
+`invoice_layouts`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ TRAINED_SYSTEMS = (
 
 NOISY_SHARE = 0.3
 """Share of documents that look as if read by a scanner."""
+MISREAD_DIGITS = {"0": "O", "1": "l", "5": "S", "8": "B"}
 MISREADINGS = {"o": "0", "l": "1", "i": "l", "e": "c", "m": "rn", "u": "v", "B": "8", "S": "5", "t": "f", "a": "o"}
 
 
@@ -55,7 +57,8 @@ def invoice(rng: random.Random, split: str) -> Sample:
 
 def _compose(rng: random.Random, is_unseen: bool) -> tuple[str, dict[str, Any], str]:
     layout = rng.choice(UNSEEN_LAYOUTS if is_unseen else TRAINED_LAYOUTS)
-    facts, gold, currency_word = _invent_facts(rng, is_unseen)
+    is_noisy = rng.random() < NOISY_SHARE
+    facts, gold, currency_word = _invent_facts(rng, is_unseen, is_noisy)
     labels = words.LABELS[facts.language]
 
     def say(label: str) -> str:
@@ -66,23 +69,24 @@ def _compose(rng: random.Random, is_unseen: bool) -> tuple[str, dict[str, Any], 
         line = f"{say('currency')} {currency_word}"
         lines.insert(rng.choice((0, len(lines))), line)
     text = "\n".join(lines)
-    if rng.random() < NOISY_SHARE:
+    if is_noisy:
         text = _blur(text, facts, rng)
     return text, gold, layout.__name__
 
 
-def _invent_facts(rng: random.Random, is_unseen: bool) -> tuple[Facts, dict[str, Any], str]:
+def _invent_facts(rng: random.Random, is_unseen: bool, is_noisy: bool) -> tuple[Facts, dict[str, Any], str]:
     """Facts as written on the page, the gold answer, and the currency's name where the amounts themselves don't say it."""
     language = rng.choice(words.LANGUAGES)
     currency = rng.choice(words.USUAL_CURRENCIES[language])
-    write_amount, currency_word = _choose_amounts(rng, language, currency)
+    write_amount, currency_word = _choose_amounts(rng, language, currency, is_noisy)
     net, tax, gross, rate = _invent_sums(rng)
     day = datetime.date(2015, 1, 1) + datetime.timedelta(days=rng.randrange(5400))
     style = rng.choice(words.DATE_STYLES)
 
     def write_day(days_later: int) -> str:
         moved = day + datetime.timedelta(days=days_later)
-        return words.write_date(moved, style, language, currency == "USD")
+        written = words.write_date(moved, style, language, currency == "USD")
+        return _smudge(written, rng) if is_noisy else written
 
     vendor = words.invent_company(rng)
     facts = Facts(
@@ -115,7 +119,9 @@ def _invent_facts(rng: random.Random, is_unseen: bool) -> tuple[Facts, dict[str,
     return facts, gold, currency_word
 
 
-def _choose_amounts(rng: random.Random, language: str, currency: str) -> tuple[Callable[[int], str], str]:
+def _choose_amounts(
+    rng: random.Random, language: str, currency: str, is_noisy: bool
+) -> tuple[Callable[[int], str], str]:
     """How this invoice writes amounts (cents in, text out), and the currency's name if it stands on a line of its own."""
     style = rng.choice(words.USUAL_NUMBER_STYLES[language])
     sign = rng.choice(words.CURRENCIES[currency])
@@ -123,6 +129,8 @@ def _choose_amounts(rng: random.Random, language: str, currency: str) -> tuple[C
 
     def write_amount(cents: int) -> str:
         number = words.write_number(cents, style)
+        if is_noisy:
+            number = _smudge(number, rng)
         if place < 0.2:
             return number
         if place < 0.6 and language == "en":
@@ -151,7 +159,7 @@ def _invent_items(
 
 def _blur(text: str, facts: Facts, rng: random.Random) -> str:
     """Misread letters, lost colons and stray marks, in words that are neither names nor numbers."""
-    values = set(f"{facts.vendor} {facts.buyer}".split())
+    values = set(f"{facts.vendor} {facts.buyer} {facts.date} {facts.due} {facts.delivery} {facts.gross}".split())
     values.update(words.MONTHS[facts.language], words.SHORT_MONTHS[facts.language])
     values.update(sign for written in words.CURRENCIES.values() for sign in written)
     lines = []
@@ -166,6 +174,11 @@ def _blur(text: str, facts: Facts, rng: random.Random) -> str:
                 kept.append(word)
         lines.append(" ".join(kept) + (rng.choice((" .", " ~", " '", " |")) if rng.random() < 0.06 else ""))
     return "\n".join(lines)
+
+
+def _smudge(written: str, rng: random.Random) -> str:
+    """A date or an amount in which a digit or two may look like a letter."""
+    return "".join(MISREAD_DIGITS.get(sign, sign) if rng.random() < 0.08 else sign for sign in written)
 
 
 def _misread(word: str, rng: random.Random) -> str:

@@ -133,7 +133,8 @@ def invent_company(rng: random.Random) -> str:
     words = [invent_word(rng) for _ in range(rng.choice((1, 1, 2)))]
     if rng.random() < 0.65:
         words.append(rng.choice(COMPANY_FORMS))
-    return " ".join(words)
+    name = " ".join(words)
+    return name.upper() if rng.random() < 0.06 else name
 
 
 def invent_reference(rng: random.Random) -> str:
