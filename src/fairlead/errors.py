@@ -25,7 +25,7 @@ FairleadError
 ├─ Unavailable                   this process can't take the call now (draining, spool full, steward gone)
 └─ OperatorError                 what an operator did or must do
    ├─ ConfigInvalid              a file, a path in it, what is wrong
-   ├─ SecretMissing
+   │  └─ SecretMissing
    ├─ ExtraMissing               an optional part of the installation
    ├─ InUse                      the data directory or the port belongs to another process
    ├─ EngineBroken               an engine can't start

@@ -1,0 +1,94 @@
+# Every target sets itself up: python3 (3.11 or newer), git, make and the package index are all that it takes.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+TRAIN_VENV := .venv-train
+# The first of these that is 3.11 or newer; `make PYTHON=/path/to/python3` says otherwise.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+PIP := -m pip --disable-pip-version-check
+# Two processes are worth their start even on two cores; more than eight are not.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( n > 8 ? 8 : n )))
+COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	--python-version 3.11 --group build --extra local --extra demo --extra catalog
+UV ?= uv
+TORCH := torch==2.13.0
+ARGS ?=
+
+.PHONY: help
+help: ## What can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+# --- environments -----------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "python3 3.11 or newer is needed and none was found; try make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp says which lock is installed. The runtime's comes first, so that the other one only adds to it.
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python $(PIP) install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python $(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(BIN)/python $(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Torch stays outside the locks: its wheels differ by machine. CPU is enough for these models.
+$(TRAIN_VENV)/.train: pyproject.toml
+	@test -x $(TRAIN_VENV)/bin/python || $(PYTHON) -m venv $(TRAIN_VENV)
+	$(TRAIN_VENV)/bin/python $(PIP) install --quiet $(TORCH)
+	$(TRAIN_VENV)/bin/python $(PIP) install --quiet -e '.[train]'
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.dev ## Set up .venv with everything that development needs
+
+# --- the product ------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## Real models answer through the gateway, metered (ARGS=--once: end instead of serving on)
+	$(BIN)/fairlead demo $(ARGS)
+
+.PHONY: serve
+serve: $(VENV)/.runtime ## Serve fairlead.toml, or both shipped models where there is none
+	$(BIN)/fairlead serve $(ARGS)
+
+.PHONY: models
+models: $(TRAIN_VENV)/.train ## Train the shipped models anew (CPU, seeded; about an hour)
+	$(TRAIN_VENV)/bin/python -m models $(ARGS)
+
+# --- the house --------------------------------------------------------------------------------------------------------
+
+.PHONY: check
+check: $(VENV)/.dev ## Lint, format, types, floors, house rules: under 30 seconds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/rules $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.dev ## All tests (ARGS="-k word" chooses)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+.PHONY: format
+format: $(VENV)/.dev ## Format, and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: ## Resolve the dependencies anew (needs uv)
+	@command -v $(firstword $(UV)) >/dev/null || { echo "uv is needed: pip install uv" >&2; exit 1; }
+	$(COMPILE) --upgrade -o requirements.lock
+	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) $(TRAIN_VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests models -name __pycache__ -type d -prune -exec rm -rf {} +
