@@ -251,8 +251,10 @@ def bracketed(facts: Facts, say: Say, rng: random.Random) -> list[str]:
 
 
 REMINDERS = {
-    "en": "According to our books {gross} is open, for our bill {number} drawn up on {date} to {buyer} (before tax {net}).",
-    "de": "In unseren Büchern stehen {gross} offen, aus Faktura {number}, erstellt {date} an {buyer} (ohne Steuer {net}).",
+    "en": "According to our books {gross} is open, for our bill {number} drawn up on {date} "
+    "to {buyer} (before tax {net}).",
+    "de": "In unseren Büchern stehen {gross} offen, aus Faktura {number}, erstellt {date} "
+    "an {buyer} (ohne Steuer {net}).",
     "fr": "Nos livres montrent {gross} à payer pour la note {number}, établie le {date} à {buyer} (hors taxe {net}).",
 }
 

@@ -1,9 +1,9 @@
 """Invoices as text, and what is true about them: vendor, number, date, currency and total.
 
 As awkward as real ones: net, tax and gross side by side, reference numbers that look alike, several dates, wrapped
-lines, and misread letters. Names and reference numbers are never misread, dates and amounts only so that the digit meant
-is plain (O for 0, l for 1), so the answer can always be read off. Knows nothing of models; how a page is laid out is in
-`invoice_layouts`.
+lines, and misread letters. Names and reference numbers are never misread, dates and amounts only so that the digit
+meant is plain (O for 0, l for 1), so the answer can always be read off. Knows nothing of models; how a page is laid out
+is in `invoice_layouts`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _compose(rng: random.Random, is_unseen: bool) -> tuple[str, dict[str, Any], 
 
 
 def _invent_facts(rng: random.Random, is_unseen: bool, is_noisy: bool) -> tuple[Facts, dict[str, Any], str]:
-    """Facts as written on the page, the gold answer, and the currency's name where the amounts themselves don't say it."""
+    """Facts as written on the page, the gold answer, and the currency's name where the amounts don't say it."""
     language = rng.choice(words.LANGUAGES)
     currency = rng.choice(words.USUAL_CURRENCIES[language])
     write_amount, currency_word = _choose_amounts(rng, language, currency, is_noisy)
@@ -122,7 +122,7 @@ def _invent_facts(rng: random.Random, is_unseen: bool, is_noisy: bool) -> tuple[
 def _choose_amounts(
     rng: random.Random, language: str, currency: str, is_noisy: bool
 ) -> tuple[Callable[[int], str], str]:
-    """How this invoice writes amounts (cents in, text out), and the currency's name if it stands on a line of its own."""
+    """How this invoice writes amounts (cents in, text out), and the currency's name if a line of its own tells it."""
     style = rng.choice(words.USUAL_NUMBER_STYLES[language])
     sign = rng.choice(words.CURRENCIES[currency])
     place = rng.random()

@@ -11,7 +11,7 @@ from fairlead.samples.sample import Sample
 
 @dataclass(frozen=True)
 class Mark:
-    """`valid`: the answer is a JSON object; `complete`: it has exactly the keys asked for; `fields`: which are right."""
+    """`valid`: the answer is a JSON object; `complete`: with exactly the keys asked for; `fields`: which are right."""
 
     valid: bool
     complete: bool

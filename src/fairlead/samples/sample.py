@@ -49,7 +49,7 @@ def write_answer(gold: dict[str, Any]) -> str:
 
 
 def belongs(text: str, split: str) -> bool:
-    """Whether a document may stand in a split: a hash of its text parts `train` from `seen`, so they never share one."""
+    """Whether a document may stand in a split: a hash of its text parts `train` from `seen`, so they share none."""
     if split == UNSEEN:
         return True
     held_out = hashlib.sha256(text.encode()).digest()[0] % HELD_OUT_SHARE == 0
