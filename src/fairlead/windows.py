@@ -11,6 +11,8 @@ from functools import lru_cache
 
 from fairlead.errors import ConfigInvalid
 
+FOREVER_US = 2**63 - 1  # the end of a window that never ends
+
 _FIXED_US = {"minute": 60 * 1_000_000, "hour": 3600 * 1_000_000}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -24,8 +26,8 @@ def window_start_us(window: str, timezone: str, at_us: int) -> int:
     return _bounds(window, timezone, at_us)[0]
 
 
-def window_end_us(window: str, timezone: str, at_us: int) -> int | None:
-    """The first moment after the window that `at_us` lies in; None for `total`, which never ends."""
+def window_end_us(window: str, timezone: str, at_us: int) -> int:
+    """The first moment after the window that `at_us` lies in; FOREVER_US for `total`."""
     return _bounds(window, timezone, at_us)[1]
 
 
@@ -41,9 +43,9 @@ def find_timezone(name: str) -> tzinfo:
         raise ConfigInvalid(f'unknown time zone "{name}"', hint=hint) from error
 
 
-def _bounds(window: str, timezone: str, at_us: int) -> tuple[int, int | None]:
+def _bounds(window: str, timezone: str, at_us: int) -> tuple[int, int]:
     if window == "total":
-        return 0, None
+        return 0, FOREVER_US
     if length_us := _FIXED_US.get(window):
         start_us = at_us - at_us % length_us
         return start_us, start_us + length_us
