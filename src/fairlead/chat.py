@@ -37,10 +37,11 @@ class Thinking(Struct, frozen=True, tag="thinking"):
 
 
 class Opaque(Struct, frozen=True, tag="opaque"):
-    """A content part that the house can pass on in its own language but not translate (`kind` names it)."""
+    """A content part that can be passed on in its own language (`dialect`) but not translated (`kind` names it)."""
 
     kind: str
     raw: Raw
+    dialect: str = ""
 
 
 Part = Text | Image | Thinking | Opaque

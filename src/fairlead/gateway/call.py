@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from fairlead.chat import Answer, Request, Stream
+from fairlead.money import Price as Price
+from fairlead.money import Tier as Tier
 from fairlead.records import Record
 
 Zone = Literal["private", "contract", "public"]
@@ -48,30 +50,6 @@ class Caller(Struct, frozen=True):
     revoked: bool = False
 
 
-class Price(Struct, frozen=True):
-    """One dated row of the catalog, in nano-dollars per million tokens (1 USD per million tokens is 10**9).
-
-    A tier holds from `above_input` prompt tokens on and then prices the whole request, as providers bill long contexts.
-    None means: the provider has no such price; then the plain input or output price counts.
-    """
-
-    id: str
-    input: int
-    output: int
-    cache_read: int | None = None
-    cache_write: int | None = None
-    request: int = 0  # nano-dollars per request
-    tiers: tuple["Tier", ...] = ()
-
-
-class Tier(Struct, frozen=True):
-    above_input: int
-    input: int
-    output: int
-    cache_read: int | None = None
-    cache_write: int | None = None
-
-
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds. `total_s` is the whole attempt."""
 
@@ -107,6 +85,18 @@ class Route(Struct, frozen=True):
     total_s: float = 600.0
 
 
+class Context(Struct, frozen=True):
+    """What surrounds a request: who it belongs to, and how it is traced."""
+
+    at_us: int = 0
+    started: float = 0.0  # time.monotonic() at arrival
+    trace: str = ""  # W3C traceparent
+    tags: tuple[str, ...] = ()
+    session: str | None = None
+    parent: str | None = None
+    request_hash: str = ""
+
+
 class Call(Struct, frozen=True):
     """One request of one caller, on its way. `zone` and `targets` only ever get narrower."""
 
@@ -116,14 +106,10 @@ class Call(Struct, frozen=True):
     request: Request
     zone: Zone
     targets: tuple[Target, ...]
-    narrowed: tuple[str, ...] = ()
-    config: str = ""
-    trace: str = ""  # W3C traceparent
-    tags: tuple[str, ...] = ()
-    session: str | None = None
-    parent: str | None = None
-    at_us: int = 0
-    started: float = 0.0  # time.monotonic()
+    limits: tuple[Limit, ...] = ()  # every limit that a hold of this call must fit into
+    narrowed: tuple[str, ...] = ()  # what the policies did, in order, for people
+    config: str = ""  # hash of the configuration generation
+    context: Context = Context()
 
 
 class Ask(Protocol):
@@ -179,8 +165,9 @@ class Spool(Protocol):
 class Purse(Protocol):
     """Holds against limits. `reserve` takes all amounts or none; `settle` books the truth and frees the rest.
 
-    `reserve` raises LimitExceeded, BudgetExceeded or BudgetHeld; amounts are in each limit's own unit.
+    `reserve` raises LimitExceeded, BudgetExceeded or BudgetHeld; amounts are in each limit's own unit. To `settle` an
+    amount as None is to book what was reserved.
     """
 
-    async def reserve(self, amounts: "tuple[tuple[Limit, int], ...]", at_us: int) -> object: ...
-    def settle(self, hold: object, amounts: "tuple[int, ...]") -> None: ...
+    async def reserve(self, amounts: tuple[tuple[Limit, int], ...], at_us: int) -> Any: ...
+    def settle(self, hold: Any, amounts: tuple[int | None, ...]) -> None: ...

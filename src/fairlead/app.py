@@ -1,0 +1,184 @@
+"""Config -> App: the only place where real adapters are chosen. Tests hand in others.
+
+Nothing is started here and nothing is read: settings come as a frozen Config, engines as addresses, keys as callers.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from fairlead import backends
+from fairlead.catalog.prices import find_price
+from fairlead.config import BUDGET, MONEY, Config, Limits, PriceSettings, TargetSettings
+from fairlead.gateway.call import Backend, Caller, Limit, Purse, Route, Spool, Target, Timeouts
+from fairlead.gateway.flow import Gateway, Generation
+from fairlead.gateway.identity import Identities
+from fairlead.gateway.ledger import Ledger
+from fairlead.gateway.routes import Routes
+from fairlead.gateway.strategies import STRATEGIES
+from fairlead.ids import now_us
+from fairlead.money import Price
+from fairlead.wire.pool import Pool
+
+NUSD = 10**9
+
+
+class EngineAddress(Struct, frozen=True):
+    """Where an engine answers, and the key that it wants."""
+
+    url: str
+    key: str
+
+
+class App(Struct):
+    """The road of one process, wired."""
+
+    gateway: Gateway
+    identities: Identities
+    pool: Pool
+
+
+def build(
+    config: Config,
+    *,
+    spool: Spool,
+    purse: Purse,
+    pool: Pool | None = None,
+    engines: Mapping[str, EngineAddress] | None = None,
+    callers: Mapping[str, Caller] | None = None,
+    adapters: Mapping[str, Backend] | None = None,
+) -> App:
+    """`adapters` replace backends by name (`engine:NAME` for an engine's)."""
+    pool = pool or Pool()
+    ledger = Ledger(spool, config.hash)
+    first = generation(config, pool, engines or {}, adapters or {})
+    return App(gateway=Gateway(first, ledger, purse), identities=Identities(callers), pool=pool)
+
+
+def generation(
+    config: Config, pool: Pool, engines: Mapping[str, EngineAddress], adapters: Mapping[str, Backend] | None = None
+) -> Generation:
+    """Raises ConfigInvalid where a backend can't be made of its settings."""
+    made = dict(adapters or {})
+    for name, settings in config.backends.items():
+        if name not in made:
+            made[name] = backends.build(
+                name,
+                kind=settings.kind,
+                base_url=settings.base_url,
+                key=settings.key.value if settings.key else None,
+                headers={**settings.headers, **{k: secret.value for k, secret in settings.secret_headers.items()}},
+                quirks=settings.quirks,
+                ca_file=str(_beside(config, settings.ca_file)) if settings.ca_file else "",
+                script=str(_beside(config, settings.script)) if settings.script else "",
+                pool=pool,
+            )
+    for name, address in engines.items():
+        made.setdefault(
+            f"engine:{name}",
+            backends.build(
+                f"engine:{name}",
+                kind="openai",
+                base_url=address.url + "/v1",
+                key=address.key,
+                headers={},
+                quirks={},
+                ca_file="",
+                script="",
+                pool=pool,
+            ),
+        )
+    targets = {name: _target(config, name, settings) for name, settings in config.targets.items()}
+    routes = {name: _route(config, name, targets) for name in config.routes}
+    return Generation(routes=Routes(routes, _house_limits(config), config.hash), backends=made, strategies=STRATEGIES)
+
+
+def limits(scope: str, people: str, budget: str, rates: Limits, timezone: str) -> tuple[Limit, ...]:
+    """The limits that one budget text and one set of rates make for `scope` (`key:ID`, `route:NAME`)."""
+    made: list[Limit] = []
+    if found := BUDGET.match(budget):
+        window = found[2].lower()
+        amount = int(Decimal(found[1]) * NUSD)
+        made.append(Limit(f"{scope}:nusd:{window}", people, "nusd", amount, window, timezone))  # type: ignore[arg-type]
+    if rates.requests_per_minute:
+        made.append(Limit(f"{scope}:requests:minute", people, "requests", rates.requests_per_minute, "minute"))
+    if rates.tokens_per_minute:
+        made.append(Limit(f"{scope}:tokens:minute", people, "tokens", rates.tokens_per_minute, "minute"))
+    if rates.concurrent:
+        made.append(Limit(f"{scope}:concurrent", people, "concurrent", rates.concurrent, "total"))
+    return tuple(made)
+
+
+def _house_limits(config: Config) -> tuple[tuple[str, Limit], ...]:
+    made: list[tuple[str, Limit]] = []
+    for name, budget in config.budgets.items():
+        scope, people = (f"team:{budget.team}", f"team {budget.team}") if budget.team else ("all", "everything")
+        made += [
+            (budget.team, limit)
+            for limit in limits(f"{scope}/{name}", people, budget.amount, Limits(), budget.timezone)
+        ]
+    return tuple(made)
+
+
+def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
+    settings = config.routes[name]
+    most = MONEY.match(settings.max_cost_per_call)
+    return Route(
+        name=name,
+        strategy=settings.strategy or ("fallback" if len(settings.targets) > 1 else "single"),
+        targets=tuple(targets[target] for target in settings.targets),
+        zone=settings.zone,
+        max_output_tokens=settings.max_output_tokens,
+        max_cost_nusd=int(Decimal(most[1]) * NUSD) if most else None,
+        limits=limits(f"route:{name}", f"route {name}", settings.budget, settings.limits, config.timezone),
+        heartbeat_s=settings.heartbeat_s,
+        total_s=settings.total_s,
+    )
+
+
+def _target(config: Config, name: str, settings: TargetSettings) -> Target:
+    if settings.engine:
+        backend, zone, provider = f"engine:{settings.engine}", "private", ""
+    else:
+        account = config.backends[settings.backend]
+        backend, zone, provider = settings.backend, account.zone, account.provider or account.kind
+    model = settings.model or settings.engine
+    given = {field: value for field, value in asdict(settings.timeouts).items() if value is not None}
+    return Target(
+        name=name,
+        backend=backend,
+        model=model,
+        zone=settings.zone or zone,
+        params=settings.params,
+        price=_own_price(name, settings.price) if settings.price else _catalog_price(provider, model),
+        timeouts=Timeouts(**given),
+    )
+
+
+def _own_price(target: str, price: PriceSettings) -> Price:
+    """US dollars per million tokens -> nano-dollars per million tokens."""
+
+    def nusd(dollars: float | None) -> int | None:
+        return None if dollars is None else round(Decimal(str(dollars)) * NUSD)
+
+    return Price(
+        id=f"own/{target}",
+        input=nusd(price.input) or 0,
+        output=nusd(price.output) or 0,
+        cache_read=nusd(price.cache_read),
+        cache_write=nusd(price.cache_write),
+        request=nusd(price.per_request) or 0,
+    )
+
+
+def _catalog_price(provider: str, model: str) -> Price | None:
+    return find_price(provider, model, now_us()) if provider else None
+
+
+def _beside(config: Config, path: str) -> Path:
+    """A path in the configuration is relative to the file that names it."""
+    base = Path(config.source).parent if config.source else Path.cwd()
+    return base / Path(path).expanduser()

@@ -1,0 +1,285 @@
+"""One target, asked once: hold, intent, ask, outcome, settle.
+
+`Attempts` is the only power that a strategy is given. Every asking reserves its worst case first, appends its intent to
+the spool before a byte is sent, and appends its outcome and settles the truth before the last byte goes to the caller.
+Settling awaits nothing, so that a caller who hangs up can't interrupt it.
+"""
+
+import time
+from collections.abc import Mapping
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any
+
+from msgspec.structs import replace
+
+from fairlead.chat import Answer, Chunk, Item, Request, Stream, Usage
+from fairlead.errors import CostUnbounded, FairleadError, TargetError, TargetTimeout, Unavailable
+from fairlead.gateway.call import Asking, Backend, Call, Limit, Purse, Target
+from fairlead.gateway.ledger import HANG_UPS, Book
+from fairlead.ids import new_id, now_us
+from fairlead.money import cost_nusd, worst_case_nusd
+from fairlead.records import Intent, Outcome
+
+BYTES_PER_TOKEN = 4  # of English text in common vocabularies; only where a target does not count for us
+UNANSWERED = ("target_unreachable", "target_overloaded", "target_failed", "target_refused", "target_rejected")
+
+
+class Attempts:
+    """Asks targets on behalf of one call; its `answer` and `stream` are the `Ask` of the strategies."""
+
+    def __init__(self, call: Call, book: Book, backends: Mapping[str, Backend], purse: Purse) -> None:
+        self._call = call
+        self._book = book
+        self._backends = backends
+        self._purse = purse
+
+    async def answer(self, target: Target, request: Request) -> Answer:
+        attempt = await self._begin(target, request)
+        with attempt:
+            answer = await self._backends[target.backend].answer(request, attempt.asking)
+            attempt.answered(answer)
+        return replace(
+            answer, target=target.name, cost_nusd=attempt.cost_nusd, estimated=attempt.estimated, usage=attempt.usage
+        )
+
+    async def stream(self, target: Target, request: Request) -> Stream:
+        attempt = await self._begin(target, request)
+        with attempt:
+            async with aclosing(self._backends[target.backend].stream(request, attempt.asking)) as items:
+                async for item in items:
+                    attempt.saw(item)
+                    yield item
+            attempt.completed()
+
+    async def _begin(self, target: Target, request: Request) -> "Attempt":
+        """Reserve the worst case, then put the intent on record."""
+        asking = self._asking(target, request)
+        worst = self._worst_case(target, request, asking)
+        tokens = _worst_tokens(request, asking)
+        at_us = now_us()
+        amounts = tuple((limit, self._amount(limit, worst, tokens)) for limit in self._call.limits)
+        hold = await self._purse.reserve(amounts, at_us)
+        attempt = Attempt(self, target, request, asking, hold, worst, at_us)
+        try:
+            self._book.ledger.spool.append(attempt.intent(tokens))
+        except Unavailable:
+            self._purse.settle(hold, tuple(0 for _ in amounts))
+            raise
+        self._book.attempts += 1
+        return attempt
+
+    def _asking(self, target: Target, request: Request) -> Asking:
+        """The route's deadline is shared by all attempts of a call: a later one gets what is left."""
+        left_s = self._call.route.total_s - self._book.elapsed_us() / 1_000_000
+        if left_s <= 0:
+            raise TargetTimeout("no time is left to ask it", target=target.name, stage="total")
+        if left_s < target.timeouts.total_s:
+            target = replace(target, timeouts=replace(target.timeouts, total_s=left_s))
+        allowed = self._call.route.max_output_tokens
+        asked = request.max_output_tokens
+        return Asking(
+            target=target,
+            max_output_tokens=allowed if asked is None else min(asked, allowed),
+            trace=self._call.context.trace,
+        )
+
+    def _worst_case(self, target: Target, request: Request, asking: Asking) -> int | None:
+        """Nano-dollars that this attempt can cost at most; None where that can't be known and no budget asks."""
+        budgeted = next((limit for limit in self._call.limits if limit.unit == "nusd"), None)
+        if target.price is None:
+            if budgeted:
+                raise CostUnbounded(
+                    f"the price of target {target.name!r} ({target.model}) is unknown, and {budgeted.scope} has a budget",
+                    hint=f"set `price` in [targets.{target.name}], or run `fairlead catalog update`",
+                )
+            return None
+        output = 0 if request.task == "embed" else asking.max_output_tokens
+        if request.input_bound is not None:
+            return worst_case_nusd(target.price, request.input_bound, output, request.samples)
+        if budgeted and self._call.route.max_cost_nusd is None:
+            raise CostUnbounded(
+                f"what this request can cost has no bound (it holds images, files or the provider's own tools), and "
+                f"{budgeted.scope} has a budget",
+                hint=f"set `max_cost_per_call` in [routes.{self._call.route.name}]",
+                code="cost_unbounded",
+            )
+        return self._call.route.max_cost_nusd
+
+    def _amount(self, limit: Limit, worst: int | None, tokens: int) -> int:
+        """What to reserve of a limit. A request belongs to the call, so that a fallback is no second one; a place in
+        flight, tokens and money belong to each attempt."""
+        match limit.unit:
+            case "nusd":
+                return worst or 0
+            case "tokens":
+                return tokens
+            case "requests":
+                return 0 if self._book.attempts else 1
+            case "concurrent":
+                return 1
+
+
+class Attempt:
+    """A context manager around one asking; leaving it appends the outcome and settles."""
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        target: Target,
+        request: Request,
+        asking: Asking,
+        hold: Any,
+        worst: int | None,
+        at_us: int,
+    ) -> None:
+        self.id = new_id(at_us)
+        self.asking = replace(asking, attempt=self.id)
+        self.usage: Usage | None = None
+        self.cost_nusd: int | None = 0
+        self.estimated = False
+        self._call = attempts._call
+        self._book = attempts._book
+        self._purse = attempts._purse
+        self._target = target
+        self._request = request
+        self._hold = hold
+        self._worst = worst
+        self._at_us = at_us
+        self._queued_us = self._book.elapsed_us()
+        self._started = time.monotonic()
+        self._first_us: int | None = None
+        self._last_us: int | None = None
+        self._words = 0
+        self._bytes = 0
+        self._model = ""
+        self._finish: str | None = None
+        self._ended = False
+
+    def intent(self, tokens: int) -> Intent:
+        call, target, context = self._call, self._target, self._call.context
+        return Intent(
+            attempt=self.id,
+            call=call.id,
+            at_us=self._at_us,
+            purpose="fallback" if self._book.attempts else "primary",
+            key=call.caller.key,
+            team=call.caller.team,
+            route=call.route.name,
+            target=target.name,
+            backend=target.backend,
+            model=target.model,
+            zone=target.zone,
+            price=target.price.id if target.price else None,
+            hold_nusd=self._worst,
+            hold_tokens=tokens,
+            config=call.config,
+            parent=context.parent,
+            session=context.session,
+            trace=context.trace,
+        )
+
+    def __enter__(self) -> "Attempt":
+        self._book.target = self._target.name
+        return self
+
+    def answered(self, answer: Answer) -> None:
+        self._first_us = self._last_us = self._elapsed_us()
+        self._model = answer.model
+        self._finish = answer.finish
+        self._ended = True
+        self._bytes = len(answer.spoken) if answer.spoken else sum(len(said.text or "") for said in answer.said)
+        self.usage = answer.usage
+
+    def saw(self, item: Item) -> None:
+        """An item of the stream is about to be passed on."""
+        if isinstance(item, Chunk):
+            if item.words:
+                self._last_us = self._elapsed_us()
+                self._words += 1
+                if self._first_us is None:
+                    self._first_us = self._last_us
+                    self._book.first_word_us = self._book.first_word_us or self._book.elapsed_us()
+            if item.finish:
+                self._finish = item.finish
+        elif isinstance(item, Usage):
+            self.usage = item
+        else:
+            self._model = item.model
+
+    def completed(self) -> None:
+        self._ended = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, TargetError) and not error.target:
+            error.target = self._target.name
+        self.usage = self.usage or self._estimate(error)
+        self.estimated = self.usage.estimated
+        self.cost_nusd = self._cost(self.usage)
+        outcome = self._outcome(error, self.usage)
+        try:
+            self._book.ledger.spool.append(outcome)
+        finally:
+            self._book.attempted(outcome)
+            self._purse.settle(self._hold, self._truth(self.usage))
+
+    def _elapsed_us(self) -> int:
+        return round((time.monotonic() - self._started) * 1_000_000)
+
+    def _estimate(self, error: BaseException | None) -> Usage:
+        """Tokens where the target did not count: from what was sent and what came back; none where it refused."""
+        code = error.code if isinstance(error, FairleadError) else ""
+        unsent = isinstance(error, TargetTimeout) and error.details.get("stage") == "connect"
+        if self._first_us is None and (code in UNANSWERED or unsent):
+            return Usage()
+        output = max(self._words, -(-self._bytes // BYTES_PER_TOKEN))
+        return Usage(input=-(-self._request.input_bytes // BYTES_PER_TOKEN), output=output, estimated=True)
+
+    def _cost(self, usage: Usage) -> int | None:
+        if not (usage.input or usage.output) and not self._ended:
+            return 0
+        return cost_nusd(self._target.price, usage) if self._target.price else None
+
+    def _truth(self, usage: Usage) -> tuple[int | None, ...]:
+        """What each reservation turned out to be, in the order in which they were taken; None: as reserved."""
+        truth = {"nusd": self.cost_nusd or 0, "tokens": usage.input + usage.output, "requests": None, "concurrent": 0}
+        return tuple(truth[limit.unit] for limit in self._call.limits)
+
+    def _outcome(self, error: BaseException | None, usage: Usage) -> Outcome:
+        name, why, status = "ok", "", None
+        if isinstance(error, HANG_UPS):
+            name, why = "cancelled", "the caller hung up"
+        elif isinstance(error, FairleadError):
+            name, why = error.code, error.message
+            status = error.status if isinstance(error, TargetError) else None
+        elif error is not None:
+            name, why = "internal_error", type(error).__name__
+        return Outcome(
+            attempt=self.id,
+            call=self._call.id,
+            outcome=name,
+            why=why,
+            status=status,
+            finish=self._finish,
+            served_model=self._model,
+            input_tokens=usage.input,
+            output_tokens=usage.output,
+            cache_read_tokens=usage.cache_read,
+            cache_write_tokens=usage.cache_write,
+            reasoning_tokens=usage.reasoning,
+            cost_nusd=self.cost_nusd,
+            overrun=self._worst is not None and (self.cost_nusd or 0) > self._worst,
+            estimated=self.estimated,
+            queued_us=self._queued_us,
+            first_token_us=self._first_us,
+            last_token_us=self._last_us,
+            duration_us=self._elapsed_us(),
+        )
+
+
+def _worst_tokens(request: Request, asking: Asking) -> int:
+    """Tokens that an attempt can use at most; where the prompt has no bound, its bytes stand in."""
+    prompt = request.input_bound if request.input_bound is not None else request.input_bytes
+    return prompt + (0 if request.task == "embed" else asking.max_output_tokens * request.samples)

@@ -1,0 +1,56 @@
+"""The life of a call, on one page: the books open, a name becomes targets, the rules narrow it, a strategy asks.
+
+`Gateway` is what the HTTP endpoints, evaluations and agents use alike; it knows no HTTP, no SQL and no provider.
+"""
+
+from collections.abc import Mapping
+from contextlib import aclosing
+
+from msgspec import Struct
+
+from fairlead.chat import Answer, Request, Stream
+from fairlead.gateway.attempt import Attempts
+from fairlead.gateway.call import Backend, Call, Caller, Context, Purse, Strategy
+from fairlead.gateway.ledger import Book, Ledger
+from fairlead.gateway.policies import narrow
+from fairlead.gateway.routes import Routes
+
+
+class Generation(Struct, frozen=True):
+    """One generation of the configuration, as the road needs it."""
+
+    routes: Routes
+    backends: Mapping[str, Backend]
+    strategies: Mapping[str, Strategy]
+
+
+class Gateway:
+    """`generation` is replaced as a whole by a reload; a call keeps the one that it began with."""
+
+    def __init__(self, generation: Generation, ledger: Ledger, purse: Purse) -> None:
+        self.generation = generation
+        self.ledger = ledger
+        self.purse = purse
+
+    def open(self, caller: Caller, request: Request, context: Context) -> Book:
+        """The books of one call; `answer` and `stream` work within them."""
+        return self.ledger.open(caller, request, context)
+
+    async def answer(self, book: Book) -> Answer:
+        generation = self.generation
+        call = self._call(generation, book)
+        ask = Attempts(call, book, generation.backends, self.purse)
+        return await generation.strategies[call.route.strategy].answer(call, ask)
+
+    async def stream(self, book: Book) -> Stream:
+        generation = self.generation
+        call = self._call(generation, book)
+        ask = Attempts(call, book, generation.backends, self.purse)
+        async with aclosing(generation.strategies[call.route.strategy].stream(call, ask)) as items:
+            async for item in items:
+                yield item
+
+    def _call(self, generation: Generation, book: Book) -> Call:
+        book.call = generation.routes.call(book.id, book.caller, book.request, book.context)
+        book.call = narrow(book.call)
+        return book.call

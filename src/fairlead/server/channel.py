@@ -1,0 +1,193 @@
+"""Messages between the steward and its workers, over a socket pair: length-prefixed msgpack, with asks and replies.
+
+It knows what is said (the structs below), not why. The end of the stream means that the other process is gone.
+"""
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from fairlead.app import EngineAddress
+from fairlead.errors import Unavailable
+from fairlead.gateway.call import Caller, Limit
+from fairlead.gateway.purse import Lease
+
+
+class Prepare(Struct, frozen=True, tag=True):
+    """A generation of the configuration: to be made ready, but not yet used. The reply is Done or Failed."""
+
+    config: bytes
+    engines: dict[str, EngineAddress]
+
+
+class Begin(Struct, frozen=True, tag=True):
+    """What a new worker must know, once."""
+
+    spool: str
+    sync: str
+    hash_key: bytes
+    metrics: bool
+
+
+class Commit(Struct, frozen=True, tag=True):
+    """Use the generation that was prepared last."""
+
+
+class Keys(Struct, frozen=True, tag=True):
+    """All keys, by digest."""
+
+    callers: dict[str, Caller]
+
+
+class Recall(Struct, frozen=True, tag=True):
+    """Give back what lies idle of a lease. The reply is GivenBack."""
+
+    limit: str
+    window_us: int
+
+
+class Drain(Struct, frozen=True, tag=True):
+    """Take no new calls, finish those in flight, then go."""
+
+
+class LeaseAsked(Struct, frozen=True, tag=True):
+    """From a worker. The reply is a Lease."""
+
+    limit: Limit
+    window_us: int
+    needed: int
+    spent: int
+    held: int
+
+
+class GivenBack(Struct, frozen=True, tag=True):
+    amount: int
+    spent: int
+    held: int
+
+
+class Leased(Struct, frozen=True, tag=True):
+    lease: Lease
+
+
+class MetricsAsked(Struct, frozen=True, tag=True):
+    """From a worker whose data listener serves them too. The reply is Text."""
+
+
+class Text(Struct, frozen=True, tag=True):
+    text: bytes
+
+
+class Counts(Struct, frozen=True, tag=True):
+    """From a worker, each second: what stands in no record."""
+
+    open_calls: int
+    refused: int
+
+
+class Done(Struct, frozen=True, tag=True):
+    pass
+
+
+class Failed(Struct, frozen=True, tag=True):
+    message: str
+    hint: str
+
+
+Message = (
+    Prepare | Begin | Commit | Keys | Recall | Drain | LeaseAsked | GivenBack | Leased | MetricsAsked | Text | Counts
+    | Done | Failed
+)  # fmt: skip
+
+
+class _Frame(Struct, frozen=True, array_like=True):
+    number: int
+    answers: int  # the frame that this one replies to, 0: none
+    body: Message
+
+
+Handler = Callable[[Any], Awaitable[Message | None]]
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Frame).decode
+
+
+class Channel:
+    """One end. `handle` serves what the other end asks or tells; its answer, if any, is the reply."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._handle = handle
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._serving: set[asyncio.Task[None]] = set()
+        self.closed = asyncio.Event()
+        self._running = asyncio.create_task(self._run())
+
+    @classmethod
+    async def over(cls, end: socket.socket, handle: Handler) -> "Channel":
+        end.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=end, limit=2**26)
+        return cls(reader, writer, handle)
+
+    def tell(self, body: Message) -> None:
+        """Send without waiting; a closed channel swallows it."""
+        self._send(_Frame(next(self._numbers), 0, body))
+
+    async def ask(self, body: Message) -> Any:
+        """Send and await the reply. Raises Unavailable when the other process is gone."""
+        if self.closed.is_set():
+            raise Unavailable("the other process is gone")
+        number = next(self._numbers)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._send(_Frame(number, 0, body))
+        try:
+            return await answer
+        finally:
+            self._waiting.pop(number, None)
+
+    def close(self) -> None:
+        self._running.cancel()
+        self._end()
+
+    def _send(self, frame: _Frame) -> None:
+        if not self.closed.is_set():
+            data = _encode(frame)
+            self._writer.write(len(data).to_bytes(4, "big") + data)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                size = int.from_bytes(await self._reader.readexactly(4), "big")
+                self._take(_decode(await self._reader.readexactly(size)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self._end()
+
+    def _take(self, frame: _Frame) -> None:
+        if frame.answers:
+            waiting = self._waiting.get(frame.answers)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(frame.body)
+            return
+        serving = asyncio.create_task(self._serve(frame))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    async def _serve(self, frame: _Frame) -> None:
+        answer = await self._handle(frame.body)
+        if answer is not None:
+            self._send(_Frame(next(self._numbers), frame.number, answer))
+
+    def _end(self) -> None:
+        self.closed.set()
+        self._writer.close()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(Unavailable("the other process is gone", hint="try again"))

@@ -1,0 +1,176 @@
+"""The steward's workers: started, told, watched, replaced.
+
+A generation of the configuration is taken by all of them or by none. What a worker does is in `server/worker.py`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from fairlead import config
+from fairlead.app import EngineAddress
+from fairlead.errors import ConfigInvalid, FairleadError, OperatorError, Unavailable
+from fairlead.gateway.call import Caller
+from fairlead.ids import new_id
+from fairlead.server import channel as say
+from fairlead.server.channel import Channel
+
+log = logging.getLogger("fairlead.steward")
+PATIENCE_S = 30.0  # for a worker to take what it was told
+LONGEST_WAIT_S = 10.0
+
+Handle = Callable[["Hand", object], Awaitable[say.Message | None]]
+
+
+class Hand:
+    """One worker process, seen from the steward. `name` is also that of its spool directory."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self.name = name
+        self.process = process
+        self.channel: Channel
+        self.counts = say.Counts(0, 0)
+        self.serving = False
+
+
+class Orders:
+    """What every worker must know: the generation in force and the keys."""
+
+    def __init__(self, begin: say.Begin, generation: say.Prepare, callers: dict[str, Caller]) -> None:
+        self.begin = begin
+        self.generation = generation
+        self.callers = callers
+
+
+class Crew:
+    """`handle` serves what workers ask; `died` is told of each one that is gone."""
+
+    def __init__(
+        self, listener: socket.socket, spools: Path, handle: Handle, died: Callable[[Hand], Awaitable[None]]
+    ) -> None:
+        self.hands: dict[str, Hand] = {}
+        self.refused_before = 0  # unauthenticated requests that workers counted who are gone
+        self._listener = listener
+        self._spools = spools
+        self._handle = handle
+        self._died = died
+        self._orders: Orders
+        self._watching: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._changing = asyncio.Lock()
+
+    async def muster(self, count: int, orders: Orders) -> None:
+        """Start them all; returns when each takes calls. Raises what is wrong with the configuration."""
+        self._orders = orders
+        await asyncio.gather(*(self._start() for _ in range(count)))
+
+    async def change(self, settings: config.Config, engines: dict[str, EngineAddress]) -> None:
+        """A new generation: taken by all or by none. Raises ConfigInvalid, and then the old one stands."""
+        async with self._changing:
+            generation = say.Prepare(config.encode(settings), engines)
+            hands = list(self.hands.values())
+            answers = await asyncio.gather(*(self._ask(hand, generation) for hand in hands), return_exceptions=True)
+            for hand, answer in zip(hands, answers, strict=True):
+                if isinstance(answer, say.Failed):
+                    raise ConfigInvalid(answer.message, hint=answer.hint)
+                if isinstance(answer, BaseException) and hand.name in self.hands:
+                    raise Unavailable("a worker did not take the new configuration", hint="try again") from answer
+            self._orders.generation = generation
+            await asyncio.gather(*(self._ask(hand, say.Commit()) for hand in hands), return_exceptions=True)
+
+    async def tell_keys(self, callers: dict[str, Caller]) -> None:
+        """Returns when every worker knows them, so that a revoked key is dead when this returns."""
+        self._orders.callers = callers
+        await asyncio.gather(
+            *(self._ask(hand, say.Keys(callers)) for hand in self.hands.values()), return_exceptions=True
+        )
+
+    async def recall(self, name: str, limit: str, window_us: int) -> tuple[int, int, int]:
+        hand = self.hands.get(name)
+        if hand is None:
+            return 0, 0, 0
+        try:
+            back = await self._ask(hand, say.Recall(limit, window_us))
+        except (Unavailable, TimeoutError):
+            return 0, 0, 0
+        return back.amount, back.spent, back.held
+
+    async def drain(self, patience_s: float) -> None:
+        """No new calls; those in flight get `patience_s` to finish."""
+        self._draining = True
+        for hand in self.hands.values():
+            hand.channel.tell(say.Drain())
+        processes = [hand.process for hand in self.hands.values()]
+        waiting = [asyncio.create_task(process.wait()) for process in processes]
+        if waiting:
+            await asyncio.wait(waiting, timeout=patience_s + 2)
+        for process in processes:
+            if process.returncode is None:
+                process.kill()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+
+    def open_calls(self) -> dict[str, int]:
+        return {hand.name: hand.counts.open_calls for hand in self.hands.values()}
+
+    def refused(self) -> int:
+        return self.refused_before + sum(hand.counts.refused for hand in self.hands.values())
+
+    async def _ask(self, hand: Hand, message: say.Message) -> Any:
+        return await asyncio.wait_for(hand.channel.ask(message), PATIENCE_S)
+
+    async def _start(self) -> None:
+        """One worker, up to its first call. It joins the crew under the same lock that changes generations."""
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "fairlead.server.worker", str(self._listener.fileno()), str(theirs.fileno())]
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                pass_fds=(self._listener.fileno(), theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the steward, who then drains
+            )
+        hand = Hand(f"worker-{new_id()}", process)
+        hand.channel = await Channel.over(ours, lambda message: self._handle(hand, message))
+        begin = self._orders.begin
+        try:
+            async with self._changing:
+                hand.channel.tell(say.Begin(str(self._spools / hand.name), begin.sync, begin.hash_key, begin.metrics))
+                answer = await self._ask(hand, self._orders.generation)
+                if isinstance(answer, say.Failed):
+                    raise ConfigInvalid(answer.message, hint=answer.hint)
+                await self._ask(hand, say.Keys(self._orders.callers))
+                await self._ask(hand, say.Commit())
+                self.hands[hand.name] = hand
+        except (FairleadError, TimeoutError) as error:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            if isinstance(error, ConfigInvalid):
+                raise
+            raise OperatorError("a worker process did not start", hint="its words are above") from error
+        hand.serving = True
+        watching = asyncio.create_task(self._watch(hand))
+        self._watching.add(watching)
+        watching.add_done_callback(self._watching.discard)
+
+    async def _watch(self, hand: Hand) -> None:
+        """Until it is gone; then another takes its place."""
+        code = await hand.process.wait()
+        hand.channel.close()
+        self.hands.pop(hand.name, None)
+        self.refused_before += hand.counts.refused
+        await self._died(hand)
+        wait_s = 0.1
+        while not self._draining:
+            log.error("worker %s ended with code %s; starting another", hand.process.pid, code)
+            try:
+                return await self._start()
+            except OperatorError as error:
+                log.error("no worker could be started: %s (%s)", error.message, error.hint)
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)

@@ -1,0 +1,185 @@
+"""The data listener of a worker: an ASGI application that finds the endpoint, and the edge where every error is caught.
+
+What an endpoint does is in `server/openai.py`; what a call is, in `gateway/`.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from hashlib import blake2b
+from secrets import token_hex
+from typing import Any
+
+from fairlead.errors import BodyTooLarge, EndpointUnsupported, FairleadError, RequestInvalid, Unavailable
+from fairlead.gateway.call import Context
+from fairlead.gateway.flow import Gateway
+from fairlead.gateway.identity import Identities
+from fairlead.ids import now_us
+from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+log = logging.getLogger("fairlead.data")
+JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
+TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
+TAGS_AT_MOST = 16
+
+
+class Exchange:
+    """One HTTP request and the response to it."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, listener: "DataListener") -> None:
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.listener = listener
+        self.context = Context(at_us=now_us(), started=time.monotonic())
+        self.started = False  # the status line is out
+        self.finished = False  # the last byte is out
+        self.hung_up = False
+        self._receive = receive
+        self._send = send
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.listener.gateway
+
+    async def body(self) -> bytes:
+        """The whole body. Raises BodyTooLarge before more than the limit is held."""
+        limit = self.listener.max_body_bytes
+        if self.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise RequestInvalid("compressed request bodies are not taken", hint="send the body as it is")
+        announced = self.headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > limit:
+            raise _too_large(limit)
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.hung_up = True
+                raise asyncio.CancelledError
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+            if not message.get("more_body"):
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def describe(self, body: bytes) -> Context:
+        """What surrounds the request: its trace, its tags, and a keyed hash that tells equal requests apart from others
+        without telling what they say."""
+        found = TRACEPARENT.match(self.headers.get(b"traceparent", b""))
+        trace_id, flags = (found[1].decode(), found[3].decode()) if found else (token_hex(16), "01")
+        tags = self.headers.get(b"x-fairlead-tags", b"").decode("latin-1")
+        session = self.headers.get(b"x-fairlead-session", b"").decode("latin-1")[:128]
+        self.context = Context(
+            at_us=self.context.at_us,
+            started=self.context.started,
+            trace=f"00-{trace_id}-{token_hex(8)}-{flags}",
+            tags=tuple(tag.strip()[:64] for tag in tags.split(",") if tag.strip())[:TAGS_AT_MOST],
+            session=session or None,
+            request_hash=blake2b(body, digest_size=16, key=self.listener.hash_key).hexdigest(),
+        )
+        return self.context
+
+    async def respond(self, status: int, body: bytes, headers: Headers) -> None:
+        self.started = self.finished = True
+        headers = [*headers, (b"content-length", str(len(body)).encode())]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start(self, headers: Headers) -> None:
+        """The head of a streamed 200."""
+        self.started = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def write(self, piece: bytes, more: bool = True) -> None:
+        self.finished = not more
+        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    def watch(self) -> "asyncio.Task[None]":
+        """A caller who hangs up cancels the work that is done for them. The body must have been read."""
+        worker = asyncio.current_task()
+        assert worker is not None
+
+        async def watching() -> None:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            if not self.finished:
+                self.hung_up = True
+                worker.cancel()
+
+        return asyncio.create_task(watching())
+
+    async def fail(self, error: FairleadError, headers: Headers) -> None:
+        await self.respond(status_of(error), body_of(error), [JSON, *headers_of(error), *headers])
+
+
+Endpoint = Callable[[Exchange], Awaitable[None]]
+
+
+class DataListener:
+    """The ASGI application. `endpoints` maps (method, path) to what serves it; `hints` what is not served, and why."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        identities: Identities,
+        endpoints: dict[tuple[str, str], Endpoint],
+        hints: tuple[tuple[str, str], ...],
+        *,
+        max_body_bytes: int,
+        hash_key: bytes,
+    ) -> None:
+        self.gateway = gateway
+        self.identities = identities
+        self.max_body_bytes = max_body_bytes
+        self.hash_key = hash_key
+        self.draining = False
+        self.metrics: Callable[[], Awaitable[bytes]] | None = None
+        self._endpoints = endpoints
+        self._hints = hints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, send, self)
+        try:
+            await self._endpoint(scope["method"], scope["path"])(exchange)
+        except FairleadError as error:
+            await self._refuse(exchange, error)
+        except asyncio.CancelledError:
+            if not exchange.hung_up:
+                raise
+        except Exception:  # the edge: a bug answers 500 and tells the log, never the caller
+            log.exception("%s %s", scope["method"], scope["path"])
+            await self._refuse(exchange, INTERNAL)
+
+    async def _refuse(self, exchange: Exchange, error: FairleadError) -> None:
+        if exchange.started:
+            raise error  # the server closes the connection: the caller sees a body that does not end
+        await exchange.fail(error, [])
+
+    def _endpoint(self, method: str, path: str) -> Endpoint:
+        found = self._endpoints.get((method, path))
+        if found is not None:
+            if self.draining and method == "POST":
+                raise Unavailable("this server is shutting down", hint="ask again: another one answers")
+            return found
+        if any(known == path for _, known in self._endpoints):
+            raise EndpointUnsupported(f"{path} does not take {method}", hint="see the documentation of this endpoint")
+        hint = next(
+            (hint for prefix, hint in self._hints if path.startswith(prefix)), "GET /v1/models lists the routes"
+        )
+        raise EndpointUnsupported(f"{method} {path[:200]} is not served here", hint=hint, code="unsupported_endpoint")
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the request is larger than {limit / 1e6:g} MB", hint="`max_body_mb` in [server] sets the limit", limit=limit
+    )

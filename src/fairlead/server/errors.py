@@ -1,0 +1,73 @@
+"""Errors become HTTP: one table from the tree in `fairlead.errors` to a status and OpenAI's error type."""
+
+import math
+
+from fairlead import errors
+from fairlead.dialects import openai
+from fairlead.errors import FairleadError, TargetError, TargetRejected
+
+STATUS: dict[type[FairleadError], tuple[int, str]] = {
+    errors.FairleadError: (500, "server_error"),
+    errors.RequestInvalid: (400, "invalid_request_error"),
+    errors.BodyTooLarge: (413, "invalid_request_error"),
+    errors.RouteUnknown: (404, "invalid_request_error"),
+    errors.EndpointUnsupported: (404, "invalid_request_error"),
+    errors.NotFound: (404, "invalid_request_error"),
+    errors.Unauthenticated: (401, "authentication_error"),
+    errors.PolicyDenied: (403, "permission_error"),
+    errors.LimitExceeded: (429, "rate_limit_error"),
+    errors.BudgetExceeded: (402, "insufficient_quota"),
+    errors.BudgetHeld: (429, "insufficient_quota"),
+    errors.CostUnbounded: (402, "insufficient_quota"),
+    errors.TargetError: (502, "upstream_error"),
+    errors.TargetUnreachable: (502, "upstream_error"),
+    errors.TargetTimeout: (504, "upstream_error"),
+    errors.TargetOverloaded: (429, "upstream_error"),
+    errors.TargetFailed: (502, "upstream_error"),
+    errors.TargetRefused: (502, "upstream_error"),
+    errors.TargetRejected: (400, "invalid_request_error"),
+    errors.TargetUnclear: (502, "upstream_error"),
+    errors.StreamBroken: (502, "upstream_error"),
+    errors.AllTargetsFailed: (502, "upstream_error"),
+    errors.Unavailable: (503, "server_error"),
+    errors.OperatorError: (500, "server_error"),
+    errors.ConfigInvalid: (422, "invalid_request_error"),
+    errors.SecretMissing: (422, "invalid_request_error"),
+    errors.ExtraMissing: (501, "server_error"),
+    errors.InUse: (409, "invalid_request_error"),
+    errors.EngineBroken: (500, "server_error"),
+    errors.StoreMismatch: (500, "server_error"),
+    errors.RemoteFailed: (502, "server_error"),
+}
+INTERNAL = FairleadError("something went wrong inside Fairlead", hint="the log of `fairlead serve` tells more")
+
+
+def status_of(error: FairleadError) -> int:
+    if isinstance(error, TargetRejected) and error.status is not None and 400 <= error.status < 500:
+        return error.status
+    return STATUS[type(error)][0]
+
+
+def body_of(error: FairleadError) -> bytes:
+    """The provider's own body where the caller speaks its language and is to blame; else OpenAI's shape."""
+    if isinstance(error, TargetRejected) and error.body and error.dialect == openai.DIALECT:
+        return error.body
+    extra = {name: value for name, value in error.details.items() if value is not None}
+    if isinstance(error, TargetError) and error.target:
+        extra["target"] = error.target
+    return openai.error_body(
+        message=error.message,
+        type=STATUS[type(error)][1],
+        code=error.code,
+        param=error.param,
+        hint=error.hint,
+        extra=extra,
+    )
+
+
+def headers_of(error: FairleadError) -> list[tuple[bytes, bytes]]:
+    """`Retry-After` where we know it, rounded up to whole seconds."""
+    wait_s = error.retry_after_s if isinstance(error, TargetError) else error.details.get("retry_after_s")
+    if isinstance(wait_s, int | float) and math.isfinite(wait_s) and wait_s >= 0:
+        return [(b"retry-after", str(math.ceil(wait_s)).encode())]
+    return []

@@ -1,0 +1,116 @@
+"""The data directory and the two addresses: taken by one steward at a time, with a clear word to the second.
+
+The lock is held by the process, so that it is free again after any kind of death.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+import socket
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from fairlead.config import host_and_port
+from fairlead.errors import InUse, OperatorError
+
+BACKLOG = 2048
+
+
+class Tenant(Struct, frozen=True):
+    """Who holds a data directory."""
+
+    pid: int
+    listen: str = ""
+    admin: str = ""
+    doing: str = "serve"
+
+
+class Premises:
+    """A data directory under lock. `close` (or the end of the process) gives it back."""
+
+    def __init__(self, data_dir: str, tenant: Tenant) -> None:
+        self.path = Path(data_dir)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise OperatorError(
+                f"the data directory {self.path} can't be used: {error.strerror}", hint="set `data_dir`"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise _taken(self.path, tenant_of(self.path)) from error
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, msgspec.json.encode(tenant), 0)
+
+    @property
+    def admin_socket(self) -> Path:
+        return self.path / "admin.sock"
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes of this data directory's own, made at first need, readable by its owner only."""
+        path = self.path / name
+        if not path.exists():
+            fresh = path.with_suffix(".new")
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(secrets.token_hex(32).encode())
+            fresh.replace(path)
+        return bytes.fromhex(path.read_text(encoding="ascii"))
+
+    def close(self) -> None:
+        os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+
+
+def tenant_of(data_dir: Path) -> Tenant | None:
+    """Who holds it, as far as the lock file tells."""
+    try:
+        return msgspec.json.decode((data_dir / "lock").read_bytes(), type=Tenant)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def bind(address: str, setting: str) -> socket.socket:
+    """A listening TCP socket. Raises InUse where the port is taken."""
+    host, port = host_and_port(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise InUse(
+                f"{address} is taken by another process", hint=f"stop it, or set another `{setting}` in [server]"
+            ) from error
+        raise OperatorError(f"can't listen on {address}: {error.strerror}", hint=f"check `{setting}`") from error
+    return sock
+
+
+def address_of(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(address: str) -> bool:
+    host, _ = host_and_port(address)
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def _taken(path: Path, tenant: Tenant | None) -> InUse:
+    who = "another process"
+    if tenant is not None:
+        who = f"`fairlead {tenant.doing}` with process id {tenant.pid}"
+        who += f", listening on {tenant.listen}" if tenant.listen else ""
+    return InUse(
+        f"the data directory {path} belongs to {who}",
+        hint="stop that one first, or give this one a `data_dir` of its own",
+        pid=tenant.pid if tenant else None,
+    )

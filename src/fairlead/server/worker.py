@@ -1,0 +1,179 @@
+"""A worker: one process that does the road and nothing else.
+
+It is started by the steward with two inherited sockets: the data listener's, and one end of a channel. Everything else (the
+configuration, keys, leases) comes over the channel; when that ends, the steward is gone, and the worker finishes what it
+has and goes too.
+"""
+
+import asyncio
+import gc
+import logging
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from fairlead import app, config
+from fairlead.errors import FairleadError
+from fairlead.gateway.call import Limit
+from fairlead.gateway.flow import Generation
+from fairlead.gateway.purse import Lease, LeasedPurse
+from fairlead.server import channel as say
+from fairlead.server.channel import Channel
+from fairlead.server.data import DataListener
+from fairlead.server.openai import ENDPOINTS, HINTS
+from fairlead.store.spool import Spool
+
+COUNT_EVERY_S = 1.0
+KEEP_ALIVE_S = 75
+
+
+class _Broker:
+    """The broker at the other end of the channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def lease(self, limit: Limit, window_us: int, needed: int, spent: int, held: int) -> Lease:
+        return (await self._channel.ask(say.LeaseAsked(limit, window_us, needed, spent, held))).lease
+
+
+@dataclass
+class _Prepared:
+    settings: config.Config
+    generation: Generation
+
+
+class Worker:
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._channel: Channel
+        self._begun: say.Begin
+        self._app: app.App | None = None
+        self._data: DataListener
+        self._purse: LeasedPurse
+        self._spool: Spool
+        self._prepared: _Prepared | None = None
+        self._server: uvicorn.Server
+        self._ready = asyncio.Event()
+
+    async def run(self, end: socket.socket) -> None:
+        self._channel = await Channel.over(end, self._handle)
+        gone = asyncio.create_task(self._channel.closed.wait())
+        ready = asyncio.create_task(self._ready.wait())
+        await asyncio.wait({gone, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if not self._ready.is_set():
+            return
+        counting = asyncio.create_task(self._count())
+        gone.add_done_callback(lambda _: self._drain())
+        gc.freeze()  # what was loaded at start lives as long as the process: the collector need not look at it
+        await self._server.serve(sockets=[self._listener])
+        counting.cancel()
+        assert self._app is not None
+        await self._app.pool.close()
+        self._spool.close()
+        self._channel.close()
+
+    async def _handle(self, message: object) -> say.Message | None:
+        match message:
+            case say.Begin():
+                self._begun = message
+                self._spool = Spool(Path(message.spool), sync=message.sync)  # type: ignore[arg-type]
+                self._purse = LeasedPurse(_Broker(self._channel))
+            case say.Prepare():
+                return self._prepare(message)
+            case say.Commit():
+                self._commit()
+                return say.Done()
+            case say.Keys(callers):
+                assert self._app is not None
+                self._app.identities.replace(callers)
+                return say.Done()
+            case say.Recall(limit, window_us):
+                return say.GivenBack(*self._purse.give_back(limit, window_us))
+            case say.Drain():
+                self._drain()
+        return None
+
+    def _prepare(self, message: say.Prepare) -> say.Message:
+        try:
+            settings = config.decode(message.config)
+            if self._app is None:
+                self._app = app.build(settings, spool=self._spool, purse=self._purse, engines=message.engines)
+                made = self._app.gateway.generation
+            else:
+                made = app.generation(settings, self._app.pool, message.engines)
+        except FairleadError as error:
+            return say.Failed(error.message, error.hint)
+        self._prepared = _Prepared(settings, made)
+        return say.Done()
+
+    def _commit(self) -> None:
+        assert self._prepared is not None and self._app is not None
+        settings = self._prepared.settings
+        self._app.gateway.ledger.config = settings.hash
+        self._app.gateway.generation = self._prepared.generation
+        if not self._ready.is_set():
+            self._open(settings)
+        self._data.max_body_bytes = int(settings.server.max_body_mb * 1_000_000)
+        self._data.metrics = self._metrics if self._begun.metrics and settings.server.metrics == "auto" else None
+
+    def _open(self, settings: config.Config) -> None:
+        assert self._app is not None
+        self._data = DataListener(
+            self._app.gateway,
+            self._app.identities,
+            ENDPOINTS,
+            HINTS,
+            max_body_bytes=int(settings.server.max_body_mb * 1_000_000),
+            hash_key=self._begun.hash_key,
+        )
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._data,  # type: ignore[arg-type]
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=max(1, round(settings.server.drain_s)),
+            )
+        )
+        self._ready.set()
+
+    def _drain(self) -> None:
+        if self._ready.is_set():
+            self._data.draining = True
+            self._server.should_exit = True
+
+    async def _metrics(self) -> bytes:
+        return (await self._channel.ask(say.MetricsAsked())).text
+
+    async def _count(self) -> None:
+        while True:
+            await asyncio.sleep(COUNT_EVERY_S)
+            assert self._app is not None
+            self._channel.tell(say.Counts(self._app.gateway.ledger.open_calls, self._app.identities.refused))
+
+
+def main() -> None:
+    """`python -m fairlead.server.worker LISTENER_FD CHANNEL_FD`."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    listener, end = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    worker = Worker(listener)
+    if sys.platform == "win32":
+        asyncio.run(worker.run(end))
+    else:
+        import uvloop  # here, because it can't be installed everywhere
+
+        uvloop.run(worker.run(end))
+
+
+if __name__ == "__main__":
+    main()

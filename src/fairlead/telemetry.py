@@ -1,0 +1,96 @@
+"""Metrics, derived from the ledger's records off the road. The only module that knows Prometheus.
+
+Labels are names that an operator chose (routes, targets, engines) and stable codes; never a key, a call or a prompt.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from fairlead.records import CallClosed, Intent, Outcome, Record
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+UNKNOWN = "(unknown)"
+
+
+class Metrics:
+    """One registry of its own, fed with shipped records."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._calls = Counter("fairlead_calls", "Calls that ended", ["route", "status", "code"], registry=registry)
+        self._call_s = Histogram(
+            "fairlead_call_duration_seconds", "From arrival to last byte", ["route"], buckets=SECONDS, registry=registry
+        )
+        self._attempts = Counter(
+            "fairlead_attempts", "Attempts that ended", ["route", "target", "outcome"], registry=registry
+        )
+        self._first_s = Histogram(
+            "fairlead_time_to_first_token_seconds",
+            "From an attempt's start to its first word",
+            ["target"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._tokens = Counter("fairlead_tokens", "Tokens", ["target", "kind"], registry=registry)
+        self._cost = Counter(
+            "fairlead_cost_usd", "Cost, where the price is known", ["route", "target"], registry=registry
+        )
+        self._unpriced = Counter(
+            "fairlead_unpriced_attempts", "Attempts whose price is unknown", ["target"], registry=registry
+        )
+        self._open = Gauge("fairlead_open_calls", "Calls in flight", ["worker"], registry=registry)
+        self._refused = Gauge(
+            "fairlead_unauthenticated_requests", "Requests without a valid key since start", registry=registry
+        )
+        self._engine_up = Gauge("fairlead_engine_up", "1 while the engine is ready", ["engine"], registry=registry)
+        self._engine_restarts = Gauge(
+            "fairlead_engine_restarts", "Times that the engine was restarted", ["engine"], registry=registry
+        )
+        self._lag = Gauge("fairlead_spool_lag_seconds", "Since the spool was last shipped whole", registry=registry)
+        self._targets: dict[str, tuple[str, str]] = {}  # open attempts: route and target
+
+    def saw(self, records: Iterable[Record]) -> None:
+        for record in records:
+            match record:
+                case Intent():
+                    self._targets[record.attempt] = (record.route, record.target)
+                case Outcome():
+                    self._ended(record)
+                case CallClosed():
+                    # a name that no route has was chosen by a caller: as a label it would grow without bound
+                    route = UNKNOWN if record.code == "route_not_found" else record.route
+                    self._calls.labels(route, record.status, record.code).inc()
+                    self._call_s.labels(route).observe(record.duration_us / 1e6)
+
+    def _ended(self, record: Outcome) -> None:
+        route, target = self._targets.pop(record.attempt, ("", ""))
+        self._attempts.labels(route, target, record.outcome).inc()
+        if record.first_token_us is not None:
+            self._first_s.labels(target).observe(record.first_token_us / 1e6)
+        for kind in ("input", "output", "cache_read", "cache_write", "reasoning"):
+            if count := getattr(record, f"{kind}_tokens"):
+                self._tokens.labels(target, kind).inc(count)
+        if record.cost_nusd is None:
+            self._unpriced.labels(target).inc()
+        else:
+            self._cost.labels(route, target).inc(record.cost_nusd / 1e9)
+
+    def exposition(
+        self,
+        *,
+        open_calls: Mapping[str, int],
+        refused: int,
+        engines: Mapping[str, tuple[bool, int]],
+        lag_s: float,
+    ) -> bytes:
+        """The text that Prometheus reads. `engines`: whether each is up, and its restarts."""
+        self._open.clear()
+        for worker, count in open_calls.items():
+            self._open.labels(worker).set(count)
+        for engine, (up, restarts) in engines.items():
+            self._engine_up.labels(engine).set(up)
+            self._engine_restarts.labels(engine).set(restarts)
+        self._refused.set(refused)
+        self._lag.set(lag_s)
+        return generate_latest(self.registry)
