@@ -1,4 +1,5 @@
-"""Adapters for tests of the road: a backend that is a dictionary, a spool that is a list, a broker that grants by count."""
+"""Adapters for tests of the road: a backend that is a dictionary, a spool that is a list, a broker that grants by
+count."""
 
 import asyncio
 from collections.abc import Callable, Mapping

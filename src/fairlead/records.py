@@ -1,9 +1,9 @@
 """The ledger's records, as they are appended to the spool and shipped to the store.
 
 Three kinds: an `Intent` before an attempt is sent, its `Outcome` after, and a `CallClosed` at the end of every call.
-An intent that never got its outcome becomes an attempt `lost`, priced at its hold. Whoever reads them (store, telemetry)
-needs nothing but this file. Money is integer nano-dollars, None where the price is unknown; times are UTC microseconds;
-durations microseconds from a monotonic clock, None where the moment never came.
+An intent that never got its outcome becomes an attempt `lost`, priced at its hold. Whoever reads them (store,
+telemetry) needs nothing but this file. Money is integer nano-dollars, None where the price is unknown; times are UTC
+microseconds; durations microseconds from a monotonic clock, None where the moment never came.
 """
 
 import msgspec

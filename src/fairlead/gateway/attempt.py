@@ -90,7 +90,7 @@ class Attempts:
         if target.price is None:
             if budgeted:
                 raise CostUnbounded(
-                    f"the price of target {target.name!r} ({target.model}) is unknown, and {budgeted.scope} has a budget",
+                    f"the price of target {target.name!r} is unknown, and {budgeted.scope} has a budget",
                     hint=f"set `price` in [targets.{target.name}], or run `fairlead catalog update`",
                 )
             return None

@@ -1,8 +1,8 @@
 """What travels on the road, and the ports that adapters fill.
 
-`Caller`, `Target`, `Route` and `Call` are frozen: a policy that narrows a call makes a new one. The Protocols at the end
-name what the gateway needs of the world (a backend, a spool, a purse); `app.py` chooses the real ones, tests hand in
-others.
+`Caller`, `Target`, `Route` and `Call` are frozen: a policy that narrows a call makes a new one. The Protocols at the
+end name what the gateway needs of the world (a backend, a spool, a purse); `app.py` chooses the real ones, tests hand
+in others.
 """
 
 from collections.abc import Callable, Mapping

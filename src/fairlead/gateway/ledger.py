@@ -1,8 +1,8 @@
 """The books: what one call was, from its arrival to its end, whatever happens in between.
 
-`Ledger.open` gives a `Book`, a context manager around everything that a call does; leaving it appends the call's record,
-also when the caller was denied, hung up, or every target failed. Attempts write their own records (`attempt.py`) and tell
-the book. How records reach the store is not known here.
+`Ledger.open` gives a `Book`, a context manager around everything that a call does; leaving it appends the call's
+record, also when the caller was denied, hung up, or every target failed. Attempts write their own records
+(`attempt.py`) and tell the book. How records reach the store is not known here.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """Holds against limits, in this process: reserve the worst case, settle the truth.
 
-What may be spent is leased from a `Broker`, who sees all processes; while the lease has room nothing is awaited and a hold
-costs about a microsecond. A hold belongs to the window that it was opened in, also when it is settled after its end.
+What may be spent is leased from a `Broker`, who sees all processes; while the lease has room nothing is awaited and a
+hold costs about a microsecond. A hold belongs to the window that it was opened in, also when it is settled after its
+end.
 """
 
 from typing import Protocol

@@ -26,7 +26,7 @@ class Routes:
         route = self._routes.get(request.route)
         if route is None:
             raise self._unknown(request.route, caller)
-        zone = min(route.zone, caller.zone, key=ZONES.index)
+        zone = ZONES[min(ZONES.index(route.zone), ZONES.index(caller.zone))]
         return Call(
             id=call_id,
             caller=caller,

@@ -1,8 +1,8 @@
 """Who may spend how much: the steward's side of the leases, over all workers.
 
-The sum of what was spent and what is leased never exceeds a limit. What is in the store is asked once for each window, at
-its first lease; from then on the workers say what became of theirs. A worker that died keeps its lease until its spool was
-read; only then is known what it spent.
+The sum of what was spent and what is leased never exceeds a limit. What is in the store is asked once for each
+window, at its first lease; from then on the workers say what became of theirs. A worker that died keeps its lease
+until its spool was read; only then is known what it spent.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """A worker: one process that does the road and nothing else.
 
-It is started by the steward with two inherited sockets: the data listener's, and one end of a channel. Everything else (the
-configuration, keys, leases) comes over the channel; when that ends, the steward is gone, and the worker finishes what it
-has and goes too.
+It is started by the steward with two inherited sockets: the data listener's, and one end of a channel. Everything
+else (the configuration, keys, leases) comes over the channel; when that ends, the steward is gone, and the worker
+finishes what it has and goes too.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """Which limits a call stands under, and how many tokens it may ask for.
 
-Whether there is room under them is found out when an attempt is held (`gateway/attempt.py`), not here: a policy is pure.
+Whether there is room under them is found out when an attempt is held (`gateway/attempt.py`), not here: a policy is
+pure.
 """
 
 from msgspec.structs import replace

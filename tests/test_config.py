@@ -1,0 +1,139 @@
+"""What can be wrong with a configuration is found before anything starts, with its file, its path and a hint."""
+
+from pathlib import Path
+
+import pytest
+
+from fairlead import config
+from fairlead.errors import ConfigInvalid, SecretMissing
+
+GOOD = """
+data_dir = "data"
+[backends.cloud]
+kind = "openai"
+base_url = "https://api.example.com/v1"
+zone = "contract"
+key = "file:key.txt"
+[engines.small]
+model = "shipped:fairlead-nano"
+[targets.near]
+engine = "small"
+[targets.far]
+backend = "cloud"
+model = "m-1"
+price = { input = 1.5, output = 2 }
+[routes.r]
+targets = ["near", "far"]
+budget = "5usd/day"
+[budgets.all]
+amount = "100usd/month"
+"""
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    (tmp_path / "key.txt").write_text("sk-very-secret\n")
+    return tmp_path
+
+
+def wrong(text: str, base: Path) -> ConfigInvalid:
+    with pytest.raises(ConfigInvalid) as caught:
+        config.parse(text, source="fairlead.toml", base=base)
+    return caught.value
+
+
+def test_a_good_configuration_is_read_and_survives_the_way_to_a_worker(base: Path) -> None:
+    read = config.parse(GOOD, base=base)
+    assert read.backends["cloud"].key is not None and read.backends["cloud"].key.value == "sk-very-secret"
+    assert read.data_dir == str(base / "data")
+    assert config.decode(config.encode(read)) == read
+
+
+def test_the_built_in_configuration_is_good() -> None:
+    assert set(config.load(None).routes) == {"invoices", "tickets"}
+
+
+def test_a_secret_is_never_seen(base: Path) -> None:
+    read = config.parse(GOOD, base=base)
+    assert "sk-very-secret" not in repr(read) + str(config.masked(read)) + str(read.backends["cloud"].key)
+    assert config.masked(read)["backends"]["cloud"]["key"] == "file:key.txt"
+
+
+def test_the_hash_follows_what_was_written(base: Path) -> None:
+    one = config.parse(GOOD, base=base)
+    assert one.hash == config.parse("# a comment\n" + GOOD, base=base).hash
+    assert one.hash != config.parse(GOOD.replace("m-1", "m-2"), base=base).hash
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "hint"),
+    [
+        (("[engines.small]", "[engine.small]"), "engine", "engines"),
+        (('engine = "small"', 'engin = "small"'), "targets.near.engin", "engine"),
+        (('engine = "small"', 'engine = "smal"'), "targets.near.engine", "small"),
+        (('["near", "far"]', '["near", "fra"]'), "routes.r.targets[1]", "far"),
+        (('["near", "far"]', '["near", "near"]'), "routes.r.targets", ""),
+        (('["near", "far"]', "[]"), "routes.r.targets", "at least one"),
+        (('"5usd/day"', '"5 euros"'), "routes.r.budget", "usd/day"),
+        (('"5usd/day"', "5"), "routes.r.budget", ""),
+        (('zone = "contract"', 'zone = "secret"'), "backends.cloud.zone", ""),
+        (("input = 1.5", "input = -1"), "targets.far.price", ""),
+        (("https://api", "ftp://api"), "backends.cloud.base_url", ""),
+        (('model = "m-1"', ""), "targets.far.model", "name"),
+        (('model = "m-1"', 'model = "m-1"\nzone = "private"'), "targets.far.zone", "backend"),
+        (('model = "m-1"', 'model = "m-1"\nengine = "small"'), "targets.far", ""),
+        (("[routes.r]", "[routes.'a b']"), "routes.a b", "letters"),
+        (("[budgets.all]", "[budgets.team]"), "budgets.team.team", "all"),
+        (('data_dir = "data"', "data_dir = 4"), "data_dir", ""),
+        (('data_dir = "data"', 'timezone = "Mars/Base"'), "timezone", "Europe"),
+        (('data_dir = "data"', '[server]\nlisten = "4000"'), "server.listen", "HOST:PORT"),
+        (('data_dir = "data"', "[server]\nworkers = 0"), "server.workers", ""),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_path(change: tuple[str, str], path: str, hint: str, base: Path) -> None:
+    error = wrong(GOOD.replace(*change), base)
+    assert error.message.startswith(f"fairlead.toml: {path}: ") and hint in error.hint
+
+
+def test_a_secret_written_into_the_file_is_refused_and_not_repeated(base: Path) -> None:
+    error = wrong(GOOD.replace("file:key.txt", "sk-oops"), base)
+    assert "backends.cloud.key" in error.message and "sk-oops" not in error.message + error.hint
+
+
+def test_a_missing_secret_says_where_it_was_looked_for(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOT_SET", raising=False)
+    for reference in ("env:NOT_SET", "file:missing.txt"):
+        with pytest.raises(SecretMissing, match=reference):
+            config.parse(GOOD.replace("file:key.txt", reference), base=base)
+    (base / "key.txt").write_text("two\nlines")
+    with pytest.raises(SecretMissing, match="control characters"):
+        config.parse(GOOD, base=base)
+
+
+def test_broken_toml_names_the_file_and_the_line(base: Path) -> None:
+    assert "line 2" in wrong("a = 1\nb = [", base).message or "fairlead.toml" in wrong("b = [", base).message
+
+
+def test_the_file_that_counts_is_the_one_that_was_named(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(base)
+    monkeypatch.delenv("FAIRLEAD_CONFIG", raising=False)
+    assert config.find_file() is None
+    (base / "fairlead.toml").write_text(GOOD)
+    (base / "other.toml").write_text(GOOD)
+    assert config.find_file() == Path("fairlead.toml")
+    monkeypatch.setenv("FAIRLEAD_CONFIG", str(base / "other.toml"))
+    assert config.find_file() == base / "other.toml"
+    with pytest.raises(ConfigInvalid, match="no such file"):
+        config.find_file("missing.toml")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1:4000", ("127.0.0.1", 4000)), ("[::1]:0", ("::1", 0)), ("4000", None), (":1", None)],
+)
+def test_addresses_are_host_and_port(address: str, expected: tuple[str, int] | None) -> None:
+    if expected is None:
+        with pytest.raises(ValueError, match="HOST:PORT"):
+            config.host_and_port(address)
+    else:
+        assert config.host_and_port(address) == expected
