@@ -1,0 +1,103 @@
+"""Where a request goes and what stands above its body: URLs and header lines, checked once and kept as bytes.
+
+Nothing here opens a connection. Everything that an operator wrote wrongly raises ConfigInvalid; a header's value is
+never repeated in a message, it may be a credential.
+"""
+
+import re
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from fairlead.errors import ConfigInvalid
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*\Z")  # no CR, no LF, no other control character
+TARGET = re.compile(r"[\x21-\x7e]*\Z")
+OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "te", "upgrade"})
+
+
+class Place(Struct, frozen=True):
+    """A server and a path prefix there. `path` has no slash at its end; `query` begins with `?` or is empty."""
+
+    scheme: str
+    host: str  # without brackets
+    port: int
+    path: str = ""
+    query: str = ""
+
+    @property
+    def name(self) -> str:
+        """For people: `api.example.com:443`."""
+        return f"{self._bracketed}:{self.port}"
+
+    @property
+    def authority(self) -> str:
+        """The value of the header `host`."""
+        usual = {"http": 80, "https": 443}[self.scheme]
+        return self._bracketed if self.port == usual else self.name
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+def place(url: str) -> Place:
+    """The place that an http(s) URL names. Raises ConfigInvalid where it is none, or holds a credential."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+    except (ValueError, UnicodeError):
+        raise _not_a_url(url) from None
+    if parts.username is not None or parts.password is not None:
+        raise ConfigInvalid("a URL must not hold a credential", hint='Give it as `key = "env:NAME"`.')
+    whole = parts.path + parts.query
+    if parts.scheme not in ("http", "https") or not host or parts.fragment or not TARGET.match(whole):
+        raise _not_a_url(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return Place(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/"), query)
+
+
+def _not_a_url(url: str) -> ConfigInvalid:
+    return ConfigInvalid(f"{url!r} is not an http or https URL", hint="It looks like https://host/v1.")
+
+
+def header_lines(headers: Mapping[str, str]) -> bytes:
+    """Headers as they stand on the wire, each line ended; of two spellings of one name the later one counts.
+
+    Raises ConfigInvalid where a name or a value could break out of its line, or where the header is the client's own.
+    """
+    lines: dict[str, bytes] = {}
+    for name, value in headers.items():
+        lower = name.lower()
+        if not TOKEN.match(name) or not VALUE.match(value):
+            raise ConfigInvalid(f"the header {name!r} has characters that no header may have", path=name)
+        if lower in OURS:
+            raise ConfigInvalid(f"the header {name!r} is set by Fairlead itself", path=name)
+        lines[lower] = f"{lower}: {value}\r\n".encode("latin-1")
+    return b"".join(lines.values())
+
+
+def request_head(method: str, place: Place, path: str, headers: Mapping[str, str]) -> bytes:
+    """The request line and the headers that never change, ready to be followed by further header lines."""
+    target = f"{place.path}{path}{place.query}" or "/"
+    if not TOKEN.match(method) or not TARGET.match(target):
+        raise ConfigInvalid(f"{method} {target!r} can't stand in a request line")
+    start = f"{method} {target} HTTP/1.1\r\nhost: {place.authority}\r\naccept-encoding: identity\r\n"
+    return start.encode("ascii") + header_lines(headers)
+
+
+def trust(ca_file: str = "") -> ssl.SSLContext:
+    """TLS as a client: the system's authorities, or only those in `ca_file`; the host's name is checked, 1.2 at least.
+
+    Reading the authorities takes milliseconds: once per backend, not per request. Raises ConfigInvalid.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except (OSError, ssl.SSLError) as why:
+        raise ConfigInvalid(f"the authorities in {ca_file!r} can't be read: {why}", file=ca_file) from why
+    context.set_alpn_protocols(["http/1.1"])
+    return context

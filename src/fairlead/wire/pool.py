@@ -1,0 +1,168 @@
+"""Connections to servers, kept open between requests: one pool for the whole process, one set per server.
+
+The rule of asking twice: a request is written once more, on a fresh connection, if and only if it was written on a
+connection that had answered before, that connection closed within `connection.RACE_S` of the writing, and not one byte
+had come. That is a server ending an idle connection while our request was on its way: it never read it. Whatever else
+goes wrong is reported, not repeated; asking again is the gateway's decision.
+"""
+
+import asyncio
+import math
+import socket
+import ssl
+from collections import deque
+from contextlib import suppress
+
+from fairlead.errors import TargetError, TargetTimeout, TargetUnreachable
+from fairlead.wire.address import Place, trust
+from fairlead.wire.connection import Connection, Stale
+from fairlead.wire.response import Deadlines, Response
+
+IDLE_S = 30.0  # shorter than what servers and balancers allow, which is 60 s and more
+MAX_IDLE = 256  # connections kept per server
+KEEPALIVE_S = 60  # a model may think for minutes: without a sign of life, a NAT forgets the connection
+
+
+class Origin:
+    """A server, with the authorities that vouch for it and the connections that lie idle there."""
+
+    __slots__ = ("idle", "name", "place", "tls")
+
+    def __init__(self, place: Place, ca_file: str) -> None:
+        self.place = place
+        self.name = place.name
+        self.tls: ssl.SSLContext | None = trust(ca_file) if place.scheme == "https" else None
+        self.idle: deque[Connection] = deque()
+
+
+class Pool:
+    """`ask` writes requests; `close` ends everything. Belongs to the event loop that it is first used in."""
+
+    def __init__(self, *, idle_s: float = IDLE_S, max_idle: int = MAX_IDLE) -> None:
+        self._idle_s = idle_s
+        self._max_idle = max_idle
+        self._origins: dict[tuple[str, str, int, str], Origin] = {}
+        self._open: set[Connection] = set()
+        self._closed = False
+
+    def origin(self, place: Place, ca_file: str = "") -> Origin:
+        """The server at `place`, shared by all who name it alike. Raises ConfigInvalid where `ca_file` is no good."""
+        key = (place.scheme, place.host, place.port, ca_file)
+        found = self._origins.get(key)
+        if found is None:
+            found = self._origins[key] = Origin(place, ca_file)
+        return found
+
+    async def ask(
+        self, origin: Origin, head: bytes, body: bytes | None, deadlines: Deadlines = Deadlines(), lines: bytes = b""
+    ) -> Response:
+        """The response, its headers having come. `head` is of `address.request_head`, `lines` of `header_lines`.
+
+        Raises TargetUnreachable, TargetTimeout (connect, first_token, total) or TargetUnclear.
+        """
+        total_at = asyncio.get_running_loop().time() + deadlines.total_s
+        length = b"\r\n" if body is None else b"content-length: %d\r\n\r\n" % len(body)
+        request = head + lines + length
+        kept = self._kept(origin)
+        if kept is not None:
+            response = kept.send(request, body or b"", deadlines, total_at)
+            with suppress(Stale):
+                await response.head()
+                return response
+        connection = await self._connect(origin, deadlines.connect_s, total_at)
+        response = connection.send(request, body or b"", deadlines, total_at)
+        await response.head()
+        return response
+
+    async def close(self) -> None:
+        """Close every connection, also those in use; what is being read there breaks."""
+        self._closed = True
+        for connection in tuple(self._open):
+            connection.abandon()
+        for origin in self._origins.values():
+            origin.idle.clear()
+        while self._open:
+            await asyncio.sleep(0)  # until the loop has told each of them
+
+    @property
+    def open_count(self) -> int:
+        return len(self._open)
+
+    def idle_count(self, origin: Origin) -> int:
+        return len(origin.idle)
+
+    def _kept(self, origin: Origin) -> Connection | None:
+        """The connection that was used last: the others grow old and are closed."""
+        while origin.idle:
+            connection = origin.idle.pop()
+            if connection.is_usable:
+                return connection
+        return None
+
+    async def _connect(self, origin: Origin, connect_s: float, total_at: float) -> Connection:
+        loop = asyncio.get_running_loop()
+        place, name = origin.place, origin.name
+        by = loop.time() + connect_s
+        stage = "connect" if by < total_at else "total"
+        until = min(by, total_at)
+
+        def idle(connection: Connection) -> None:
+            self._keep(origin, connection)
+
+        def lost(connection: Connection) -> None:
+            self._open.discard(connection)
+            with suppress(ValueError):
+                origin.idle.remove(connection)
+
+        if self._closed:
+            raise TargetUnreachable(f"{name} is not asked any more: the connections were closed")
+        try:
+            async with asyncio.timeout_at(until if until < math.inf else None):
+                transport, connection = await loop.create_connection(
+                    lambda: Connection(loop, name, idle, lost), place.host, place.port, ssl=origin.tls
+                )
+        except TimeoutError:
+            raise TargetTimeout(f"{name}: no connection within {connect_s:g} s", stage=stage) from None
+        except (OSError, UnicodeError) as why:
+            raise _unreachable(name, why) from why
+        if not connection.is_usable:
+            raise TargetUnreachable(f"{name} closed the connection as soon as it was made")
+        _tune(transport)
+        self._open.add(connection)
+        if self._closed:
+            connection.abandon()
+        return connection
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        if self._closed or len(origin.idle) >= self._max_idle:
+            connection.abandon()
+        else:
+            connection.rest(connection.loop.time() + self._idle_s)
+            origin.idle.append(connection)
+
+
+def _tune(transport: asyncio.BaseTransport) -> None:
+    """Small writes leave at once, and a silent connection shows that it lives."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is None:
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
+
+
+def _unreachable(name: str, why: Exception) -> TargetError:
+    """What stood in the way of a connection, in words."""
+    if isinstance(why, ssl.SSLCertVerificationError):
+        return TargetUnreachable(
+            f"{name} is not who it should be: {why.verify_message}",
+            hint="If its authority is your own, name it with `ca_file` in the backend.",
+        )
+    if isinstance(why, ssl.SSLError):
+        return TargetUnreachable(f"{name} does not speak TLS with us: {why.reason or why}", hint="Is it https at all?")
+    if isinstance(why, socket.gaierror):
+        return TargetUnreachable(f"{name} has no address: {why.strerror}", hint="Check the backend's base_url.")
+    if isinstance(why, ConnectionRefusedError):
+        return TargetUnreachable(f"{name} refused the connection", hint="Is the server running?")
+    return TargetUnreachable(f"{name} could not be reached: {why}")

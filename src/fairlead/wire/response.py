@@ -1,0 +1,237 @@
+"""What a server answers to one request: its status and headers, then its body whole, or as events.
+
+A response is filled by its connection (see `connection.py`) and emptied by whoever asked. It knows deadlines and
+bounds, but neither sockets nor what the bytes mean.
+"""
+
+import asyncio
+import math
+from typing import Protocol
+
+from msgspec import Struct
+
+from fairlead.errors import TargetError, TargetTimeout, TargetUnclear
+from fairlead.wire.sse import Event, Events
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+EXCERPT_S = 5.0  # an error's body is not worth a longer wait
+LATE = {
+    "first_token": "nothing came",
+    "between_tokens": "nothing more came",
+    "total": "the answer was not complete",
+}
+LAG_BYTES = 256 * 1024  # that a consumer may lie behind before reading from the socket pauses
+
+
+class Deadlines(Struct, frozen=True):
+    """Seconds, each for one stage; `total_s` is over all of them, from before connecting to the last byte.
+
+    An answer that is not streamed has no first token that could be seen: then only `connect_s` and `total_s` apply.
+    """
+
+    connect_s: float = 5.0
+    first_token_s: float = math.inf  # from the request's sending to the first event, headers included
+    between_tokens_s: float = math.inf  # of waiting for the next event; comments are none
+    total_s: float = 600.0
+
+
+class Link(Protocol):
+    """What a response needs of its connection."""
+
+    loop: asyncio.AbstractEventLoop
+    place: str
+
+    def wake_at(self, at: float) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def abandon(self) -> None: ...
+    def linger(self) -> None: ...
+
+
+class Response:
+    """Raises TargetTimeout, TargetUnreachable, TargetUnclear or StreamBroken from whatever is awaited.
+
+    Whoever holds one ends it: by reading it to its end, by `close` (the connection is closed if anything is
+    missing) or by `release` (the connection is kept if the rest comes at once). Cancelling a read closes it.
+    """
+
+    __slots__ = ("_deadlines", "_failure", "_held", "_link", "_over", "_parts", "_stage", "_total_at", "_waiter",
+                 "headers", "reason", "sent_at", "status")  # fmt: skip
+
+    def __init__(self, link: Link, deadlines: Deadlines, total_at: float) -> None:
+        self.status = 0
+        self.reason = ""
+        self.headers: dict[str, str] = {}  # names in lower case
+        self.sent_at = link.loop.time()
+        self._link = link
+        self._deadlines = deadlines
+        self._total_at = total_at
+        self._parts: list[bytes] = []
+        self._held = 0  # bytes in parts
+        self._over = False  # nothing more will come
+        self._failure: TargetError | None = None
+        self._stage = "total"
+        self._waiter: asyncio.Future[None] | None = None
+
+    # --- for whoever asked ---
+
+    def now(self) -> float:
+        """The clock of `sent_at` and of every deadline, in seconds."""
+        return self._link.loop.time()
+
+    async def head(self) -> None:
+        """Wait until status and headers are there."""
+        while not self.status and not self._over:
+            await self._wait(self.sent_at + self._deadlines.first_token_s, "first_token")
+        if self._failure is not None and not self.status:
+            raise self._failure
+
+    async def body(self, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+        """All of it. Raises TargetUnclear where it is larger than `max_bytes`."""
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            size += self._held
+            if size > max_bytes or self._announced() > max_bytes:
+                self.close()
+                raise TargetUnclear(f"{self._link.place} answered with more than {max_bytes} bytes")
+            parts += self._drain()
+            if self._over:
+                break
+            await self._wait(math.inf, "total")
+        if self._failure is not None:
+            raise self._failure
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def excerpt(self, max_bytes: int) -> bytes:
+        """The first `max_bytes` of an error's body, or what came of it in a short while; then the response is over."""
+        self._total_at = min(self._total_at, self._link.loop.time() + EXCERPT_S)
+        found = b""
+        while True:
+            found += b"".join(self._drain())
+            if self._over or len(found) >= max_bytes:
+                break
+            await self._wait(math.inf, "total")
+        self.close()
+        return found[:max_bytes]
+
+    def events(self) -> "EventStream":
+        """The body as server-sent events, in batches as they come: `async for batch in response.events()`."""
+        return EventStream(self, self._deadlines)
+
+    async def read(self, by: float, stage: str) -> bytes:
+        """What has come of the body since the last read, waiting for it until `by` (loop time); b"" at the end."""
+        while not self._held and not self._over:
+            await self._wait(by, stage)
+        if self._held:
+            parts = self._drain()
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+        if self._failure is not None:
+            raise self._failure
+        return b""
+
+    def close(self) -> None:
+        """Nothing more is wanted. What has not come yet never will: then the connection is closed. May be repeated."""
+        if not self._over:
+            self._over = True
+            self._drain()
+            self._link.abandon()
+
+    def release(self) -> None:
+        """Nothing more is wanted, but the server is believed to be done: it has a moment to say so."""
+        if not self._over:
+            self._over = True
+            self._drain()
+            self._link.linger()
+
+    # --- for the connection ---
+
+    def begin(self, status: int, reason: str, headers: dict[str, str]) -> None:
+        self.status, self.reason, self.headers = status, reason, headers
+        self._wake()
+
+    def take(self, data: bytes) -> None:
+        if self._over:  # released: what still comes is dropped
+            return
+        self._parts.append(data)
+        self._held += len(data)
+        if self._held > LAG_BYTES:
+            self._link.pause()
+        self._wake()
+
+    def end(self, failure: TargetError | None = None) -> None:
+        """Nothing more comes. What has come can still be read, then `failure` is raised."""
+        if not self._over:
+            self._over, self._failure = True, failure
+            self._wake()
+
+    def expire(self) -> TargetTimeout:
+        """The error for the deadline that has just passed."""
+        seconds = getattr(self._deadlines, f"{self._stage}_s")
+        return TargetTimeout(f"{self._link.place}: {LATE[self._stage]} within {seconds:g} s", stage=self._stage)
+
+    # --- inside ---
+
+    async def _wait(self, by: float, stage: str) -> None:
+        """Until anything has happened, or the deadline made it an end."""
+        if by < self._total_at:
+            self._stage = stage
+            self._link.wake_at(by)
+        else:
+            self._link.wake_at(self._total_at)
+        waiter = self._waiter = self._link.loop.create_future()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self._waiter = None
+            self.close()
+            raise
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not self._over:  # whoever reads may take its time: only the total deadline runs meanwhile
+                self._stage = "total"
+                self._link.wake_at(self._total_at)
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _drain(self) -> list[bytes]:
+        parts, self._parts = self._parts, []
+        if self._held > LAG_BYTES and not self._over:
+            self._link.resume()
+        self._held = 0
+        return parts
+
+    def _announced(self) -> int:
+        length = self.headers.get("content-length", "")
+        return int(length) if length.isdecimal() else 0
+
+
+class EventStream:
+    """Batches of events, each holding all that came together. Raises StreamBroken where the body is cut short."""
+
+    __slots__ = ("_begun", "_deadlines", "_events", "_response")
+
+    def __init__(self, response: Response, deadlines: Deadlines) -> None:
+        self._response = response
+        self._deadlines = deadlines
+        self._events = Events()
+        self._begun = False
+
+    def __aiter__(self) -> "EventStream":
+        return self
+
+    async def __anext__(self) -> list[Event]:
+        response = self._response
+        if self._begun:
+            by, stage = response.now() + self._deadlines.between_tokens_s, "between_tokens"
+        else:
+            by, stage = response.sent_at + self._deadlines.first_token_s, "first_token"
+        while data := await response.read(by, stage):
+            batch = self._events.feed(data)
+            if batch:
+                self._begun = True
+                return batch
+        raise StopAsyncIteration

@@ -1,0 +1,86 @@
+"""Server-sent events, read incrementally as the WHATWG specification says. It works on bytes and reads no JSON.
+
+Line ends may be LF, CRLF or CR; a chunk may be cut anywhere, also inside a character. `id` and `retry` are for clients
+that reconnect, which a paid request never does: they are passed over. An event that the end of the stream cuts off is
+dropped, as the specification asks.
+"""
+
+from fairlead.errors import TargetUnclear
+
+Event = tuple[str, bytes]  # its type ("message" where none was said), its data
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+BOM = b"\xef\xbb\xbf"
+
+
+class Events:
+    """What has come of one stream. `feed` gives every event that a chunk completes."""
+
+    __slots__ = ("_after_cr", "_data", "_limit", "_line", "_size", "_started", "_type")
+
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._limit = max_event_bytes
+        self._line: list[bytes] = []  # pieces of a line whose end has not come
+        self._data: list[bytes] = []  # lines of data of an event whose end has not come
+        self._type = ""
+        self._size = 0  # of the unfinished event
+        self._after_cr = False  # the last chunk ended in CR: an LF that follows belongs to it
+        self._started = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Raises TargetUnclear where one event is larger than the bound."""
+        if not self._size and chunk[:6] == b"data: " and chunk[-2:] == b"\n\n" and len(chunk) <= self._limit:
+            data = chunk[6:-2]
+            if b"\n" not in data and b"\r" not in data:  # the usual case: one event, one chunk
+                self._started, self._after_cr = True, False
+                return [("message", data)]
+        return self._feed_lines(chunk)
+
+    def _feed_lines(self, chunk: bytes) -> list[Event]:
+        if self._after_cr and chunk:
+            self._after_cr = False
+            if chunk[:1] == b"\n":
+                chunk = chunk[1:]
+        found: list[Event] = []
+        for line in chunk.splitlines(keepends=True):
+            self._grow(len(line))
+            if line[-1] not in b"\r\n":
+                self._line.append(line)
+                break
+            self._take(self._whole(line.rstrip(b"\r\n")), found)
+        self._after_cr = chunk[-1:] == b"\r"
+        return found
+
+    def _whole(self, end: bytes) -> bytes:
+        """A line, put together from its pieces."""
+        if self._line:
+            self._line.append(end)
+            end = b"".join(self._line)
+            self._line.clear()
+        if not self._started:
+            self._started = True
+            return end.removeprefix(BOM)
+        return end
+
+    def _take(self, line: bytes, found: list[Event]) -> None:
+        if not line:
+            if self._data:
+                found.append((self._type or "message", b"\n".join(self._data)))
+                self._data.clear()
+            self._type, self._size = "", 0
+            return
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._data.append(value.removeprefix(b" "))
+        elif name == b"event":
+            self._type = value.removeprefix(b" ").decode("utf-8", "replace")
+        elif not self._data and not self._type:
+            self._size = 0  # a comment between events is no part of one
+
+    def _grow(self, by: int) -> None:
+        self._size += by
+        if self._size > self._limit:
+            raise TargetUnclear(
+                f"an event of the stream is larger than {self._limit} bytes",
+                hint="Is this really an event stream? Check the backend's base_url.",
+            )
