@@ -1,0 +1,27 @@
+"""OpenAI's language, both ways: chat completions, completions, embeddings. This is its front; the parts lie beside it.
+
+Callers come in it (`read_request`, `write_answer`, `StreamWriter`, `error_body`, `models_body`) and every compatible
+server is asked in it (`pass_request`, `write_request`, `read_answer`, `StreamReader`, `read_error`).
+"""
+
+from fairlead.dialects.failures import read_error
+from fairlead.dialects.openai_answer import error_body, models_body, read_answer, write_answer
+from fairlead.dialects.openai_ask import pass_request, write_request
+from fairlead.dialects.openai_chat import DIALECT, read_chat
+from fairlead.dialects.openai_request import read_request
+from fairlead.dialects.openai_stream import StreamReader, StreamWriter
+
+__all__ = [
+    "DIALECT",
+    "StreamReader",
+    "StreamWriter",
+    "error_body",
+    "models_body",
+    "pass_request",
+    "read_answer",
+    "read_chat",
+    "read_error",
+    "read_request",
+    "write_answer",
+    "write_request",
+]

@@ -1,0 +1,85 @@
+"""What a target is asked with beyond the caller's words: its parameters, and the quirks of the backend's own dialect.
+
+Parameters (`params`) are top-level fields of a request in the target's language; they override what the caller said. A
+parameter that names the output limit narrows it and never widens it, since the limit is what money was held for. The
+fields in RESERVED belong to the caller or to the house; as parameters they have no effect, and `check_settings` finds
+them, and quirks that nobody knows, before anything is started.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from fairlead.errors import ConfigInvalid
+
+RESERVED = frozenset({"model", "messages", "prompt", "input", "system", "stream", "stream_options", "n", "best_of"})
+LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+
+
+class OpenAIQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table is in `openai.pass_request`."""
+
+    max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    stream_usage: bool = True
+    rename: dict[str, str] = {}
+    drop: tuple[str, ...] = ()
+
+
+class AnthropicQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table is in `anthropic.write_request`."""
+
+    thinking: Literal["adaptive", "budget", "off"] = "adaptive"
+    ignore: tuple[str, ...] = ()
+    rename: dict[str, str] = {}
+    drop: tuple[str, ...] = ()
+
+
+_TYPES: dict[str, Any] = {"openai": OpenAIQuirks, "anthropic": AnthropicQuirks}
+
+
+def check_settings(dialect: str, *, params: Mapping[str, Any], quirks: Mapping[str, Any]) -> None:
+    """Raises ConfigInvalid (`details["path"]`: `params.NAME` or `quirks...`) where a setting would have no effect."""
+    for name, value in params.items():
+        if name in RESERVED:
+            raise ConfigInvalid(
+                f"The parameter `{name}` can't be set by a target: it belongs to the caller's request.",
+                hint=f"Remove `params.{name}`.",
+                path=f"params.{name}",
+            )
+        if name in LIMITS and not (type(value) is int and value > 0):
+            raise ConfigInvalid(
+                f"The parameter `{name}` must be a whole number of tokens, got {value!r}.",
+                hint="Write a positive number.",
+                path=f"params.{name}",
+            )
+    try:
+        msgspec.convert(dict(quirks), _TYPES[dialect])
+    except msgspec.ValidationError as error:
+        raise ConfigInvalid(
+            f"A quirk is wrong: {error}.",
+            hint=f"The quirks of this wire format are: {', '.join(_TYPES[dialect].__struct_fields__)}.",
+            path="quirks",
+        ) from None
+
+
+def narrowed(limit: int, params: Mapping[str, Any]) -> int:
+    """The output limit in tokens, narrowed by the target's own parameters."""
+    return min([limit, *(params[name] for name in LIMITS if name in params)]) if params else limit
+
+
+def override(fields: dict[str, Any], params: Mapping[str, Any]) -> None:
+    """Let the target's parameters win, but for those that are not theirs to set."""
+    for name, value in params.items():
+        if name not in RESERVED and name not in LIMITS:
+            fields[name] = value
+
+
+def rename_and_drop(fields: dict[str, Any], quirks: Mapping[str, Any]) -> None:
+    """The two quirks that every dialect has: `rename = {ours = "theirs"}`, then `drop = ["theirs"]`."""
+    for ours, theirs in quirks.get("rename", {}).items():
+        if ours in fields:
+            fields[theirs] = fields.pop(ours)
+    for name in quirks.get("drop", ()):
+        fields.pop(name, None)
