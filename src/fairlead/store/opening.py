@@ -1,0 +1,166 @@
+"""Opens the store: makes a fresh one, takes one of this program's revision, refuses any other untouched.
+
+SQLite in a file by default, any other database by URL. What is in the tables is the business of the modules named after
+them; every one of their functions is given a connection from here.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event, exc
+
+from fairlead.errors import StoreMismatch
+from fairlead.store import schema
+
+FILE = "fairlead.db"
+BUSY_MS = 5000
+
+
+class Store:
+    """An open store. Close it at the end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that may write: committed at the end, rolled back on an error."""
+        with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the books and changes nothing."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(place: Path | str, *, create: bool = True) -> Store:
+    """The store in a data directory (a Path) or at a database URL (a text with `://`).
+
+    Where there is none, a fresh one is made, unless `create` is False. Raises StoreMismatch where the store is missing,
+    older or newer than this program, or no store of ours; then nothing was changed.
+    """
+    engine = connect(place, create=create)
+    try:
+        found = revision(engine)
+        if found is None and not create:
+            raise StoreMismatch(f"there is no store at {_shown(engine)}", hint="fairlead serve makes one")
+        if found is None:
+            _create(engine)
+        elif found != schema.HEAD:
+            raise _mismatch(engine, found)
+        if engine.dialect.name == "sqlite":
+            _write_ahead(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine)
+
+
+def connect(place: Path | str, *, create: bool = True) -> Engine:
+    """An engine for that place, whatever may be there. Raises StoreMismatch for a missing file if not to `create`."""
+    if isinstance(place, str) and "://" in place:
+        engine = sqlalchemy.create_engine(place)
+        if engine.dialect.name != "sqlite":
+            return engine
+    else:
+        path = Path(place) / FILE
+        if not create and not path.exists():
+            raise StoreMismatch(f"there is no store at {path}", hint="fairlead serve makes one")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def revision(engine: Engine) -> str | None:
+    """The revision of the store's tables; None where there are no tables at all. Raises StoreMismatch for others'."""
+    try:
+        with engine.connect() as connection:
+            names = sqlalchemy.inspect(connection).get_table_names()
+            if not names:
+                return None
+            if schema.version.name in names:
+                found = connection.execute(sqlalchemy.select(schema.version.c.version_num)).scalar_one_or_none()
+                if found is not None:
+                    return found
+    except exc.OperationalError:
+        raise
+    except exc.DatabaseError as error:
+        raise StoreMismatch(f"{_shown(engine)} is no database: {error.orig}", hint="move the file away") from error
+    raise StoreMismatch(f"{_shown(engine)} has tables, but they are not Fairlead's", hint="choose another data_dir")
+
+
+def migrate(engine: Engine) -> tuple[str | None, str]:
+    """Brings an older store up to this program, in one transaction. Gives the revisions before and after.
+
+    Raises StoreMismatch where the store is newer than this program.
+    """
+    found = revision(engine)
+    if found is not None and found > schema.HEAD:
+        raise _mismatch(engine, found)
+    from fairlead.store.migrations import upgrade
+
+    with Store(engine).begin() as connection:
+        upgrade(connection, schema.HEAD)
+    return found, schema.HEAD
+
+
+def _write_ahead(engine: Engine) -> None:
+    """Readers and the writer don't wait for each other. It can't be said inside a transaction."""
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
+
+
+def _create(engine: Engine) -> None:
+    with Store(engine).begin() as connection:
+        schema.metadata.create_all(connection)
+        schema.version.create(connection)
+        connection.execute(schema.version.insert().values(version_num=schema.HEAD))
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        with suppress(OSError):  # who may not change it does not own it
+            Path(engine.url.database).chmod(0o600)
+
+
+def _mismatch(engine: Engine, found: str) -> StoreMismatch:
+    if found < schema.HEAD:
+        message = f"the store at {_shown(engine)} has revision {found}, this program needs {schema.HEAD}"
+        return StoreMismatch(message, hint="stop the server, keep a copy, then: fairlead store migrate")
+    message = f"the store at {_shown(engine)} has revision {found}, which this program ({schema.HEAD}) does not know"
+    return StoreMismatch(message, hint="a newer Fairlead has used it: install that version or a later one")
+
+
+def _shown(engine: Engine) -> str:
+    if engine.dialect.name == "sqlite":
+        return str(engine.url.database)
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins no transactions by itself; `_begin` does
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that begins by reading and then writes can't wait for another writer; so writers say so at once.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,187 @@
+"""The store's tables as they are now. How they came to be is in `migrations/`; a test holds the two together.
+
+Ids are 32 hexadecimal digits, times UTC microseconds, durations microseconds, money nano-dollars (null: unknown). Plain
+types only, so that every SQL database can hold them. It knows no engine and opens nothing.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import text as sql
+
+HEAD = "0001"  # the revision of these tables; revisions sort as texts
+
+metadata = MetaData()
+
+call = Table(
+    "call",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("team", String(128), nullable=False),
+    Column("route", String(128), nullable=False),
+    Column("task", String(32), nullable=False),
+    Column("stream", Boolean, nullable=False),
+    Column("status", String(16), nullable=False),  # ok, denied, failed, cancelled, lost
+    Column("code", String(64), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("narrowed", Text, nullable=False),  # JSON array of texts
+    Column("attempts", Integer, nullable=False),
+    Column("target", String(128), nullable=False),
+    Column("cost_nusd", BigInteger),
+    Column("estimated", Boolean, nullable=False),
+    Column("duration_us", BigInteger, nullable=False),
+    Column("first_word_us", BigInteger),
+    Column("request_hash", String(128), nullable=False),
+    Column("config", String(64), nullable=False),
+    Column("parent", Text),
+    Column("session", Text),
+    Column("trace", Text, nullable=False),
+    Column("tags", Text, nullable=False),  # JSON array of texts
+    Index("call_at", "at_us"),
+    Index("call_key_at", "key", "at_us"),
+    Index("call_route_at", "route", "at_us"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("call", String(32), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("team", String(128), nullable=False),
+    Column("route", String(128), nullable=False),
+    Column("target", String(128), nullable=False),
+    Column("backend", String(128), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("zone", String(16), nullable=False),
+    Column("price", Text),
+    Column("hold_nusd", BigInteger),
+    Column("hold_tokens", BigInteger),
+    Column("config", String(64), nullable=False),
+    Column("parent", Text),
+    Column("session", Text),
+    Column("trace", Text, nullable=False),
+    Column("propensity", Float),
+    Column("outcome", String(64), nullable=False),  # ok, cancelled, lost, or the code of the error
+    Column("why", Text, nullable=False),
+    Column("status", Integer),
+    Column("finish", Text),
+    Column("served_model", Text, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cache_read_tokens", BigInteger, nullable=False),
+    Column("cache_write_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("cost_nusd", BigInteger),
+    Column("overrun", Boolean, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Column("queued_us", BigInteger),
+    Column("first_token_us", BigInteger),
+    Column("last_token_us", BigInteger),
+    Column("duration_us", BigInteger, nullable=False),
+    Index("attempt_call", "call"),
+    Index("attempt_at", "at_us"),
+    Index("attempt_key_at", "key", "at_us"),
+    Index("attempt_route_at", "route", "at_us"),
+)
+
+key = Table(
+    "key",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),  # SHA-256 of the key, hexadecimal
+    Column("prefix", String(16), nullable=False),
+    Column("team", String(128), nullable=False),
+    Column("routes", Text, nullable=False),  # JSON array of names
+    Column("zone", String(16), nullable=False),
+    Column("limits", Text, nullable=False),  # JSON object
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+    Index(
+        "key_name_live",
+        "name",
+        unique=True,
+        sqlite_where=sql("revoked_us IS NULL"),
+        postgresql_where=sql("revoked_us IS NULL"),
+    ),
+)
+
+budget = Table(
+    "budget",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("scope", String(16), nullable=False),  # key, team, route, all
+    Column("scope_id", String(128), nullable=False),
+    Column("unit", String(16), nullable=False),  # nusd, tokens, requests
+    Column("amount", BigInteger, nullable=False),
+    Column("window", String(16), nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Index("budget_scope", "scope", "scope_id"),
+)
+
+lease = Table(  # what a worker may spend of a limit without asking again
+    "lease",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("limit", String(255), nullable=False),
+    Column("holder", String(128), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("window_start_us", BigInteger, nullable=False),
+    Column("granted_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Index("lease_limit", "limit", "window_start_us"),
+)
+
+config_version = Table(
+    "config_version",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("body", Text, nullable=False),  # as it was written; secrets are references there
+    Index("config_version_hash", "hash", "at_us"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("details", Text, nullable=False),  # JSON object
+    Index("audit_at", "at_us"),
+)
+
+content = Table(  # what was said, only where a route records it
+    "content",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("call", String(32), nullable=False),
+    Column("attempt", String(32)),
+    Column("kind", String(16), nullable=False),  # request, answer
+    Column("at_us", BigInteger, nullable=False),
+    Column("zone", String(16), nullable=False),
+    Column("expires_us", BigInteger),
+    Column("body", LargeBinary, nullable=False),
+    Index("content_call", "call"),
+    Index("content_expires", "expires_us"),
+)
+
+spool_position = Table(  # how far a writer's spool is shipped, and from where its open ends must be read again
+    "spool_position",
+    metadata,
+    Column("directory", String(255), primary_key=True),
+    Column("kept_segment", Integer, nullable=False),
+    Column("kept_offset", BigInteger, nullable=False),
+    Column("shipped_segment", Integer, nullable=False),
+    Column("shipped_offset", BigInteger, nullable=False),
+)
+
+version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))  # Alembic's own
