@@ -159,7 +159,7 @@ def test_a_prompt_that_is_too_long_is_an_error_with_a_type(model: Path, tmp_path
 def test_a_file_that_is_broken_inside_says_what_llama_cpp_says(tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "odd.gguf")
     path.write_bytes(path.read_bytes().replace(b"blk.0.ffn_up.weight", b"blk.0.ffn_oops.weig"))
-    with pytest.raises(EngineBroken, match=r"engine tiny: .*ffn_up") as caught:
+    with pytest.raises(EngineBroken, match="ffn_up") as caught:
         asyncio.run(engine_of(path, tmp_path).start())
     assert "tiny.log" in caught.value.hint
 

@@ -114,6 +114,16 @@ def test_a_killed_engine_comes_back_at_the_same_url_with_the_same_key(tmp_path: 
     asyncio.run(story())
 
 
+def test_an_engine_can_be_killed_on_purpose_as_long_as_it_runs(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(Program(SERVES), tmp_path) as engine:
+            assert engine.kill()
+            await until(lambda: engine.status().restarts == 1 and engine.status().state == "ready")
+        assert not engine.kill()
+
+    asyncio.run(story())
+
+
 def test_an_engine_that_hangs_is_replaced(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(Program(SERVES), tmp_path) as engine:
@@ -135,7 +145,7 @@ def test_it_keeps_trying_while_its_model_is_away(tmp_path: Path) -> None:
             os.kill(engine.status().pid or 0, signal.SIGKILL)
             await until(lambda: recipe.prepared >= 4)
             assert engine.status().state in ("down", "starting")
-            assert engine.status().last_error == "engine one: the file is gone"
+            assert engine.status().last_error == "the file is gone"
             recipe.fails = None
             await until(lambda: engine.status().state == "ready")
 
@@ -151,7 +161,7 @@ def test_what_the_recipe_says_is_passed_on_with_its_hint(tmp_path: Path, error: 
         asyncio.run(engine.start())
     assert caught.value.hint == error.hint
     assert engine.status().state == "broken"
-    assert engine.status().last_error == f"engine one: {error.message}"
+    assert engine.status().last_error == error.message
 
 
 @pytest.mark.parametrize(

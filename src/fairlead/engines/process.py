@@ -54,6 +54,10 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
+    def kill(self) -> bool:
+        """At once. False where it has already ended."""
+        return self._signal(signal.SIGKILL)
+
     async def ended(self, within_s: float) -> bool:
         """Waits for its end, but no longer than that."""
         await asyncio.wait([self._end], timeout=within_s)
@@ -88,10 +92,14 @@ class Child:
         with contextlib.suppress(OSError):
             self._log.trim()
 
-    def _signal(self, number: signal.Signals) -> None:
-        if not self._end.done():  # later its number may be somebody else's
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
+    def _signal(self, number: signal.Signals) -> bool:
+        if self._end.done():  # its number may be somebody else's now
+            return False
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
 
 def _signal_name(number: int) -> str:

@@ -118,7 +118,8 @@ class Engine:
     async def start(self) -> None:
         """Returns when the engine answers. Raises EngineBroken, ExtraMissing or InUse where it never will.
 
-        From then on it is watched until `stop`. A caller who is cancelled while waiting leaves nothing running.
+        From then on it is watched until `stop`. A caller who is cancelled while waiting leaves nothing running. The
+        errors say what is wrong, not with which engine: the caller knows, and knows where that is written.
         """
         if self._life is not None:
             raise EngineBroken(f"engine {self.name} was started before", hint="an engine is started once")
@@ -136,6 +137,10 @@ class Engine:
             self._life.cancel()
             await asyncio.wait([self._life])
         self._port.free()
+
+    def kill(self) -> bool:
+        """Ends its process as a crash would; the supervisor brings it back. False where there is none to end."""
+        return self._child is not None and self._child.kill()
 
     # --- its life, in one task ---------------------------------------------------------------------------------------
 
@@ -159,7 +164,7 @@ class Engine:
             if self._state != "broken":
                 self._became("stopped")
             if not first.done():
-                first.set_exception(EngineBroken(f"engine {self.name} was stopped before it was ready"))
+                first.set_exception(EngineBroken("stopped before it was ready"))
 
     async def _begin(self, first: "asyncio.Future[None]") -> None:
         self._became("starting")
@@ -185,12 +190,12 @@ class Engine:
             launch = await asyncio.to_thread(self._recipe.prepare, self._port.number, self.key)
             self._child = await Child.spawn(launch, self._log)
             await self._until_well(self._child)
-        except OperatorError as error:
+        except OperatorError:
             await self._end_child()
-            raise type(error)(f"engine {self.name}: {error.message}", hint=error.hint) from error
+            raise
         except OSError as error:
             await self._end_child()
-            raise EngineBroken(f"engine {self.name} can't be started: {error}") from error
+            raise EngineBroken(f"can't be started: {error}") from error
         self._became("ready")
 
     async def _until_well(self, child: Child) -> None:
@@ -209,10 +214,10 @@ class Engine:
         assert child is not None
         while failures < self._pace.failures:
             if await child.ended(self._pace.check_every_s):
-                return f"engine {self.name}: {child.last_words()}"
+                return child.last_words()
             await asyncio.to_thread(child.trim_log)
             failures = 0 if await is_well(self._port.number, self._pace.check_timeout_s) else failures + 1
-        return f"engine {self.name} did not answer {failures} health checks in a row"
+        return f"did not answer {failures} health checks in a row"
 
     async def _end_child(self) -> None:
         if self._child is not None:
