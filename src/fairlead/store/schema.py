@@ -37,6 +37,7 @@ call = Table(
     Column("session", Text),
     Column("trace", Text, nullable=False),
     Column("tags", Text, nullable=False),  # JSON array of texts
+    Column("writer", String(64), nullable=False),  # the spool that it came from: one life of one process
     Index("call_at", "at_us"),
     Index("call_key_at", "key", "at_us"),
     Index("call_route_at", "route", "at_us"),
@@ -81,6 +82,7 @@ attempt = Table(
     Column("first_token_us", BigInteger),
     Column("last_token_us", BigInteger),
     Column("duration_us", BigInteger, nullable=False),
+    Column("writer", String(64), nullable=False),
     Index("attempt_call", "call"),
     Index("attempt_at", "at_us"),
     Index("attempt_key_at", "key", "at_us"),

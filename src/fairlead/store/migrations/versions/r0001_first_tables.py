@@ -57,6 +57,7 @@ def _call() -> None:
         sa.Column("session", sa.Text),
         sa.Column("trace", sa.Text, nullable=False),
         sa.Column("tags", sa.Text, nullable=False),
+        sa.Column("writer", sa.String(64), nullable=False),
     )
     op.create_index("call_at", "call", ["at_us"])
     op.create_index("call_key_at", "call", ["key", "at_us"])
@@ -102,6 +103,7 @@ def _attempt() -> None:
         sa.Column("first_token_us", sa.BigInteger),
         sa.Column("last_token_us", sa.BigInteger),
         sa.Column("duration_us", sa.BigInteger, nullable=False),
+        sa.Column("writer", sa.String(64), nullable=False),
     )
     op.create_index("attempt_call", "attempt", ["call"])
     op.create_index("attempt_at", "attempt", ["at_us"])
