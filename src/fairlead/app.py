@@ -6,14 +6,15 @@ Nothing is started here and nothing is read: settings come as a frozen Config, e
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from fairlead import backends
+from fairlead.backends.build import build as build_backend
 from fairlead.catalog.prices import find_price
 from fairlead.config import BUDGET, MONEY, Config, Limits, PriceSettings, TargetSettings
-from fairlead.gateway.call import Backend, Caller, Limit, Purse, Route, Spool, Target, Timeouts
+from fairlead.gateway.call import Backend, Caller, Limit, Purse, Route, Spool, Target, Timeouts, Unit, Window
 from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.identity import Identities
 from fairlead.gateway.ledger import Ledger
@@ -65,7 +66,7 @@ def generation(
     made = dict(adapters or {})
     for name, settings in config.backends.items():
         if name not in made:
-            made[name] = backends.build(
+            made[name] = build_backend(
                 name,
                 kind=settings.kind,
                 base_url=settings.base_url,
@@ -79,7 +80,7 @@ def generation(
     for name, address in engines.items():
         made.setdefault(
             f"engine:{name}",
-            backends.build(
+            build_backend(
                 f"engine:{name}",
                 kind="openai",
                 base_url=address.url + "/v1",
@@ -96,30 +97,36 @@ def generation(
     return Generation(routes=Routes(routes, _house_limits(config), config.hash), backends=made, strategies=STRATEGIES)
 
 
-def limits(scope: str, people: str, budget: str, rates: Limits, timezone: str) -> tuple[Limit, ...]:
-    """The limits that one budget text and one set of rates make for `scope` (`key:ID`, `route:NAME`)."""
+def limits(
+    over: str, owner: str, people: str, budget: str, rates: Limits, timezone: str, name: str = ""
+) -> tuple[Limit, ...]:
+    """The limits that one budget text ("" for none) and one set of rates make for a key, team, route or everything.
+
+    `name` tells two budgets of one owner apart.
+    """
     made: list[Limit] = []
+    stem = f"{over}:{owner}{name and '/' + name}"
+
+    def add(unit: Unit, amount: int, window: Window) -> None:
+        made.append(Limit(f"{stem}:{unit}:{window}", people, unit, amount, window, timezone, over, owner))
+
     if found := BUDGET.match(budget):
-        window = found[2].lower()
-        amount = int(Decimal(found[1]) * NUSD)
-        made.append(Limit(f"{scope}:nusd:{window}", people, "nusd", amount, window, timezone))  # type: ignore[arg-type]
+        add("nusd", int(Decimal(found[1]) * NUSD), cast(Window, found[2].lower()))
     if rates.requests_per_minute:
-        made.append(Limit(f"{scope}:requests:minute", people, "requests", rates.requests_per_minute, "minute"))
+        add("requests", rates.requests_per_minute, "minute")
     if rates.tokens_per_minute:
-        made.append(Limit(f"{scope}:tokens:minute", people, "tokens", rates.tokens_per_minute, "minute"))
+        add("tokens", rates.tokens_per_minute, "minute")
     if rates.concurrent:
-        made.append(Limit(f"{scope}:concurrent", people, "concurrent", rates.concurrent, "total"))
+        add("concurrent", rates.concurrent, "total")
     return tuple(made)
 
 
 def _house_limits(config: Config) -> tuple[tuple[str, Limit], ...]:
     made: list[tuple[str, Limit]] = []
     for name, budget in config.budgets.items():
-        scope, people = (f"team:{budget.team}", f"team {budget.team}") if budget.team else ("all", "everything")
-        made += [
-            (budget.team, limit)
-            for limit in limits(f"{scope}/{name}", people, budget.amount, Limits(), budget.timezone)
-        ]
+        over, people = ("team", f"team {budget.team}") if budget.team else ("all", "everything")
+        of_one = limits(over, budget.team, people, budget.amount, Limits(), budget.timezone, name)
+        made += [(budget.team, limit) for limit in of_one]
     return tuple(made)
 
 
@@ -133,7 +140,7 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         zone=settings.zone,
         max_output_tokens=settings.max_output_tokens,
         max_cost_nusd=int(Decimal(most[1]) * NUSD) if most else None,
-        limits=limits(f"route:{name}", f"route {name}", settings.budget, settings.limits, config.timezone),
+        limits=limits("route", name, f"route {name}", settings.budget, settings.limits, config.timezone),
         heartbeat_s=settings.heartbeat_s,
         total_s=settings.total_s,
     )

@@ -166,6 +166,7 @@ class Config(Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     source: str = ""  # the file, or "" for the built-in configuration
     hash: str = ""
+    text: str = ""  # as it was written; secrets are references in it
 
 
 _NAMED: Mapping[str, type[_Section]] = {
@@ -179,7 +180,7 @@ _SINGLE: Mapping[str, type[_Section]] = {"server": Server, "store": StoreSetting
 _PLAIN = ("data_dir", "timezone")
 
 
-# --- loading -----------------------------------------------------------------------------------------------------------
+# --- loading ----------------------------------------------------------------------------------------------------------
 
 
 def find_file(explicit: str | None = None) -> Path | None:
@@ -197,8 +198,7 @@ def find_file(explicit: str | None = None) -> Path | None:
 def load(path: Path | None = None) -> Config:
     """Read, resolve and check a configuration file (None: the built-in one). Raises ConfigInvalid, SecretMissing."""
     if path is None:
-        text = resources.files("fairlead").joinpath("builtin.toml").read_text(encoding="utf-8")
-        return parse(text, source="", base=Path.cwd())
+        return parse(_built_in(), source="", base=Path.cwd())
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -227,6 +227,7 @@ def parse(text: str, *, source: str = "", base: Path) -> Config:
         data_dir=_data_dir(tables.get("data_dir"), base),
         timezone=tables.get("timezone", "UTC"),
         source=source,
+        text=text,
         hash=hashlib.sha256(msgspec.json.encode(tables, order="deterministic")).hexdigest()[:16],
         **sections,
     )
@@ -242,6 +243,10 @@ def _data_dir(written: str | None, base: Path) -> str:
         return str((base / Path(written).expanduser()).resolve())
     home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return str(Path(home) / "fairlead")
+
+
+def _built_in() -> str:
+    return resources.files("fairlead").joinpath("builtin.toml").read_text(encoding="utf-8")
 
 
 def environment(name: str) -> str | None:
@@ -428,7 +433,7 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-# --- handing a generation from the steward to its workers -----------------------------------------------------------------
+# --- handing a generation from the steward to its workers -------------------------------------------------------------
 
 
 def encode(config: Config) -> bytes:
@@ -442,7 +447,7 @@ def decode(data: bytes) -> Config:
 
 def masked(config: Config) -> dict[str, Any]:
     """The configuration in plain values, each secret as the reference that it was written as."""
-    return msgspec.to_builtins(config, enc_hook=lambda value: value.source)
+    return msgspec.to_builtins(msgspec.structs.replace(config, text=""), enc_hook=lambda value: value.source)
 
 
 def _open_secret(value: Any) -> tuple[str, str]:

@@ -25,8 +25,8 @@ Window = Literal["minute", "hour", "day", "week", "month", "total"]
 class Limit(Struct, frozen=True):
     """So much of a unit in a window, for everything that names it.
 
-    `id` is unique and stable (`key:<id>:nusd:day`); `scope` is for people (`key notebook`). A `concurrent` limit has no
-    window: what is held comes back. Windows begin at midnight, Monday or the first of the month in `timezone`.
+    `id` is unique and stable (`key:<id>:nusd:day`); `scope` is for people (`key notebook`); `over` and `owner` are for the
+    books (key, team, route or all, and whose). A `concurrent` limit has no window: what is held comes back. Windows begin at midnight, Monday or the first of the month in `timezone`.
     """
 
     id: str
@@ -35,6 +35,8 @@ class Limit(Struct, frozen=True):
     amount: int
     window: Window
     timezone: str = "UTC"
+    over: str = "all"
+    owner: str = ""
 
 
 class Caller(Struct, frozen=True):

@@ -26,12 +26,13 @@ class Prepare(Struct, frozen=True, tag=True):
 
 
 class Begin(Struct, frozen=True, tag=True):
-    """What a new worker must know, once."""
+    """What a new worker must know, once. Its spool is the directory `name` in `spools`."""
 
-    spool: str
+    spools: str
     sync: str
     hash_key: bytes
     metrics: bool
+    name: str = ""
 
 
 class Commit(Struct, frozen=True, tag=True):

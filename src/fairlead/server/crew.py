@@ -9,8 +9,9 @@ import logging
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from fairlead import config
 from fairlead.app import EngineAddress
@@ -50,13 +51,10 @@ class Orders:
 class Crew:
     """`handle` serves what workers ask; `died` is told of each one that is gone."""
 
-    def __init__(
-        self, listener: socket.socket, spools: Path, handle: Handle, died: Callable[[Hand], Awaitable[None]]
-    ) -> None:
+    def __init__(self, listener: socket.socket, handle: Handle, died: Callable[[Hand], Awaitable[None]]) -> None:
         self.hands: dict[str, Hand] = {}
         self.refused_before = 0  # unauthenticated requests that workers counted who are gone
         self._listener = listener
-        self._spools = spools
         self._handle = handle
         self._died = died
         self._orders: Orders
@@ -136,10 +134,9 @@ class Crew:
             )
         hand = Hand(f"worker-{new_id()}", process)
         hand.channel = await Channel.over(ours, lambda message: self._handle(hand, message))
-        begin = self._orders.begin
         try:
             async with self._changing:
-                hand.channel.tell(say.Begin(str(self._spools / hand.name), begin.sync, begin.hash_key, begin.metrics))
+                hand.channel.tell(replace(self._orders.begin, name=hand.name))
                 answer = await self._ask(hand, self._orders.generation)
                 if isinstance(answer, say.Failed):
                     raise ConfigInvalid(answer.message, hint=answer.hint)

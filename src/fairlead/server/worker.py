@@ -80,7 +80,7 @@ class Worker:
         match message:
             case say.Begin():
                 self._begun = message
-                self._spool = Spool(Path(message.spool), sync=message.sync)  # type: ignore[arg-type]
+                self._spool = Spool(Path(message.spools) / message.name, sync=message.sync)  # type: ignore[arg-type]
                 self._purse = LeasedPurse(_Broker(self._channel))
             case say.Prepare():
                 return self._prepare(message)

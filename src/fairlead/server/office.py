@@ -1,0 +1,252 @@
+"""The steward's office: keys, calls and configurations in the store, as the admin listener and the command line ask.
+
+Every method runs off the event loop. What is asked over HTTP or on a terminal is not known here.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from fairlead.app import limits
+from fairlead.config import BUDGET, Config, Limits
+from fairlead.errors import RequestInvalid
+from fairlead.gateway.call import Caller, Limit
+from fairlead.money import NUSD
+from fairlead.store import budgets, calls, configs, keys
+from fairlead.store.calls import CallRow, CallShown, Summary
+from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
+from fairlead.store.opening import Store, open_store
+
+T = TypeVar("T")
+QUICK_START = "quickstart"
+QUICK_START_HOURS = 24
+
+
+class KeyWanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """A key to be made. `budget` as in the configuration ("5usd/day"), "" for none; `expires_us` None: never."""
+
+    name: str
+    routes: tuple[str, ...] = ("*",)
+    team: str = ""
+    zone: str = "public"
+    budget: str = ""
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent: int | None = None
+    expires_us: int | None = None
+
+
+class KeyShown(Struct, frozen=True):
+    """A key as people see it: without its hash, with its budgets."""
+
+    id: str
+    name: str
+    prefix: str
+    team: str
+    routes: tuple[str, ...]
+    zone: str
+    budgets: tuple[str, ...]
+    limits: KeyLimits
+    created_us: int
+    expires_us: int | None
+    revoked_us: int | None
+
+
+class KeyMade(Struct, frozen=True):
+    """`secret` is shown this once and kept nowhere."""
+
+    key: KeyShown
+    secret: str
+
+
+class CallFilter(Struct, frozen=True):
+    since_us: int = 0
+    until_us: int | None = None
+    route: str | None = None
+    key: str | None = None
+    status: str | None = None
+    target: str | None = None
+    limit: int = 50
+
+
+class Office:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @classmethod
+    async def open(cls, data_dir: Path, *, create: bool = True) -> "Office":
+        """Raises StoreMismatch."""
+        return cls(await asyncio.to_thread(lambda: open_store(data_dir, create=create)))
+
+    def close(self) -> None:
+        self.store.close()
+
+    async def new_key(self, wanted: KeyWanted, *, by: str, timezone: str = "UTC") -> KeyMade:
+        """Raises RequestInvalid for a name that is taken or a budget that is none."""
+        budget = _budget(wanted.budget)
+        rates = KeyLimits(wanted.requests_per_minute, wanted.tokens_per_minute, wanted.concurrent)
+        if any(rate is not None and rate < 1 for rate in (rates.requests_per_minute, rates.tokens_per_minute)):
+            raise RequestInvalid("a limit must be at least 1", hint="leave it out for none")
+
+        def write(connection: Connection) -> KeyMade:
+            row, secret = keys.new_key(
+                connection,
+                name=wanted.name,
+                actor=by,
+                team=wanted.team,
+                routes=wanted.routes,
+                zone=wanted.zone,
+                limits=rates,
+                expires_us=wanted.expires_us,
+            )
+            if budget:
+                amount, window = budget
+                budgets.add_budget(
+                    connection,
+                    scope="key",
+                    scope_id=row.id,
+                    unit="nusd",
+                    amount=amount,
+                    window=window,
+                    timezone=timezone,
+                    actor=by,
+                )
+            return KeyMade(_shown(row, (wanted.budget,) if budget else ()), secret)
+
+        return await self._write(write)
+
+    async def keys(self, *, revoked: bool = False) -> list[KeyShown]:
+        def read(connection: Connection) -> list[KeyShown]:
+            of: dict[str, list[str]] = {}
+            for row in budgets.list_budgets(connection, scope="key"):
+                of.setdefault(row.scope_id, []).append(f"{row.amount / NUSD:g}usd/{row.window}")
+            return [_shown(row, tuple(of.get(row.id, ()))) for row in keys.list_keys(connection, revoked=revoked)]
+
+        return await self._read(read)
+
+    async def revoke_key(self, ref: str, *, by: str) -> KeyShown:
+        """Raises NotFound."""
+        return _shown(await self._write(lambda connection: keys.revoke_key(connection, ref, actor=by)), ())
+
+    async def callers(self) -> dict[str, Caller]:
+        """All keys as workers need them, by digest."""
+        return {key.hash: _caller(key) for key in await self._read(keys.live_keys)}
+
+    async def quick_start_key(self) -> str:
+        """A fresh key that is good for a day, for a server without a configuration file."""
+        until = datetime.now(UTC) + timedelta(hours=QUICK_START_HOURS)
+        expires_us = round(until.timestamp() * 1_000_000)
+        name = f"{QUICK_START}-{until:%Y%m%d-%H%M%S-%f}"
+        return (await self.new_key(KeyWanted(name=name, zone="private", expires_us=expires_us), by="serve")).secret
+
+    async def calls(self, wanted: CallFilter) -> list[CallRow]:
+        return await self._read(
+            lambda connection: calls.list_calls(
+                connection,
+                since_us=wanted.since_us,
+                until_us=wanted.until_us,
+                route=wanted.route,
+                key=wanted.key,
+                status=wanted.status,
+                target=wanted.target,
+                limit=wanted.limit,
+            )
+        )
+
+    async def call(self, ref: str) -> CallShown:
+        """Raises NotFound."""
+        return await self._read(lambda connection: calls.show_call(connection, ref))
+
+    async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]:
+        return await self._read(lambda connection: calls.summarize(connection, by=by, since_us=since_us))
+
+    async def spent(self, limit: Limit, since_us: int, writer: str | None) -> int:
+        """What the books say of a limit since its window began, by one writer or by all."""
+        return await self._read(
+            lambda connection: budgets.spent(connection, limit.unit, limit.over, limit.owner, since_us, writer=writer)
+        )
+
+    async def took(self, settings: Config) -> None:
+        """A configuration came into force."""
+        await self._write(
+            lambda connection: configs.record_config(
+                connection, hash=settings.hash, source=settings.source, body=settings.text, actor="serve"
+            )
+        )
+
+    async def _read(self, ask: Callable[[Connection], T]) -> T:
+        def asking() -> T:
+            with self.store.read() as connection:
+                return ask(connection)
+
+        return await asyncio.to_thread(asking)
+
+    async def _write(self, change: Callable[[Connection], T]) -> T:
+        def changing() -> T:
+            with self.store.begin() as connection:
+                return change(connection)
+
+        return await asyncio.to_thread(changing)
+
+
+def _budget(text: str) -> tuple[int, str] | None:
+    if not text:
+        return None
+    found = limits("key", "", "", text, Limits(), "UTC")
+    if not BUDGET.match(text) or not found:
+        raise RequestInvalid(f"{text!r} is no budget", hint='such as "5usd/day"', param="budget")
+    return found[0].amount, found[0].window
+
+
+def _shown(row: KeyRow, of_it: tuple[str, ...]) -> KeyShown:
+    return KeyShown(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        team=row.team,
+        routes=row.routes,
+        zone=row.zone,
+        budgets=of_it,
+        limits=row.limits,
+        created_us=row.created_us,
+        expires_us=row.expires_us,
+        revoked_us=row.revoked_us,
+    )
+
+
+def _caller(key: LiveKey) -> Caller:
+    people = f"key {key.name}"
+    rates = Limits(
+        requests_per_minute=key.limits.requests_per_minute,
+        tokens_per_minute=key.limits.tokens_per_minute,
+        concurrent=key.limits.concurrent,
+    )
+    made = limits("key", key.id, people, "", rates, "UTC")
+    made += tuple(
+        Limit(
+            id=f"key:{key.id}:{budget.unit}:{budget.window}",
+            scope=people,
+            unit=budget.unit,  # type: ignore[arg-type]  # the store holds no other
+            amount=budget.amount,
+            window=budget.window,  # type: ignore[arg-type]
+            timezone=budget.timezone,
+            over="key",
+            owner=key.id,
+        )
+        for budget in key.budgets
+    )
+    return Caller(
+        key=key.id,
+        name=key.name,
+        team=key.team,
+        routes=key.routes,
+        zone=key.zone,  # type: ignore[arg-type]
+        limits=made,
+        expires_us=key.expires_us,
+        revoked=key.revoked,
+    )

@@ -1,0 +1,50 @@
+"""The steward's shipping room: spools become rows, a few times a second, off the event loop.
+
+The store may be away for an hour: then nothing is shipped and nothing is lost, and the lag says so.
+"""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from fairlead.records import Record
+from fairlead.store.opening import Store
+from fairlead.store.shipping import Shipper
+from fairlead.telemetry import Metrics
+
+
+class ShippingRoom:
+    def __init__(self, store: Store, spools: Path, metrics: Metrics) -> None:
+        self._seen: list[tuple[Record, ...]] = []
+        self._shipper = Shipper(store, spools, saw=self._seen.append)
+        self._metrics = metrics
+        self._turn = asyncio.Lock()
+        self._running: asyncio.Task[None] | None = None
+        self._lag_s = 0.0
+
+    async def ship(self) -> None:
+        """Whatever was complete when this was called is in the store when it returns, if the store is there."""
+        async with self._turn:
+            shipped = await asyncio.to_thread(self._shipper.ship)
+            self._lag_s = shipped.lag_s
+            seen, self._seen[:] = list(self._seen), []
+            for records in seen:
+                self._metrics.saw(records)
+
+    def lag_s(self) -> float:
+        """Seconds since the store last had everything."""
+        return self._lag_s
+
+    def start(self, every_s: float) -> None:
+        self._running = asyncio.create_task(self._run(every_s))
+
+    async def stop(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+
+    async def _run(self, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            await self.ship()

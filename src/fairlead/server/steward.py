@@ -1,0 +1,225 @@
+"""The steward: owns engines, workers, the store, leases, the configuration and the admin listener.
+
+`run` is the story of one `fairlead serve`, from the lock on the data directory to the last row shipped. It never
+touches a request: workers do the road, and the steward may be busy without a caller noticing.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from msgspec import Struct
+
+from fairlead import config
+from fairlead.config import Config
+from fairlead.errors import ConfigInvalid, FairleadError
+from fairlead.gateway.call import Limit
+from fairlead.server import channel as say
+from fairlead.server.admin import AdminListener
+from fairlead.server.broker import LeaseBroker
+from fairlead.server.crew import Crew, Hand, Orders
+from fairlead.server.engine_room import EngineRoom, addresses
+from fairlead.server.office import Office
+from fairlead.server.premises import Premises, Tenant, address_of, bind, is_loopback
+from fairlead.server.shipping import ShippingRoom
+from fairlead.telemetry import Metrics
+
+log = logging.getLogger("fairlead.steward")
+RESTART_ONLY = ("listen", "admin", "workers", "drain_s")
+
+
+class Serving(Struct, frozen=True):
+    """What is told when calls are taken: the addresses, and a fresh key where there was no configuration file."""
+
+    listen: str
+    admin: str
+    data_dir: str
+    routes: tuple[str, ...]
+    source: str
+    key: str = ""
+
+
+class Reloaded(Struct, frozen=True):
+    hash: str
+    changed: bool
+    needs_restart: tuple[str, ...] = ()  # settings that differ and are only read at start
+
+
+class Steward:
+    """One run. `path` is the configuration file that a reload reads again (None: the built-in one)."""
+
+    def __init__(self, settings: Config, path: Path | None) -> None:
+        self.settings = settings
+        self._path = path
+        self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self.metrics = Metrics()
+        self.premises: Premises
+        self.office: Office
+        self.engines: EngineRoom
+        self.crew: Crew
+        self._shipping: ShippingRoom
+        self._broker: LeaseBroker
+        self.listen = ""
+
+    async def run(self, announce: Callable[[Serving], None]) -> None:
+        """Serve until told to stop. Raises OperatorError where it can't begin."""
+        self._listen_to_signals()
+        async with AsyncExitStack() as house:
+            await self._move_in(house)
+            await self._begin(house)
+            announce(self._serving())
+            await self._stopping.wait()
+            log.info("draining: calls in flight get %g s", self.settings.server.drain_s)
+
+    def stop(self) -> None:
+        """Once: drain. A second time: leave at once (the workers are gone with us, their spools stay)."""
+        if self._stopping.is_set():
+            raise SystemExit(1)
+        self._stopping.set()
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again: all workers take it, or the old one stands. Raises ConfigInvalid, …"""
+        async with self._reloading:
+            fresh = await asyncio.to_thread(config.load, self._path)
+            if fresh.data_dir != self.settings.data_dir:
+                raise ConfigInvalid("data_dir can't change while it serves", hint="restart")
+            engines = await self.engines.prepare(fresh)
+            try:
+                await self.crew.change(fresh, addresses(engines))
+            except FairleadError:
+                await self.engines.abandon(engines)
+                raise
+            self.engines.commit(engines, grace_s=fresh.server.drain_s)
+            before, self.settings = self.settings, fresh
+            await self.office.took(fresh)
+            differs = tuple(
+                f"server.{name}" for name in RESTART_ONLY if getattr(fresh.server, name) != getattr(before.server, name)
+            )
+            differs += ("store",) if fresh.store != before.store else ()
+            log.info("configuration %s is in force", fresh.hash)
+            return Reloaded(fresh.hash, fresh.hash != before.hash, differs)
+
+    async def exposition(self) -> bytes:
+        """The metrics of all processes, for Prometheus."""
+        await self._shipping.ship()
+        return self.metrics.exposition(
+            open_calls=self.crew.open_calls(),
+            refused=self.crew.refused(),
+            engines={status.name: (status.state == "ready", status.restarts) for status in self.engines.status()},
+            lag_s=self._shipping.lag_s(),
+        )
+
+    async def tell_keys(self) -> None:
+        """Returns when all workers know all keys."""
+        await self.crew.tell_keys(await self.office.callers())
+
+    async def ship(self) -> None:
+        """What has ended until now stands in the store when this returns, if the store is there."""
+        await self._shipping.ship()
+
+    # --- beginning ---------------------------------------------------------------------------------------------------
+
+    async def _move_in(self, house: AsyncExitStack) -> None:
+        """The data directory, the addresses, the store: what only one steward can have."""
+        server = self.settings.server
+        self.premises = Premises(self.settings.data_dir, Tenant(os.getpid(), server.listen, server.admin))
+        house.callback(self.premises.close)
+        self._listener = bind(server.listen, "listen")
+        house.callback(self._listener.close)
+        self.listen = address_of(self._listener)
+        self.office = await Office.open(self.premises.path)
+        house.callback(self.office.close)
+        self._shipping = ShippingRoom(self.office.store, self.premises.path / "spool", self.metrics)
+        await self._shipping.ship()  # what an earlier run left behind
+        house.push_async_callback(self._shipping.ship)
+
+    async def _begin(self, house: AsyncExitStack) -> None:
+        """Engines, workers, the admin listener."""
+        self.engines = EngineRoom(self.premises.path)
+        house.push_async_callback(self.engines.stop)
+        self._broker = LeaseBroker(self._spent, self._recall)
+        self.crew = Crew(self._listener, self._serve_worker, self._worker_died)
+        self._shipping.start(self.settings.store.ship_every_s)
+        house.push_async_callback(self._shipping.stop)
+        running = await self.engines.prepare(self.settings)
+        self.engines.commit(running, 0)
+        self._key = "" if self.settings.source else await self.office.quick_start_key()
+        house.push_async_callback(self._drain)
+        await self.crew.muster(
+            self.settings.server.workers,
+            Orders(
+                say.Begin(
+                    spools=str(self.premises.path / "spool"),
+                    sync=self.settings.store.sync,
+                    hash_key=self.premises.secret("hash.key"),
+                    metrics=is_loopback(self.listen),
+                ),
+                say.Prepare(config.encode(self.settings), addresses(running)),
+                await self.office.callers(),
+            ),
+        )
+        await self.office.took(self.settings)
+        self.admin = AdminListener(self)
+        await self.admin.start()
+        house.push_async_callback(self.admin.stop)
+
+    def _serving(self) -> Serving:
+        return Serving(
+            listen=self.listen,
+            admin=self.admin.address,
+            data_dir=self.settings.data_dir,
+            routes=tuple(self.settings.routes),
+            source=self.settings.source,
+            key=self._key,
+        )
+
+    async def _drain(self) -> None:
+        await self.crew.drain(self.settings.server.drain_s)
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._keep(asyncio.create_task(self._reload_on_signal())))
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reload_on_signal(self) -> None:
+        try:
+            await self.reload()
+        except FairleadError as error:
+            log.error("the old configuration stands: %s (%s)", error.message, error.hint)
+
+    # --- what workers ask --------------------------------------------------------------------------------------------
+
+    async def _serve_worker(self, hand: Hand, message: object) -> say.Message | None:
+        match message:
+            case say.LeaseAsked(limit, window_us, needed, spent, held):
+                count = max(1, len(self.crew.hands))
+                return say.Leased(await self._broker.lease(hand.name, limit, window_us, needed, spent, held, count))
+            case say.Counts():
+                hand.counts = message
+            case say.MetricsAsked():
+                return say.Text(await self.exposition())
+        return None
+
+    async def _worker_died(self, hand: Hand) -> None:
+        """Its places in flight come back at once, its money when its spool was read."""
+        self._broker.release(hand.name)
+        await self._shipping.ship()
+        await self._broker.reckon(hand.name)
+
+    async def _spent(self, limit: Limit, window_us: int, writer: str | None) -> int:
+        await self._shipping.ship()
+        return await self.office.spent(limit, window_us, writer)
+
+    async def _recall(self, worker: str, limit: Limit, window_us: int) -> tuple[int, int, int]:
+        return await self.crew.recall(worker, limit.id, window_us)
