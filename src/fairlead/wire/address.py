@@ -74,9 +74,9 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
     for name, value in headers.items():
         lower = name.lower()
         if not TOKEN.match(name) or not VALUE.match(value):
-            raise ConfigInvalid(f"the header {name!r} has characters that no header may have", path=name)
+            raise ConfigInvalid(f"the header {name!r} has characters that no header may have", path=f"headers.{name}")
         if lower in OURS:
-            raise ConfigInvalid(f"the header {name!r} is set by Fairlead itself", path=name)
+            raise ConfigInvalid(f"the header {name!r} is set by Fairlead itself", path=f"headers.{name}")
         lines[lower] = f"{lower}: {value}\r\n".encode("latin-1")
     return b"".join(lines.values())
 

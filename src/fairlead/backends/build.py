@@ -1,0 +1,59 @@
+"""From an account's settings to the backend that asks it. It knows every wire format there is and nothing of files."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fairlead.backends.anthropic import Anthropic
+from fairlead.backends.lines import load
+from fairlead.backends.openai import OpenAI
+from fairlead.backends.script import Script
+from fairlead.errors import ConfigInvalid
+from fairlead.wire.pool import Pool
+
+
+def build(
+    name: str,
+    *,
+    kind: str,
+    base_url: str = "",
+    key: str | None = None,
+    headers: Mapping[str, str] = {},
+    quirks: Mapping[str, Any] = {},
+    ca_file: str = "",
+    script: str = "",
+    pool: Pool,
+) -> OpenAI | Anthropic | Script:
+    """Raises ConfigInvalid, its path beginning with `backends.NAME`, for whatever can't work; nothing is sent yet.
+
+    `kind` is openai, anthropic or script; `script` the path of the lines that a scripted backend plays.
+    """
+    try:
+        if kind == "script":
+            return _scripted(script, base_url or key or headers or quirks or ca_file)
+        if script:
+            raise ConfigInvalid("only a backend of kind script plays one", path="script")
+        if kind == "openai":
+            return OpenAI(pool, base_url=base_url, key=key, headers=headers, quirks=quirks, ca_file=ca_file)
+        if kind == "anthropic":
+            return Anthropic(pool, base_url=base_url, key=key, headers=headers, quirks=quirks, ca_file=ca_file)
+        raise ConfigInvalid(f"there is no wire format {kind!r}", hint="openai, anthropic or script", path="kind")
+    except ConfigInvalid as error:
+        raise _placed(error, name) from error
+
+
+def _scripted(script: str, other: object) -> Script:
+    if not script:
+        raise ConfigInvalid("the path of its script is missing", hint='Write script = "lines.toml".', path="script")
+    if other:
+        raise ConfigInvalid("a scripted backend has no server: only zone and script", path="script")
+    return Script(load(script))
+
+
+def _placed(error: ConfigInvalid, name: str) -> ConfigInvalid:
+    """The same error, saying which backend it is about; an error in a script's file keeps the path in that file."""
+    details = dict(error.details)
+    if details.get("file"):
+        details["backend"] = name
+    else:
+        details["path"] = f"backends.{name}.{details['path']}" if details.get("path") else f"backends.{name}"
+    return ConfigInvalid(f"backends.{name}: {error.message}", hint=error.hint, code=error.code, **details)

@@ -1,0 +1,62 @@
+"""From a response's events to a stream of the house: the same for every language that streams over HTTP.
+
+It knows when a stream is whole, and none of the languages: a reader of the dialect is handed in.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
+
+from fairlead.backends.account import Account
+from fairlead.chat import Head, Item, Stream
+from fairlead.errors import StreamBroken, TargetError, TargetTimeout
+
+if TYPE_CHECKING:
+    from fairlead.gateway.call import Asking
+
+
+class Reader(Protocol):
+    """A dialect's reader of one stream. `complete`: the answer is whole; `ended`: nothing more will come."""
+
+    ended: bool
+
+    @property
+    def complete(self) -> bool: ...
+    def read(self, event: str, data: bytes) -> tuple[Item, ...]: ...
+    def close(self) -> tuple[Item, ...]: ...
+
+
+async def read_stream(
+    account: Account, task: str, begin: Callable[[], tuple[bytes, Reader]], asking: "Asking"
+) -> Stream:
+    """Ask, and yield what comes. `begin` gives the request's body and a fresh reader, once the stream is iterated.
+
+    Raises TargetError, StreamBroken where the provider did not tell the end, and what `begin` raises.
+
+    A connection that breaks after the answer was whole does the answer no harm: then at most the usage is missing.
+    """
+    body, reader = begin()
+    try:
+        response = await account.stream(task, body, asking)
+        try:
+            async for batch in response.events():
+                for event, data in batch:
+                    for item in reader.read(event, data):
+                        yield replace(item, target=asking.target.name) if isinstance(item, Head) else item
+                if reader.ended:
+                    break
+        except (StreamBroken, TargetTimeout):
+            if not reader.complete:
+                raise
+        finally:
+            if reader.ended:
+                response.release()
+            else:
+                response.close()
+        for item in reader.close():
+            yield item
+        if not reader.complete:
+            raise StreamBroken(f"{asking.target.name} ended its stream before its answer was whole")
+    except TargetError as error:
+        raise account.named(error, asking) from None
