@@ -111,13 +111,13 @@ def read_answer(body: bytes, *, task: Task = "chat", full: bool = True) -> Answe
 
 def _read_content(blocks: list[_Block], said: _Body, finish: Finish | None) -> Said:
     texts = [block.text for block in blocks if block.type == "text"]
-    thoughts = [block.thinking for block in blocks if block.type == "thinking" and block.thinking]
+    thoughts = [block.thinking for block in blocks if block.type == "thinking"]
     calls = tuple(
         ToolCall(block.id, block.name, text_of(block.input) or "{}") for block in blocks if block.type == "tool_use"
     )
     return Said(
         text="".join(texts) if texts else None,
-        reasoning="\n\n".join(thoughts) or None,
+        reasoning="".join(thoughts) or None,
         refusal=said.stop_details.explanation if said.stop_details else None,
         tool_calls=calls,
         finish=finish,

@@ -7,7 +7,7 @@ and only done when somebody asks for it.
 from typing import Annotated, TypeAlias
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from fairlead.chat import Chat, Request, Spoken, Task
 from fairlead.dialects.openai_chat import LIMIT_NAMES, read_chat, read_output_limit
@@ -43,10 +43,10 @@ class _Typed(Struct):
 class _Slim(Struct):
     """A message, as far as the bound of its tokens goes."""
 
-    content: Raw = Raw(b"null")
-    audio: Raw = Raw(b"null")
-    images: Raw = Raw(b"null")
-    attachments: Raw = Raw(b"null")
+    content: str | list[str | _Typed] | None = None
+    audio: Raw | UnsetType = UNSET
+    images: Raw | UnsetType = UNSET
+    attachments: Raw | UnsetType = UNSET
 
 
 class _StreamOptions(Struct):
@@ -61,7 +61,6 @@ _SAMPLES = msgspec.json.Decoder(_Samples | None)
 _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _MESSAGES = msgspec.json.Decoder(Annotated[list[_Slim], Meta(min_length=1)])
 _PROMPT = msgspec.json.Decoder(str | Annotated[list[str | int | list[int]], Meta(min_length=1)])
-_PARTS = msgspec.json.Decoder(list[str | _Typed])
 _TOOLS = msgspec.json.Decoder(list[_Typed])
 
 
@@ -163,20 +162,18 @@ def _read_prompts(fields: dict[str, Raw], name: str) -> int:
 
 def _is_text_only(messages: list[_Slim]) -> bool:
     """Only what is known to be text has a bound; a kind of part that nobody knows yet has none."""
-    return all(_is_text(message) for message in messages)
+    for message in messages:
+        content = message.content
+        if isinstance(content, list) and any(type(part) is _Typed and part.type not in _TEXT_PARTS for part in content):
+            return False
+        if not (message.audio is message.images is message.attachments is UNSET) and _has_more(message):
+            return False
+    return True
 
 
-def _is_text(message: _Slim) -> bool:
-    if not (is_null(message.audio) and is_null(message.images) and is_null(message.attachments)):
-        return False
-    content = bytes(message.content)
-    if content[:1] != b"[":
-        return True
-    try:
-        parts = _PARTS.decode(content)
-    except UNREADABLE:
-        return False
-    return all(isinstance(part, str) or part.type in _TEXT_PARTS for part in parts)
+def _has_more(message: _Slim) -> bool:
+    beside = (message.audio, message.images, message.attachments)
+    return any(value is not UNSET and bytes(value) not in (b"null", b"[]") for value in beside)
 
 
 def _asks_for_more(fields: dict[str, Raw]) -> bool:

@@ -1,0 +1,187 @@
+"""OpenAI's language, inwards: the full reading, and the way back out of it."""
+
+import json
+from typing import get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from fairlead.chat import Chat, Image, Message, Opaque, Role, Shape, Text, Thinking, Tool, ToolCall, ToolChoice
+from fairlead.dialects import openai
+from fairlead.dialects.reading import read_fields
+from fairlead.errors import RequestInvalid
+
+HELLO = {"role": "user", "content": "hello"}
+
+
+def read(*messages, **fields) -> Chat:
+    return openai.read_chat(read_fields(json.dumps({"model": "x", "messages": messages or [HELLO], **fields}).encode()))
+
+
+def refusal(*messages, **fields) -> RequestInvalid:
+    with pytest.raises(RequestInvalid) as caught:
+        read(*messages, **fields)
+    return caught.value
+
+
+def plain(value):
+    """Raw values compare by identity: compare what they say."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def test_a_whole_conversation_is_read():
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"a":1}'}}
+    chat = read(
+        {"role": "developer", "content": "be brief"},
+        {"role": "user", "name": "ann", "content": [
+            {"type": "text", "text": "what is it"},
+            {"type": "image_url", "image_url": {"url": "https://example.org/x.png", "detail": "low"}},
+        ]},
+        {"role": "assistant", "content": None, "reasoning_content": "let me look", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "a cat"},
+    )  # fmt: skip
+    assert chat.messages == (
+        Message("system", (Text("be brief"),)),
+        Message("user", (Text("what is it"), Image("https://example.org/x.png", "low")), name="ann"),
+        Message("assistant", (Thinking("let me look"),), (ToolCall("c1", "look", '{"a":1}'),)),
+        Message("tool", (Text("a cat"),), tool_call_id="c1"),
+    )
+
+
+def test_the_fields_are_read():
+    chat = read(
+        temperature=1, top_p=0.5, top_k=4, stop="x", seed=-7, n=2, user="u", reasoning_effort="low", max_tokens=9,
+        parallel_tool_calls=False, tool_choice={"type": "function", "function": {"name": "f"}},
+    )  # fmt: skip
+    assert (chat.temperature, chat.top_p, chat.top_k, chat.stop, chat.seed, chat.samples) == (
+        1.0,
+        0.5,
+        4,
+        ("x",),
+        -7,
+        2,
+    )
+    assert (chat.user, chat.effort, chat.max_output_tokens, chat.parallel_tool_calls) == ("u", "low", 9, False)
+    assert chat.tool_choice == ToolChoice("named", "f")
+    assert chat.others == ()
+
+
+def test_tools_and_shapes_keep_their_schemas_as_they_stand():
+    schema = {"type": "object", "properties": {"b": {}, "a": {}}}
+    chat = read(
+        tools=[{"type": "function", "function": {"name": "f", "parameters": schema, "strict": True}}],
+        response_format={"type": "json_schema", "json_schema": {"name": "s", "schema": schema}},
+    )
+    assert chat.shape is not None
+    assert (chat.tools[0].name, chat.tools[0].strict, chat.shape.mode, chat.shape.name) == ("f", True, "schema", "s")
+    assert plain(chat.tools[0].parameters) == plain(chat.shape.schema) == schema
+
+
+def test_the_old_form_of_calls_gets_ids_that_match():
+    chat = read(
+        HELLO,
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "done"},
+    )
+    assert chat.messages[1].tool_calls[0].id == chat.messages[2].tool_call_id
+    assert refusal({"role": "function", "name": "f", "content": "done"}).param == "messages[0].name"
+
+
+def test_what_the_house_has_no_word_for_is_listed_but_not_where_it_asks_for_nothing():
+    assert read(logprobs=True, logit_bias={"1": 5}, top_logprobs=0, store=False).others == ("logprobs", "logit_bias")
+    assert read(modalities=["text"]).others == ()
+    assert read(tools=[{"type": "custom", "custom": {"name": "f"}}]).others == ("tools[0]",)
+    assert read(response_format={"type": "grammar"}).others == ("response_format",)
+    assert read(tool_choice={"type": "allowed_tools", "allowed_tools": {}}).others == ("tool_choice",)
+
+
+def test_an_unknown_part_is_kept_as_it_stands():
+    part = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
+    (kept,) = read({"role": "user", "content": [part]}).messages[0].parts
+    assert isinstance(kept, Opaque)
+    assert (kept.kind, kept.dialect, plain(kept.raw)) == ("input_audio", "openai", part)
+
+
+@pytest.mark.parametrize(
+    ("messages", "param"),
+    [
+        ([HELLO, {"role": "robot", "content": "x"}], "messages[1].role"),
+        ([{"content": "x"}], "messages[0].role"),
+        ([{"role": "user"}], "messages[0].content"),
+        ([{"role": "user", "content": 5}], "messages[0].content"),
+        ([HELLO, {"role": "user", "content": ["a", {"text": "x"}]}], "messages[1].content[1].type"),
+        ([{"role": "user", "content": [{"type": "text", "text": 5}]}], "messages[0].content[0].text"),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}],
+            "messages[0].content[0].image_url.url",
+        ),
+        ([{"role": "tool", "content": "x"}], "messages[0].tool_call_id"),
+        ([{"role": "assistant", "tool_calls": [{"id": "a"}]}], "messages[0].tool_calls[0].function"),
+        (
+            [{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": 1}}]}],
+            "messages[0].tool_calls[0].function.name",
+        ),
+    ],
+)
+def test_errors_name_the_exact_path(messages, param):
+    assert refusal(*messages).param == param
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"temperature": "hot"}, "temperature"),
+        ({"stop": [1]}, "stop[0]"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        ({"tool_choice": "sometimes"}, "tool_choice"),
+        ({"tool_choice": {"type": "function"}}, "tool_choice.function"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"response_format": {"type": "json_schema", "json_schema": {}}}, "response_format.json_schema.schema"),
+    ],
+)
+def test_a_wrong_field_is_named(fields, param):
+    assert refusal(**fields).param == param
+
+
+WORDS = some.text(min_size=1, max_size=20)
+CALLS = some.builds(ToolCall, WORDS, WORDS, WORDS)
+PARTS = some.builds(Text, WORDS) | some.builds(Image, WORDS, some.none() | some.just("low"))
+MESSAGES = some.one_of(
+    some.builds(Message, some.sampled_from(["system", "user"]), some.lists(PARTS, min_size=1, max_size=3).map(tuple)),
+    some.builds(
+        lambda thought, parts, calls: Message("assistant", (*thought, *parts), tuple(calls)),
+        some.lists(some.builds(Thinking, WORDS), max_size=1),
+        some.lists(some.builds(Text, WORDS), max_size=2),
+        some.lists(CALLS, max_size=2),
+    ),
+    some.builds(lambda text, call: Message("tool", (Text(text),), tool_call_id=call), WORDS, WORDS),
+)
+CHATS = some.builds(
+    Chat,
+    messages=some.lists(MESSAGES, min_size=1, max_size=4).map(tuple),
+    max_output_tokens=some.just(77),
+    temperature=some.none() | some.floats(0, 2),
+    stop=some.lists(WORDS, max_size=2).map(tuple),
+    seed=some.none() | some.integers(0, 2**31),
+    tools=some.lists(some.builds(Tool, WORDS, some.none() | WORDS), max_size=2).map(tuple),
+    tool_choice=some.sampled_from([None, ToolChoice("auto"), ToolChoice("named", "f")]),
+    parallel_tool_calls=some.sampled_from([None, True, False]),
+    shape=some.sampled_from([None, Shape("text"), Shape("json")]),
+    effort=some.none() | some.just("low"),
+    user=some.none() | WORDS,
+    samples=some.integers(1, 4),
+)
+
+
+@given(CHATS)
+def test_what_is_written_reads_back_the_same(chat):
+    body = openai.write_request(chat, model="m", max_output_tokens=77, stream=False, params={}, quirks={})
+    assert openai.read_chat(read_fields(body)) == chat
+
+
+def test_the_roles_of_the_house_are_all_read():
+    assert {
+        read({"role": role, "content": "x", "tool_call_id": "c"}).messages[0].role for role in get_args(Role)
+    } == set(get_args(Role))
