@@ -153,7 +153,10 @@ class BudgetSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """One generation of the configuration, checked. `hash` is over what was written, secrets' values left out."""
+    """One generation of the configuration, checked.
+
+    `hash` is over what was written and what was said over it; secrets' values are left out.
+    """
 
     data_dir: str
     server: Server = Server()
@@ -167,6 +170,7 @@ class Config(Struct, frozen=True, kw_only=True):
     source: str = ""  # the file, or "" for the built-in configuration
     hash: str = ""
     text: str = ""  # as it was written; secrets are references in it
+    overrides: Mapping[str, Any] = {}  # what was said at start over the file; a reload says it again
 
 
 _NAMED: Mapping[str, type[_Section]] = {
@@ -195,25 +199,54 @@ def find_file(explicit: str | None = None) -> Path | None:
     return here if here.is_file() else None
 
 
-def load(path: Path | None = None) -> Config:
-    """Read, resolve and check a configuration file (None: the built-in one). Raises ConfigInvalid, SecretMissing."""
+def load(path: Path | None = None, overrides: Mapping[str, Any] = {}, *, with_secrets: bool = True) -> Config:
+    """Read, resolve and check a configuration file (None: the built-in one). Raises ConfigInvalid, SecretMissing.
+
+    `overrides` are tables as in the file, such as `{"server": {"workers": 2}}`, that win over it. Without secrets,
+    each is left empty: enough for everything but asking a backend.
+    """
     if path is None:
-        return parse(_built_in(), source="", base=Path.cwd())
+        return parse(_built_in(), source="", base=Path.cwd(), overrides=overrides, with_secrets=with_secrets)
+    source = path.resolve()
+    return parse(_text_of(path), source=str(source), base=source.parent, overrides=overrides, with_secrets=with_secrets)
+
+
+def find_data_dir(path: Path | None, override: str | None = None) -> Path:
+    """Where a configuration keeps its data. Nothing else of it is read, so it may want secrets that are not here."""
+    written = None
+    if path is not None and not override:
+        written = _tables(_text_of(path), str(path)).get("data_dir")
+    base = path.resolve().parent if path else Path.cwd()
+    return Path(_data_dir(override, written if isinstance(written, str) else None, base))
+
+
+def _text_of(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid(f"{path}: can't be read: {error}", file=str(path)) from error
-    return parse(text, source=str(path.resolve()), base=path.resolve().parent)
 
 
-def parse(text: str, *, source: str = "", base: Path) -> Config:
-    """`base` is the folder that relative paths in the text are relative to."""
-    where = source or BUILT_IN
+def _tables(text: str, where: str) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigInvalid(f"{where}: not TOML: {error}", hint="check the line named above", file=where) from error
-    reader = _Reader(where, base)
+
+
+def parse(
+    text: str, *, source: str = "", base: Path, overrides: Mapping[str, Any] = {}, with_secrets: bool = True
+) -> Config:
+    """`base` is the folder that relative paths in the text are relative to; the rest as in `load`."""
+    where = source or BUILT_IN
+    tables = _tables(text, where)
+    reader = _Reader(where, base, with_secrets)
+    for name, value in overrides.items():
+        under = tables.get(name, {})
+        if not isinstance(value, Mapping):
+            tables[name] = value
+        elif isinstance(under, dict):  # what is no table is refused below
+            tables[name] = under | dict(value)
     reader.refuse_unknown(tables, (*_SINGLE, *_NAMED, *_PLAIN), "")
     sections: dict[str, Any] = {
         name: reader.section(tables[name], kind, name) for name, kind in _SINGLE.items() if name in tables
@@ -224,10 +257,11 @@ def parse(text: str, *, source: str = "", base: Path) -> Config:
         if name in tables and not isinstance(tables[name], str):
             raise reader.wrong(name, f"expected text, got {type(tables[name]).__name__}")
     config = Config(
-        data_dir=_data_dir(tables.get("data_dir"), base),
+        data_dir=_data_dir(overrides.get("data_dir"), tables.get("data_dir"), base),
         timezone=tables.get("timezone", "UTC"),
         source=source,
         text=text,
+        overrides=overrides,
         hash=hashlib.sha256(msgspec.json.encode(tables, order="deterministic")).hexdigest()[:16],
         **sections,
     )
@@ -235,8 +269,8 @@ def parse(text: str, *, source: str = "", base: Path) -> Config:
     return config
 
 
-def _data_dir(written: str | None, base: Path) -> str:
-    override = os.environ.get("FAIRLEAD_DATA_DIR")
+def _data_dir(said: str | None, written: str | None, base: Path) -> str:
+    override = said or os.environ.get("FAIRLEAD_DATA_DIR")
     if override:
         return str(Path(override).expanduser().resolve())
     if written:
@@ -257,9 +291,10 @@ def environment(name: str) -> str | None:
 class _Reader:
     """Turns tables into sections; every error names the file and the path."""
 
-    def __init__(self, where: str, base: Path) -> None:
+    def __init__(self, where: str, base: Path, with_secrets: bool) -> None:
         self.where = where
         self.base = base
+        self.with_secrets = with_secrets
 
     def wrong(self, path: str, what: str, hint: str = "") -> ConfigInvalid:
         return ConfigInvalid(f"{self.where}: {path}: {what}", hint=hint, file=self.where, path=path)
@@ -307,6 +342,8 @@ class _Reader:
         return self._resolve(found[1], found[2], value)
 
     def _resolve(self, kind: str, name: str, source: str) -> Secret:
+        if not self.with_secrets:
+            return Secret("", source)
         if kind == "env":
             value = os.environ.get(name, "")
             hint = f"export {name}=… before you start"

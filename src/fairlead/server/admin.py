@@ -185,8 +185,8 @@ class AdminListener:
     async def _reload(self, _: Request) -> Response:
         return _json(await self._steward.reload())
 
-    async def _keys(self, _: Request) -> Response:
-        return _json(await self._steward.office.keys())
+    async def _keys(self, request: Request) -> Response:
+        return _json(await self._steward.office.keys(revoked=request.query_params.get("revoked") == "true"))
 
     async def _new_key(self, request: Request) -> Response:
         made = await self._steward.office.new_key(

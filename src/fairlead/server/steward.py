@@ -85,7 +85,7 @@ class Steward:
     async def reload(self) -> Reloaded:
         """Read the configuration again: all workers take it, or the old one stands. Raises ConfigInvalid, …"""
         async with self._reloading:
-            fresh = await asyncio.to_thread(config.load, self._path)
+            fresh = await asyncio.to_thread(config.load, self._path, self.settings.overrides)
             if fresh.data_dir != self.settings.data_dir:
                 raise ConfigInvalid("data_dir can't change while it serves", hint="restart")
             engines = await self.engines.prepare(fresh)
