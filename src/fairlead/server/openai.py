@@ -109,6 +109,7 @@ async def _until_first_word(exchange: Exchange, book: Book, items: Stream) -> li
 
     waiting = asyncio.create_task(early())
     try:
+        await asyncio.sleep(0)  # now the call has its route
         while True:
             heartbeat_s = book.call.route.heartbeat_s if book.call else 15.0
             done, _ = await asyncio.wait({waiting}, timeout=heartbeat_s)

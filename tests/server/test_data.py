@@ -1,0 +1,223 @@
+"""The data listener without sockets: what each kind of request gets, and that the books are right whatever happens."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from fairlead.chat import Chunk, Head
+from fairlead.errors import StreamBroken, TargetFailed, TargetOverloaded, TargetRejected
+from fairlead.gateway.call import Limit
+from fairlead.gateway.identity import Identities, digest
+from fairlead.server.data import DataListener
+from fairlead.server.openai import ENDPOINTS, HINTS
+from world import World, caller, route, said, target, words
+
+KEY = "fl_test"
+CHAT = {"model": "r", "messages": [{"role": "user", "content": "hi"}]}
+
+
+class Client:
+    """Speaks ASGI to a listener; `hang_up_after` body messages it is gone."""
+
+    def __init__(self, world: World, **listener: Any) -> None:
+        self.world = world
+        by = listener.pop("by", caller())
+        self.identities = Identities({digest(KEY): by, digest("fl_dead"): caller(name="dead", revoked=True)})
+        self.listener = DataListener(
+            world.gateway,
+            self.identities,
+            ENDPOINTS,
+            HINTS,
+            **{"max_body_bytes": 10_000, "hash_key": b"k" * 32, **listener},
+        )
+
+    async def ask(
+        self,
+        path: str = "/v1/chat/completions",
+        body: object = CHAT,
+        *,
+        method: str = "POST",
+        key: str = KEY,
+        headers: dict[str, str] | None = None,
+        hang_up_after: int | None = None,
+    ) -> tuple[int, dict[str, str], bytes]:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"authorization": f"Bearer {key}" if key else "", **(headers or {})}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+        }
+        waiting = [{"type": "http.request", "body": raw, "more_body": False}]
+        gone = asyncio.Event()
+        out: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            if waiting:
+                return waiting.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            out.append(message)
+            if hang_up_after is not None and len(out) > hang_up_after:
+                gone.set()
+
+        await self.listener(scope, receive, send)
+        start = next((m for m in out if m["type"] == "http.response.start"), {"status": 0, "headers": []})
+        headers_out = {name.decode(): value.decode() for name, value in start["headers"]}
+        return start["status"], headers_out, b"".join(m.get("body", b"") for m in out[1:])
+
+
+def ask(client: Client, *args: Any, **kwargs: Any) -> tuple[int, dict[str, str], bytes]:
+    return asyncio.run(client.ask(*args, **kwargs))
+
+
+def code(body: bytes) -> str:
+    return json.loads(body)["error"]["code"]
+
+
+def one(line: object) -> Client:
+    return Client(World([route(target("a"))], {"a": line}))
+
+
+def test_an_answer_is_passed_on_byte_for_byte_with_its_labels() -> None:
+    client = one(said('{"weird":  1}'))
+    status, headers, body = ask(client)
+    assert (status, body) == (200, b'{"weird":  1}')
+    assert headers["x-fairlead-target"] == "a" and headers["x-fairlead-cost-usd"] == "0.00012"
+    assert headers["x-fairlead-call"] == client.world.spool.calls()[0].call
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "expected"),
+    [
+        ({"body": b"{"}, 400, "malformed_json"),
+        ({"body": b"\xff\xfe"}, 400, "malformed_json"),
+        ({"body": {**CHAT, "messages": "hi"}}, 400, "invalid_request"),
+        ({"body": {**CHAT, "stream": "yes"}}, 400, "invalid_request"),
+        ({"body": {**CHAT, "model": "nope"}}, 404, "route_not_found"),
+        ({"body": b"[" * 9000}, 400, "invalid_request"),
+        ({"body": b"x" * 10_001}, 413, "body_too_large"),
+        ({"headers": {"content-length": "99999"}}, 413, "body_too_large"),
+        ({"headers": {"content-encoding": "gzip"}}, 400, "invalid_request"),
+        ({"key": ""}, 401, "key_missing"),
+        ({"key": "fl_other"}, 401, "key_unknown"),
+        ({"key": "fl_dead"}, 401, "key_revoked"),
+        ({"path": "/v1/audio/speech"}, 404, "unsupported_endpoint"),
+        ({"path": "/v1/responses"}, 404, "unsupported_endpoint"),
+        ({"path": "/chat/completions"}, 404, "unsupported_endpoint"),
+        ({"path": "/v1/models", "method": "DELETE"}, 404, "unsupported_endpoint"),
+    ],
+)
+def test_bad_input_gets_openais_error_shape_with_a_code_and_a_hint(
+    changes: dict[str, Any], status: int, expected: str
+) -> None:
+    client = one(said())
+    got, _, body = ask(client, **changes)
+    assert (got, code(body)) == (status, expected)
+    error = json.loads(body)["error"]
+    assert error["hint"] and error["message"] and error["type"] and "param" in error
+    assert client.world.table.asked == []
+
+
+def test_a_stream_waits_for_its_first_word_so_that_failures_have_a_status() -> None:
+    status, headers, body = ask(one(TargetFailed("500")), body={**CHAT, "stream": True})
+    assert (status, code(body)) == (502, "target_failed") and headers["x-fairlead-call"]
+    broken = [Head(model="m"), Chunk(words=False), StreamBroken("cut")]
+    assert ask(one(broken), body={**CHAT, "stream": True})[0] == 502
+
+
+def test_a_stream_that_breaks_ends_with_an_error_event_and_no_end_mark() -> None:
+    broken = [Head(model="m"), Chunk(text="hi", words=True), StreamBroken("cut")]
+    status, headers, body = ask(one(broken), body={**CHAT, "stream": True})
+    assert status == 200 and headers["content-type"].startswith("text/event-stream")
+    events = [line[6:] for line in body.decode().splitlines() if line.startswith("data: ")]
+    assert json.loads(events[-1])["error"]["code"] == "stream_broken"
+    assert "[DONE]" not in body.decode() and '"finish_reason":"stop"' not in body.decode()
+
+
+def test_a_stream_hides_usage_that_nobody_asked_for() -> None:
+    for wanted in (False, True):
+        body = {**CHAT, "stream": True, "stream_options": {"include_usage": wanted}}
+        _, _, out = ask(one(words("hi")), body=body)
+        assert (b'"prompt_tokens":100' in out) == wanted
+        assert out.endswith(b"data: [DONE]\n\n")
+
+
+def test_while_a_model_thinks_the_stream_says_so_and_may_still_fall_back() -> None:
+    slow = [0.05, TargetFailed("500")]
+    world = World([route(target("a"), target("b"), heartbeat_s=0.01)], {"a": slow, "b": words("hi")})
+    status, _, body = ask(Client(world), body={**CHAT, "stream": True})
+    assert status == 200 and body.startswith(b": ") and b'"hi"' in body
+    world = World([route(target("a"), heartbeat_s=0.01)], {"a": slow})
+    status, _, body = ask(Client(world), body={**CHAT, "stream": True})
+    assert status == 200 and b'"code":"target_failed"' in body and b"[DONE]" not in body
+
+
+def test_who_hangs_up_stops_the_work_and_is_booked() -> None:
+    client = one([Head(model="m"), Chunk(text="hi", words=True), 5.0])
+    ask(client, body={**CHAT, "stream": True}, hang_up_after=1)
+    assert client.world.spool.calls()[0].status == "cancelled"
+    assert client.world.spool.outcomes()[0].outcome == "cancelled"
+    assert client.listener.gateway.ledger.open_calls == 0
+
+
+def test_a_providers_own_4xx_is_passed_on_where_the_language_is_the_same() -> None:
+    rejected = TargetRejected("bad", status=422, body=b'{"error":{"message":"theirs"}}', dialect="openai")
+    assert ask(one(rejected))[::2] == (422, b'{"error":{"message":"theirs"}}')
+    rejected = TargetRejected("bad", status=400, body=b'{"type":"error"}', dialect="anthropic")
+    status, _, body = ask(one(rejected))
+    assert status == 400 and code(body) == "target_rejected"
+
+
+def test_limits_tell_when_to_try_again() -> None:
+    status, headers, _ = ask(one(TargetOverloaded("429", retry_after_s=1.2)))
+    assert (status, headers["retry-after"]) == (429, "2")
+    tight = Limit("key:k1:nusd:day", "key tests", "nusd", 10, "day")
+    client = Client(World([route(target("a"))], {"a": said()}), by=caller(limits=(tight,)))
+    status, _, body = ask(client)
+    error = json.loads(body)["error"]
+    assert (status, error["code"], error["amount_nusd"]) == (402, "budget_exhausted", 10)
+
+
+def test_models_are_the_routes_that_the_caller_may_use() -> None:
+    world = World([route(target("a")), route(target("a"), name="s")], {})
+    status, _, body = ask(Client(world, by=caller(routes=("s",))), "/v1/models", method="GET")
+    assert status == 200 and [model["id"] for model in json.loads(body)["data"]] == ["s"]
+
+
+def test_a_bug_is_no_ones_business_but_the_logs() -> None:
+    def bug(_: object) -> object:
+        raise ZeroDivisionError("secret inside")
+
+    client = one(bug)
+    status, _, body = ask(client)
+    assert status == 500 and b"secret" not in body
+    assert client.world.spool.calls()[0].status == "failed" and client.world.held() == 0
+
+
+def test_the_trace_is_passed_on_or_minted() -> None:
+    client = one(said())
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    ask(client, headers={"traceparent": trace, "x-fairlead-tags": "blue, team-x,,", "x-fairlead-session": "s1"})
+    ask(client, headers={"traceparent": "nonsense\r\nx: y"})
+    first, second = client.world.table.asked
+    assert first.trace[3:35] == "a" * 32 and first.trace[36:52] != "b" * 16
+    assert len(second.trace) == 55 and second.trace[3:35] != "a" * 32
+    call = client.world.spool.calls()[0]
+    assert call.tags == ("blue", "team-x") and call.session == "s1"
+
+
+def test_health_needs_no_key_and_a_draining_server_says_so() -> None:
+    client = one(said())
+    assert ask(client, "/healthz", method="GET", key="")[0] == 200
+    status, _, body = ask(client, "/readyz", method="GET", key="")
+    assert status == 200 and json.loads(body)["config"] == "c0ffee"
+    client.listener.draining = True
+    assert ask(client, "/readyz", method="GET", key="")[0] == 503
+    assert ask(client)[0] == 503
+    assert ask(client, "/metrics", method="GET", key="")[0] == 404
