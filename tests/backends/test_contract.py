@@ -231,10 +231,9 @@ async def test_cancelling_leaves_nothing_behind(stage: Stage, pool: Pool) -> Non
         assert pool.open_count == 0
 
 
-async def test_embeddings_are_served_or_refused_with_a_hint(stage: Stage, pool: Pool) -> None:
-    async with stage("hello", pool) as backend:
-        if backend.dialect == "openai":
-            return  # see test_openai
+@pytest.mark.parametrize("name", ["anthropic", "script"])
+async def test_a_task_that_a_backend_does_not_have_is_rejected_with_a_hint(pool: Pool, name: str) -> None:
+    async with STAGES[name]("hello", pool) as backend:
         with pytest.raises(TargetRejected) as caught:
             await backend.answer(spoken(task="embed"), asking())
         assert (caught.value.code, caught.value.target) == ("unsupported_task", "mini")

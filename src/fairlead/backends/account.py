@@ -113,7 +113,9 @@ class Account:
 def needed_url(base_url: str, example: str) -> str:
     """Nobody is asked by default: a forgotten URL would send private words to a public place."""
     if not base_url:
-        raise ConfigInvalid("base_url is missing", hint=f'Write where the server is, like base_url = "{example}".')
+        raise ConfigInvalid(
+            "base_url is missing", hint=f'Write where the server is, like base_url = "{example}".', path="base_url"
+        )
     return base_url
 
 

@@ -108,7 +108,7 @@ class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _Script(Struct, frozen=True, forbid_unknown_fields=True):
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...] = ()
 
 
 def load(path: str) -> tuple[Line, ...]:

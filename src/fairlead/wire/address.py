@@ -45,7 +45,7 @@ class Place(Struct, frozen=True):
 
 
 def place(url: str) -> Place:
-    """The place that an http(s) URL names. Raises ConfigInvalid where it is none, or holds a credential."""
+    """The place that a `base_url` (http or https) names. Raises ConfigInvalid if it is none, or holds a credential."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -53,7 +53,7 @@ def place(url: str) -> Place:
     except (ValueError, UnicodeError):
         raise _not_a_url(url) from None
     if parts.username is not None or parts.password is not None:
-        raise ConfigInvalid("a URL must not hold a credential", hint='Give it as `key = "env:NAME"`.')
+        raise ConfigInvalid("a URL must not hold a credential", hint='Give it as `key = "env:NAME"`.', path="base_url")
     whole = parts.path + parts.query
     if parts.scheme not in ("http", "https") or not host or parts.fragment or not TARGET.match(whole):
         raise _not_a_url(url)
@@ -62,7 +62,7 @@ def place(url: str) -> Place:
 
 
 def _not_a_url(url: str) -> ConfigInvalid:
-    return ConfigInvalid(f"{url!r} is not an http or https URL", hint="It looks like https://host/v1.")
+    return ConfigInvalid(f"{url!r} is not an http or https URL", hint="It looks like https://host/v1.", path="base_url")
 
 
 def header_lines(headers: Mapping[str, str]) -> bytes:
