@@ -22,9 +22,9 @@ KEY = "sk-test-0123456789"
 Stage = Callable[[str, Pool], AbstractAsyncContextManager[Backend]]
 
 
-def asking(max_output_tokens: int = 64, **timeouts: float) -> Asking:
+def asking(**timeouts: float) -> Asking:
     target = Target("mini", "acme", "model-1", "public", timeouts=Timeouts(**timeouts))
-    return Asking(target, max_output_tokens, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    return Asking(target, 64, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
 
 def spoken(text: str = "Hello?", *, task: Any = "chat", **fields: Any) -> Request:

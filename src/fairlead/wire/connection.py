@@ -14,6 +14,7 @@ from fairlead.wire.response import Deadlines, Response
 from fairlead.wire.timer import Timer
 
 MAX_HEAD_BYTES = 64 * 1024  # of a response's headers, or of anything else that is no body
+SMALL_BYTES = 64 * 1024  # copying up to here is cheaper than a write of two pieces
 LINGER_S = 1.0  # for the end of a response that nobody waits for
 RACE_S = 1.0  # in which a close after a request is taken to be the end of an idle time
 
@@ -25,7 +26,7 @@ class Stale(TargetUnreachable):
 class Connection(asyncio.Protocol):
     """`idle` is called when it can be used again, `lost` when it never can. Implements `response.Link`."""
 
-    __slots__ = ("_body_to_eof", "_done", "_headers", "_idle", "_keep", "_lost", "_overhead", "_parser", "_paused",
+    __slots__ = ("_done", "_headers", "_idle", "_keep", "_lost", "_overhead", "_parser", "_paused",
                  "_reason", "_requests", "_response", "_started", "_timer", "_transport", "loop", "place")  # fmt: skip
 
     def __init__(
@@ -49,13 +50,12 @@ class Connection(asyncio.Protocol):
 
     def _forget(self) -> None:
         """Of the last response."""
-        self._headers: dict[str, str] = {}
+        self._headers: list[tuple[bytes, bytes]] = []
         self._reason = b""
         self._overhead = 0  # bytes since the last byte of a body
         self._started = False  # anything came
         self._done = False  # all of it came
         self._keep = False  # the server lets us ask again
-        self._body_to_eof = False  # the server's closing is the end of the body
 
     # --- for the pool ---
 
@@ -65,7 +65,10 @@ class Connection(asyncio.Protocol):
         self._forget()
         self._requests += 1
         response = self._response = Response(self, deadlines, total_at)
-        self._transport.writelines((request, body)) if body else self._transport.write(request)
+        if len(body) < SMALL_BYTES:
+            self._transport.write(request + body)
+        else:
+            self._transport.writelines((request, body))
         return response
 
     def rest(self, until: float) -> None:
@@ -152,7 +155,7 @@ class Connection(asyncio.Protocol):
         self._transport = self._parser = None  # the parser holds this connection's methods: a cycle
         self._lost(self)
         if response is not None:
-            whole = self._body_to_eof and exc is None
+            whole = exc is None and bool(response.status) and _ends_with_the_connection(response)
             response.end(None if whole else self._why_lost(response, exc))
 
     def _why_lost(self, response: Response, exc: Exception | None) -> TargetError:
@@ -178,20 +181,14 @@ class Connection(asyncio.Protocol):
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key, said = name.decode("latin-1").lower(), value.decode("latin-1").strip()
-        before = self._headers.get(key)
-        self._headers[key] = said if before is None else f"{before}, {said}"
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
         status = self._parser.get_status_code()
         if status < 200 or self._response is None:  # "continue" and the like: the answer is still to come
             return
-        headers = self._headers
-        self._body_to_eof = not (
-            "content-length" in headers or "chunked" in headers.get("transfer-encoding", "") or status in (204, 304)
-        )
-        self._response.begin(status, self._reason.decode("latin-1"), headers)
+        self._response.begin(status, self._reason.decode("latin-1"), self._headers)
 
     def on_body(self, data: bytes) -> None:
         self._overhead = 0
@@ -201,7 +198,13 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         assert self._parser is not None
         if self._parser.get_status_code() < 200:
-            self._headers, self._reason = {}, b""
+            self._headers, self._reason = [], b""
         else:
             self._done = True
             self._keep = self._parser.should_keep_alive()  # it does not know any more once this callback has returned
+
+
+def _ends_with_the_connection(response: Response) -> bool:
+    """Whether nothing but the server's closing tells the end of the body."""
+    headers = response.headers
+    return "content-length" not in headers and "chunked" not in headers.get("transfer-encoding", "")

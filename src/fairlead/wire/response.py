@@ -55,13 +55,12 @@ class Response:
     missing) or by `release` (the connection is kept if the rest comes at once). Cancelling a read closes it.
     """
 
-    __slots__ = ("_deadlines", "_failure", "_held", "_link", "_over", "_parts", "_stage", "_total_at", "_waiter",
-                 "headers", "reason", "sent_at", "status")  # fmt: skip
+    __slots__ = ("_deadlines", "_failure", "_headers", "_held", "_lines", "_link", "_over", "_parts", "_stage",
+                 "_total_at", "_waiter", "reason", "sent_at", "status")  # fmt: skip
 
     def __init__(self, link: Link, deadlines: Deadlines, total_at: float) -> None:
         self.status = 0
         self.reason = ""
-        self.headers: dict[str, str] = {}  # names in lower case
         self.sent_at = link.loop.time()
         self._link = link
         self._deadlines = deadlines
@@ -72,8 +71,21 @@ class Response:
         self._failure: TargetError | None = None
         self._stage = "total"
         self._waiter: asyncio.Future[None] | None = None
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._headers: dict[str, str] | None = None
 
     # --- for whoever asked ---
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """By name in lower case; what came several times stands side by side. Read when first asked for: few are."""
+        if self._headers is None:
+            self._headers = {}
+            for name, value in self._lines:
+                key, said = name.decode("latin-1").lower(), value.decode("latin-1").strip()
+                before = self._headers.get(key)
+                self._headers[key] = said if before is None else f"{before}, {said}"
+        return self._headers
 
     def now(self) -> float:
         """The clock of `sent_at` and of every deadline, in seconds."""
@@ -92,7 +104,7 @@ class Response:
         size = 0
         while True:
             size += self._held
-            if size > max_bytes or self._announced() > max_bytes:
+            if size > max_bytes or (not self._over and self._announced() > max_bytes):
                 self.close()
                 raise TargetUnclear(f"{self._link.place} answered with more than {max_bytes} bytes")
             parts += self._drain()
@@ -146,8 +158,8 @@ class Response:
 
     # --- for the connection ---
 
-    def begin(self, status: int, reason: str, headers: dict[str, str]) -> None:
-        self.status, self.reason, self.headers = status, reason, headers
+    def begin(self, status: int, reason: str, lines: list[tuple[bytes, bytes]]) -> None:
+        self.status, self.reason, self._lines = status, reason, lines
         self._wake()
 
     def take(self, data: bytes) -> None:
