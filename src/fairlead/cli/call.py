@@ -1,0 +1,167 @@
+"""`fairlead call`: what was asked, what answered and what it cost, from the books."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fairlead.cli import terminal
+from fairlead.cli.place import Place, here, placed
+from fairlead.cli.spans import Since
+from fairlead.cli.story import tell
+from fairlead.cli.terminal import as_json
+
+if TYPE_CHECKING:
+    from fairlead.server.office import CallFilter, KeyShown
+    from fairlead.server.remote import Desk
+    from fairlead.store.calls import CallRow, CallShown, Summary
+
+STATUSES = ("ok", "denied", "failed", "cancelled", "lost")
+BY = ("route", "target", "key", "team", "config")
+COLUMNS = (
+    ("when", "left"),
+    ("id", "left"),
+    ("route", "left"),
+    ("key", "left"),
+    ("status", "left"),
+    ("target", "left"),
+    ("tries", "right"),
+    ("first word", "right"),
+    ("took", "right"),
+    ("cost", "right"),
+)
+SUMS = (
+    ("calls", "right"),
+    ("ok", "right"),
+    ("denied", "right"),
+    ("failed", "right"),
+    ("tries", "right"),
+    ("tokens in", "right"),
+    ("tokens out", "right"),
+    ("p50", "right"),
+    ("p95", "right"),
+    ("cost", "right"),
+)
+since = click.option("--since", type=Since(), metavar="WHEN", help="1d, 12h, 2026-01-31.  [default: always]")
+
+
+@click.group()
+def call() -> None:
+    """List, explain and sum up calls."""
+
+
+@call.command("list")
+@since
+@click.option("--route", metavar="NAME", help="Only of that route.")
+@click.option("--key", "ref", metavar="KEY", help="Only of that key: its name, its id or its first characters.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only those that ended so.")
+@click.option("--target", metavar="NAME", help="Only those that this target answered.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="So many at most.")
+@as_json
+@placed
+@here
+def list_(
+    place: Place,
+    since: int | None,
+    route: str | None,
+    ref: str | None,
+    status: str | None,
+    target: str | None,
+    limit: int,
+    wants_json: bool,
+) -> None:
+    """List the last calls, the newest first."""
+    from fairlead.server.office import CallFilter
+
+    wanted = CallFilter(since_us=since or 0, route=route, status=status, target=target, limit=limit)
+    rows, keys = place.ask(lambda desk: _listed(desk, wanted, ref), doing="call list")
+    if wants_json:
+        terminal.show_json(rows)
+        return
+    names = {one.id: one.name for one in keys}
+    terminal.show_table(COLUMNS, (_row(row, names) for row in rows), empty="no calls")
+
+
+@call.command()
+@click.argument("id")
+@as_json
+@placed
+@here
+def show(place: Place, id: str, wants_json: bool) -> None:
+    """Explain one call: who asked, what the rules did, which targets were tried, what it cost."""
+
+    async def ask(desk: "Desk") -> "tuple[CallShown, list[KeyShown]]":
+        return await desk.call(id), await desk.keys(revoked=True)
+
+    shown, keys = place.ask(ask, doing="call show")
+    if wants_json:
+        terminal.show_json(shown)
+        return
+    for line in tell(shown, {one.id: one.name for one in keys}):
+        terminal.say(line)
+
+
+@call.command()
+@click.option("--by", default="route,target", show_default=True, metavar="NAMES", help=f"Any of {', '.join(BY)}.")
+@since
+@as_json
+@placed
+@here
+def summary(place: Place, by: str, since: int | None, wants_json: bool) -> None:
+    """Sum up calls, tokens, money and times.
+
+    A call stands with the target that answered it, tokens and money with the target that they were spent at.
+    """
+    groups = tuple(part.strip() for part in by.split(",") if part.strip())
+    wrong = [name for name in groups if name not in BY]
+    if wrong:
+        raise click.BadParameter(f"{', '.join(wrong)}: calls are summed up by {', '.join(BY)}", param_hint="--by")
+    sums = place.ask(lambda desk: desk.summary(groups, since or 0), doing="call summary")
+    if wants_json:
+        terminal.show_json(sums)
+        return
+    columns = tuple((name, "left") for name in groups) + SUMS
+    terminal.show_table(columns, (_sum(one) for one in sums), empty="no calls")
+
+
+async def _listed(desk: "Desk", wanted: "CallFilter", ref: str | None) -> "tuple[list[CallRow], list[KeyShown]]":
+    from msgspec.structs import replace
+
+    keys = await desk.keys(revoked=True)
+    if ref is not None:
+        wanted = replace(wanted, key=next((one.id for one in keys if ref in (one.id, one.name, one.prefix)), ref))
+    return await desk.calls(wanted), keys
+
+
+def _row(row: "CallRow", names: dict[str, str]) -> tuple[str, ...]:
+    return (
+        terminal.moment(row.at_us),
+        terminal.short(row.id),
+        row.route,
+        names.get(row.key, row.key),
+        row.status,
+        row.target or row.code or terminal.NOTHING,
+        str(row.attempts),
+        terminal.duration(row.first_word_us),
+        terminal.duration(row.duration_us),
+        terminal.money(row.cost_nusd, estimated=row.estimated),
+    )
+
+
+def _sum(one: "Summary") -> tuple[str, ...]:
+    cost = terminal.money(one.cost_nusd)
+    if one.unknown_costs:
+        known = one.attempts > one.unknown_costs
+        cost = f"{cost} + {one.unknown_costs} unknown" if known else "unknown"
+    return (
+        *(value or terminal.NOTHING for value in one.group.values()),
+        f"{one.calls:,}",
+        f"{one.ok:,}",
+        f"{one.denied:,}",
+        f"{one.failed + one.cancelled + one.lost:,}",
+        f"{one.attempts:,}",
+        f"{one.input_tokens:,}",
+        f"{one.output_tokens:,}",
+        terminal.duration(one.p50_duration_us),
+        terminal.duration(one.p95_duration_us),
+        cost,
+    )

@@ -1,0 +1,85 @@
+"""`fairlead serve`: one steward, from its start to its end, and what is told when it takes calls.
+
+How serving works is the steward's business; this file says over the configuration what was typed, and draws the banner.
+"""
+
+import asyncio
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from fairlead.cli.place import Place, here, placed, talk
+from fairlead.cli.terminal import note
+
+if TYPE_CHECKING:
+    from fairlead.config import Config
+    from fairlead.server.steward import Serving
+
+SAMPLES_LOOKED_AT = 30
+
+
+@click.command()
+@click.option("--listen", metavar="HOST:PORT", help="Where calls are taken.  [default: 127.0.0.1:4000]")
+@click.option("--workers", type=click.IntRange(1, 256), help="How many processes serve calls.  [default: 1]")
+@placed
+@here
+def serve(place: Place, listen: str | None, workers: int | None) -> None:
+    """Serve calls until told to stop.
+
+    Without a configuration file both shipped models are served, and a key that is good for a day is shown. SIGTERM and
+    Ctrl-C let the calls in flight end first, SIGHUP reads the configuration again.
+    """
+    from fairlead import config
+    from fairlead.server.steward import Steward
+
+    talk(place.verbose)
+    path = place.file()
+    settings = config.load(path, place.overrides(listen=listen, workers=workers))
+    steward = Steward(settings, path)
+    asyncio.run(steward.run(lambda serving: note(banner(settings, serving))))
+
+
+def banner(settings: "Config", serving: "Serving") -> str:
+    """What is served where, and what to type next."""
+    lines = [
+        f"Fairlead serves on http://{serving.listen}/v1",
+        f"  admin    {'http://' + serving.admin if serving.admin else 'only the socket in the data directory'}",
+        f"  data     {serving.data_dir}",
+        f"  config   {serving.source or 'built in (no fairlead.toml here; `fairlead init` writes one)'}",
+        "  routes   " + "\n           ".join(_routes(settings)),
+        "",
+    ]
+    if serving.key:
+        lines += ["A key that is good for a day, and a call to try:", "", f"  export FAIRLEAD_KEY={serving.key}"]
+        lines += [f"  {curl(serving.listen)}", ""]
+    else:
+        lines += ["A key for an application: fairlead key new --name NAME", ""]
+    return "\n".join(lines)
+
+
+def curl(listen: str) -> str:
+    """A line for a shell that asks the shipped models to read an invoice."""
+    from fairlead.samples.draw import samples
+
+    sample = min(samples("invoices", "seen", SAMPLES_LOOKED_AT), key=lambda one: len(one.text))
+    body = {"model": "invoices", "messages": sample.messages, "response_format": {"type": "json_object"}}
+    written = shlex.quote(msgspec.json.encode(body).decode())
+    url = f"http://{reachable(listen)}/v1/chat/completions"
+    return f'curl -s {url} -H "Authorization: Bearer $FAIRLEAD_KEY" -H "Content-Type: application/json" -d {written}'
+
+
+def reachable(listen: str) -> str:
+    """An address to connect to: a server that listens everywhere is found on loopback."""
+    host, _, port = listen.rpartition(":")
+    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
+
+
+def _routes(settings: "Config") -> list[str]:
+    widest = max((len(name) for name in settings.routes), default=0)
+    return [
+        f"{name:<{widest}}  {route.strategy or ('fallback' if len(route.targets) > 1 else 'single')}: "
+        f"{', '.join(route.targets)}"
+        for name, route in settings.routes.items()
+    ] or ["none"]
