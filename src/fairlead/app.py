@@ -13,7 +13,18 @@ from msgspec.structs import asdict
 
 from fairlead.backends.build import build as build_backend
 from fairlead.catalog.prices import find_price
-from fairlead.config import BUDGET, MONEY, Config, Limits, PriceSettings, TargetSettings
+from fairlead.config import (
+    BUDGET,
+    BUILT_IN,
+    MONEY,
+    BackendSettings,
+    Config,
+    Limits,
+    PriceSettings,
+    TargetSettings,
+)
+from fairlead.dialects.quirks import check_settings
+from fairlead.errors import ConfigInvalid
 from fairlead.gateway.call import Backend, Caller, Limit, Purse, Route, Spool, Target, Timeouts, Unit, Window
 from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.identity import Identities
@@ -62,39 +73,40 @@ def build(
 def generation(
     config: Config, pool: Pool, engines: Mapping[str, EngineAddress], adapters: Mapping[str, Backend] | None = None
 ) -> Generation:
-    """Raises ConfigInvalid where a backend can't be made of its settings."""
+    """Raises ConfigInvalid, naming the file, where a backend can't be made of its settings."""
     made = dict(adapters or {})
-    for name, settings in config.backends.items():
-        if name not in made:
-            made[name] = build_backend(
-                name,
-                kind=settings.kind,
-                base_url=settings.base_url,
-                key=settings.key.value if settings.key else None,
-                headers={**settings.headers, **{k: secret.value for k, secret in settings.secret_headers.items()}},
-                quirks=settings.quirks,
-                ca_file=str(_beside(config, settings.ca_file)) if settings.ca_file else "",
-                script=str(_beside(config, settings.script)) if settings.script else "",
-                pool=pool,
-            )
+    try:
+        for name, settings in config.backends.items():
+            if name not in made:
+                made[name] = _account(config, name, settings, pool)
+        targets = all_targets(config)
+    except ConfigInvalid as error:
+        message = f"{config.source or BUILT_IN}: {error.message}"
+        raise ConfigInvalid(message, hint=error.hint, code=error.code, **error.details) from error
     for name, address in engines.items():
-        made.setdefault(
-            f"engine:{name}",
-            build_backend(
-                f"engine:{name}",
-                kind="openai",
-                base_url=address.url + "/v1",
-                key=address.key,
-                headers={},
-                quirks={},
-                ca_file="",
-                script="",
-                pool=pool,
-            ),
-        )
-    targets = {name: _target(config, name, settings) for name, settings in config.targets.items()}
+        url = address.url + "/v1"
+        made.setdefault(f"engine:{name}", build_backend(name, kind="openai", base_url=url, key=address.key, pool=pool))
     routes = {name: _route(config, name, targets) for name in config.routes}
     return Generation(routes=Routes(routes, _house_limits(config), config.hash), backends=made, strategies=STRATEGIES)
+
+
+def all_targets(config: Config) -> dict[str, Target]:
+    """Every configured target by name, with its zone and price, whether a route names it or not."""
+    return {name: _target(config, name, settings) for name, settings in config.targets.items()}
+
+
+def _account(config: Config, name: str, settings: BackendSettings, pool: Pool) -> Backend:
+    return build_backend(
+        name,
+        kind=settings.kind,
+        base_url=settings.base_url,
+        key=settings.key.value if settings.key else None,
+        headers={**settings.headers, **{field: secret.value for field, secret in settings.secret_headers.items()}},
+        quirks=settings.quirks,
+        ca_file=str(_beside(config, settings.ca_file)) if settings.ca_file else "",
+        script=str(_beside(config, settings.script)) if settings.script else "",
+        pool=pool,
+    )
 
 
 def limits(
@@ -153,6 +165,10 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         account = config.backends[settings.backend]
         backend, zone, provider = settings.backend, account.zone, account.provider or account.kind
     model = settings.model or settings.engine
+    try:
+        check_settings("openai", params=settings.params, quirks={})
+    except ConfigInvalid as error:
+        raise ConfigInvalid(f"targets.{name}.{error.details['path']}: {error.message}", hint=error.hint) from error
     given = {field: value for field, value in asdict(settings.timeouts).items() if value is not None}
     return Target(
         name=name,

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from fairlead.chat import Answer, Chunk, Item, Request, Stream, Usage
-from fairlead.errors import CostUnbounded, FairleadError, TargetError, TargetTimeout, Unavailable
+from fairlead.errors import CostUnbounded, FairleadError, RequestInvalid, TargetError, TargetTimeout, Unavailable
 from fairlead.gateway.call import Asking, Backend, Call, Limit, Purse, Target
 from fairlead.gateway.ledger import HANG_UPS, Book
 from fairlead.ids import new_id, now_us
@@ -232,7 +232,8 @@ class Attempt:
         """Tokens where the target did not count: from what was sent and what came back; none where it refused."""
         code = error.code if isinstance(error, FairleadError) else ""
         unsent = isinstance(error, TargetTimeout) and error.details.get("stage") == "connect"
-        if self._first_us is None and (code in UNANSWERED or unsent):
+        untold = isinstance(error, RequestInvalid)  # the target's language has no word for it: nothing was sent
+        if self._first_us is None and (code in UNANSWERED or unsent or untold):
             return Usage()
         output = max(self._words, -(-self._bytes // BYTES_PER_TOKEN))
         return Usage(input=-(-self._request.input_bytes // BYTES_PER_TOKEN), output=output, estimated=True)

@@ -5,22 +5,21 @@ Every method runs off the event loop. What is asked over HTTP or on a terminal i
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from msgspec import Struct
-from sqlalchemy import Connection
 
 from fairlead.app import limits
 from fairlead.config import BUDGET, Config, Limits
 from fairlead.errors import RequestInvalid
 from fairlead.gateway.call import Caller, Limit
+from fairlead.ids import now_us
 from fairlead.money import NUSD
 from fairlead.store import budgets, calls, configs, keys
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
-from fairlead.store.opening import Store, open_store
+from fairlead.store.opening import Connection, Store, open_store
 
 T = TypeVar("T")
 QUICK_START = "quickstart"
@@ -139,9 +138,9 @@ class Office:
 
     async def quick_start_key(self) -> str:
         """A fresh key that is good for a day, for a server without a configuration file."""
-        until = datetime.now(UTC) + timedelta(hours=QUICK_START_HOURS)
-        expires_us = round(until.timestamp() * 1_000_000)
-        name = f"{QUICK_START}-{until:%Y%m%d-%H%M%S-%f}"
+        now = now_us()
+        name = f"{QUICK_START}-{now}"
+        expires_us = now + QUICK_START_HOURS * 3_600_000_000
         return (await self.new_key(KeyWanted(name=name, zone="private", expires_us=expires_us), by="serve")).secret
 
     async def calls(self, wanted: CallFilter) -> list[CallRow]:

@@ -4,7 +4,6 @@ Translation is in `dialects/openai.py`; what is served where, in `gateway/`.
 """
 
 import asyncio
-import time
 from contextlib import aclosing
 
 import msgspec
@@ -14,6 +13,7 @@ from fairlead.chat import Answer, Chunk, Item, Request, Stream, Task
 from fairlead.dialects import openai
 from fairlead.errors import EndpointUnsupported, FairleadError
 from fairlead.gateway.ledger import Book
+from fairlead.ids import now_us
 from fairlead.money import format_usd
 from fairlead.server.data import JSON, Endpoint, Exchange, Headers
 from fairlead.server.errors import body_of
@@ -75,11 +75,13 @@ def _model_endpoint(task: Task) -> Endpoint:
 
 async def _unary(exchange: Exchange, book: Book, request: Request) -> None:
     answer = await exchange.gateway.answer(book)
-    await exchange.respond(200, _body(answer), [JSON, *_labels(book), *_cost(answer)])
+    await exchange.respond(200, _body(answer, request), [JSON, *_labels(book), *_cost(answer)])
 
 
 async def _streamed(exchange: Exchange, book: Book, request: Request) -> None:
-    writer = openai.StreamWriter(created=round(time.time()), include_usage=request.wants_usage)
+    writer = openai.StreamWriter(
+        model=request.route, created=now_us() // 1_000_000, include_usage=request.wants_usage, task=request.task
+    )
     async with aclosing(exchange.gateway.stream(book)) as items:
         early = await _until_first_word(exchange, book, items)
         if not exchange.started:
@@ -133,10 +135,10 @@ async def _failed(exchange: Exchange, book: Book, error: FairleadError) -> None:
         await exchange.fail(error, _labels(book))
 
 
-def _body(answer: Answer) -> bytes:
+def _body(answer: Answer, request: Request) -> bytes:
     if answer.spoken is not None and answer.dialect == openai.DIALECT:
         return answer.spoken
-    return openai.write_answer(answer, created=round(time.time()))
+    return openai.write_answer(answer, created=now_us() // 1_000_000, task=request.task)
 
 
 def _labels(book: Book) -> Headers:

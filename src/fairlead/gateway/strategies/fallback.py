@@ -6,22 +6,22 @@ Once a word is out there is no switch to another model: the caller would read tw
 from contextlib import aclosing
 
 from fairlead.chat import Answer, Chunk, Item, Stream
-from fairlead.errors import AllTargetsFailed, TargetError
+from fairlead.errors import AllTargetsFailed, FairleadError, RequestInvalid, TargetError
 from fairlead.gateway.call import Ask, Call
 
 
 class Fallback:
     async def answer(self, call: Call, ask: Ask) -> Answer:
-        failures: list[TargetError] = []
+        failures: list[FairleadError] = []
         for target in call.targets:
             try:
                 return await ask.answer(target, call.request)
-            except TargetError as error:
+            except (TargetError, RequestInvalid) as error:
                 failures.append(_passing(error))
         raise _all_failed(call, failures)
 
     async def stream(self, call: Call, ask: Ask) -> Stream:
-        failures: list[TargetError] = []
+        failures: list[FairleadError] = []
         for target in call.targets:
             async with aclosing(ask.stream(target, call.request)) as items:
                 early: list[Item] = []
@@ -30,7 +30,7 @@ class Fallback:
                         early.append(item)
                         if isinstance(item, Chunk) and item.words:
                             break
-                except TargetError as error:
+                except (TargetError, RequestInvalid) as error:
                     failures.append(_passing(error))
                     continue
                 for item in early:
@@ -41,19 +41,23 @@ class Fallback:
         raise _all_failed(call, failures)
 
 
-def _passing(error: TargetError) -> TargetError:
-    """The error, if another target may do better; the caller's own mistake is raised at once."""
-    if not error.retryable:
-        raise error
-    return error
+def _passing(error: TargetError | RequestInvalid) -> FairleadError:
+    """The error, if another target may do better: one that is up, or one whose language has a word for what is asked.
+    The caller's own mistake is raised at once."""
+    if error.retryable or error.code == "unsupported_feature":
+        return error
+    raise error
 
 
-def _all_failed(call: Call, failures: list[TargetError]) -> Exception:
-    if len(failures) == 1:
+def _all_failed(call: Call, failures: list[FairleadError]) -> FairleadError:
+    of_targets = tuple(failure for failure in failures if isinstance(failure, TargetError))
+    if len(failures) == 1 or not of_targets:
         return failures[0]
-    told = "; ".join(f"{failure.target}: {failure.message}" for failure in failures)
+    told = "; ".join(
+        f"{target.name}: {failure.message}" for target, failure in zip(call.targets, failures, strict=True)
+    )
     return AllTargetsFailed(
         f"all {len(failures)} targets of route {call.route.name!r} failed: {told}",
-        tuple(failures),
+        of_targets,
         hint="`fairlead call show` on this call's id tells each attempt",
     )
