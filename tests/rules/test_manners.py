@@ -12,7 +12,10 @@ CATCHES_ALL = {
     "src/fairlead/server/": "the server's edge: whatever breaks becomes a 500 with a call id, and the server lives on",
     "src/fairlead/telemetry.py": "telemetry is optional: it never breaks what it watches",
 }
-READS_ENVIRONMENT = {"src/fairlead/config.py"}
+READS_ENVIRONMENT = {
+    "src/fairlead/config.py": "the only module that reads settings",
+    "src/fairlead/engines/llamacpp_child.py": "a process of its own, which tells OpenMP there how to wait",
+}
 TELLS_THE_TIME = {"src/fairlead/ids.py"}
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.putenv"}
 WALL_CLOCK = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now", "date.today"}

@@ -30,6 +30,9 @@ def main() -> None:
 
 
 def _serve(settings: dict[str, Any]) -> object:
+    # Threads that spin while they wait for each other lose six times their speed as soon as anybody else (our own
+    # workers) needs a core. OpenMP reads this when it is loaded, so it can't be a setting of llama.cpp's.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     xllamacpp: Any = importlib.import_module("xllamacpp")  # it has no types, and is loaded in this process only
     _need_memory(settings["needs_bytes"], xllamacpp.get_device_info())
     params = xllamacpp.CommonParams()
