@@ -90,9 +90,9 @@ class EngineSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
     kind: Literal["llamacpp"] = "llamacpp"
     model: str
-    context: int = 0  # tokens per slot; 0: as the model was trained
+    context: int = 0  # tokens per slot; 0: as the model was trained, but at most 8192
     slots: int = 4
-    threads: int = 0  # 0: as many as there are cores
+    threads: int = 0  # 0: as many as there are cores; one for a very small model
     embeddings: bool = False
     port: int = 0  # 0: any free one
 
