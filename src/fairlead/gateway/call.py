@@ -25,8 +25,9 @@ Window = Literal["minute", "hour", "day", "week", "month", "total"]
 class Limit(Struct, frozen=True):
     """So much of a unit in a window, for everything that names it.
 
-    `id` is unique and stable (`key:<id>:nusd:day`); `scope` is for people (`key notebook`); `over` and `owner` are for the
-    books (key, team, route or all, and whose). A `concurrent` limit has no window: what is held comes back. Windows begin at midnight, Monday or the first of the month in `timezone`.
+    `id` is unique and stable (`key:<id>:nusd:day`); `scope` is for people (`key notebook`); `over` and `owner` are
+    for the books (key, team, route or all, and whose). A `concurrent` limit has no window: what is held comes back.
+    Windows begin at midnight, Monday or the first of the month in `timezone`.
     """
 
     id: str
@@ -142,7 +143,8 @@ class Asking(Struct, frozen=True):
 
 
 class Backend(Protocol):
-    """One wire format at one account. Raises TargetError (and only that) when the target does not answer well.
+    """One wire format at one account. Raises TargetError when the target does not answer well, and RequestInvalid (code
+    `unsupported_feature`) before anything is sent where its language has no word for what is asked.
 
     `answer` gives usage where the provider said; `stream` yields a Head first, then chunks, and at most one Usage. A
     stream that ends without the provider's own end raises StreamBroken. Closing the generator closes the connection.
