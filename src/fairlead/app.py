@@ -5,6 +5,7 @@ Nothing is started here and nothing is read: settings come as a frozen Config, e
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from fairlead.backends.build import build as build_backend
-from fairlead.catalog.prices import find_price
+from fairlead.catalog.prices import find_price, shipped_prices
 from fairlead.config import (
     BUDGET,
     BUILT_IN,
@@ -31,7 +32,6 @@ from fairlead.gateway.identity import Identities
 from fairlead.gateway.ledger import Ledger
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.strategies import STRATEGIES
-from fairlead.ids import now_us
 from fairlead.money import Price
 from fairlead.wire.pool import Pool
 
@@ -163,7 +163,8 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         backend, zone, provider = f"engine:{settings.engine}", "private", ""
     else:
         account = config.backends[settings.backend]
-        backend, zone, provider = settings.backend, account.zone, account.provider or account.kind
+        backend, zone = settings.backend, account.zone
+        provider = account.provider or shipped_prices().provider_at(account.base_url) or ""
     model = settings.model or settings.engine
     try:
         check_settings("openai", params=settings.params, quirks={})
@@ -176,7 +177,8 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         model=model,
         zone=settings.zone or zone,
         params=settings.params,
-        price=_own_price(name, settings.price) if settings.price else _catalog_price(provider, model),
+        price=_own_price(name, settings.price) if settings.price else None,
+        tariff=partial(find_price, provider, model) if provider else None,
         timeouts=Timeouts(**given),
     )
 
@@ -195,10 +197,6 @@ def _own_price(target: str, price: PriceSettings) -> Price:
         cache_write=nusd(price.cache_write),
         request=nusd(price.per_request) or 0,
     )
-
-
-def _catalog_price(provider: str, model: str) -> Price | None:
-    return find_price(provider, model, now_us()) if provider else None
 
 
 def _beside(config: Config, path: str) -> Path:

@@ -22,6 +22,7 @@ from fairlead.errors import (
     Unavailable,
 )
 from fairlead.gateway.call import Context, Limit
+from fairlead.money import Price
 from world import COST, USAGE, World, caller, request, route, said, target, words
 
 
@@ -168,6 +169,13 @@ def test_an_unknown_price_is_refused_under_a_budget_and_unknown_without_one() ->
     assert caught.value.code == "price_unknown" and "targets.a" in caught.value.hint
     assert run(world.answer()).cost_nusd is None
     assert world.spool.outcomes()[0].cost_nusd is None and world.spool.calls()[-1].cost_nusd is None
+
+
+def test_the_price_of_the_moment_counts() -> None:
+    dated = {False: Price(id="x@old", input=10**9, output=10**9), True: Price(id="x@new", input=10**10, output=10**9)}
+    world = World([route(target("a", price=None, tariff=lambda at_us: dated[at_us > 0]))], {"a": said()})
+    assert run(world.answer()).cost_nusd == 100 * 10_000 + 10 * 1000
+    assert world.spool.intents()[0].price == "x@new"
 
 
 def test_an_unbounded_request_needs_a_most_per_call_under_a_budget() -> None:

@@ -10,6 +10,7 @@ from fairlead.cli.place import Place, here, placed
 from fairlead.cli.rehearsal import read_engine
 from fairlead.cli.terminal import as_json
 from fairlead.errors import FairleadError
+from fairlead.ids import now_us
 
 if TYPE_CHECKING:
     from fairlead.config import Config
@@ -69,6 +70,7 @@ def _of_targets(settings: "Config") -> list[ModelShown]:
     for name, target in all_targets(settings).items():
         engine = settings.targets[name].engine
         header, problem = _header(settings, engine) if engine else (None, "")
+        price = target.price_at(now_us())
         found.append(
             ModelShown(
                 model=settings.engines[engine].model if engine else target.model,
@@ -78,8 +80,8 @@ def _of_targets(settings: "Config") -> list[ModelShown]:
                 parameters=header.parameters if header else None,
                 context=header.context if header else None,
                 size_bytes=header.size_bytes if header else None,
-                input_price_nusd=target.price.input if target.price else None,
-                output_price_nusd=target.price.output if target.price else None,
+                input_price_nusd=price.input if price else None,
+                output_price_nusd=price.output if price else None,
                 problem=problem,
             )
         )

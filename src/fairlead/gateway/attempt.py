@@ -18,7 +18,7 @@ from fairlead.errors import CostUnbounded, FairleadError, RequestInvalid, Target
 from fairlead.gateway.call import Asking, Backend, Call, Limit, Purse, Target
 from fairlead.gateway.ledger import HANG_UPS, Book
 from fairlead.ids import new_id, now_us
-from fairlead.money import cost_nusd, worst_case_nusd
+from fairlead.money import Price, cost_nusd, worst_case_nusd
 from fairlead.records import Intent, Outcome
 
 BYTES_PER_TOKEN = 4  # of English text in common vocabularies; only where a target does not count for us
@@ -54,13 +54,14 @@ class Attempts:
 
     async def _begin(self, target: Target, request: Request) -> "Attempt":
         """Reserve the worst case, then put the intent on record."""
-        asking = self._asking(target, request)
-        worst = self._worst_case(target, request, asking)
-        tokens = _worst_tokens(request, asking)
         at_us = now_us()
+        asking = self._asking(target, request)
+        price = target.price_at(at_us)
+        worst = self._worst_case(price, request, asking)
+        tokens = _worst_tokens(request, asking)
         amounts = tuple((limit, self._amount(limit, worst, tokens)) for limit in self._call.limits)
         hold = await self._purse.reserve(amounts, at_us)
-        attempt = Attempt(self, target, request, asking, hold, worst, at_us)
+        attempt = Attempt(self, target, request, asking, hold, price, worst, at_us)
         try:
             self._book.ledger.spool.append(attempt.intent(tokens))
         except Unavailable:
@@ -84,11 +85,12 @@ class Attempts:
             trace=self._call.context.trace,
         )
 
-    def _worst_case(self, target: Target, request: Request, asking: Asking) -> int | None:
+    def _worst_case(self, price: Price | None, request: Request, asking: Asking) -> int | None:
         """Nano-dollars that this attempt can cost at most; None where that can't be known and no budget asks."""
         budgeted = next((limit for limit in self._call.limits if limit.unit == "nusd"), None)
-        if target.price is None:
+        if price is None:
             if budgeted:
+                target = asking.target
                 raise CostUnbounded(
                     f"the price of target {target.name!r} is unknown, and {budgeted.scope} has a budget",
                     hint=f"set `price` in [targets.{target.name}], or run `fairlead catalog update`",
@@ -96,7 +98,7 @@ class Attempts:
             return None
         output = 0 if request.task == "embed" else asking.max_output_tokens
         if request.input_bound is not None:
-            return worst_case_nusd(target.price, request.input_bound, output, request.samples)
+            return worst_case_nusd(price, request.input_bound, output, request.samples)
         if budgeted and self._call.route.max_cost_nusd is None:
             raise CostUnbounded(
                 f"what this request can cost has no bound (it holds images, files or the provider's own tools), and "
@@ -130,6 +132,7 @@ class Attempt:
         request: Request,
         asking: Asking,
         hold: Any,
+        price: Price | None,
         worst: int | None,
         at_us: int,
     ) -> None:
@@ -144,6 +147,7 @@ class Attempt:
         self._target = target
         self._request = request
         self._hold = hold
+        self._price = price
         self._worst = worst
         self._at_us = at_us
         self._queued_us = self._book.elapsed_us()
@@ -170,7 +174,7 @@ class Attempt:
             backend=target.backend,
             model=target.model,
             zone=target.zone,
-            price=target.price.id if target.price else None,
+            price=self._price.id if self._price else None,
             hold_nusd=self._worst,
             hold_tokens=tokens,
             config=call.config,
@@ -241,7 +245,7 @@ class Attempt:
     def _cost(self, usage: Usage) -> int | None:
         if not (usage.input or usage.output) and not self._ended:
             return 0
-        return cost_nusd(self._target.price, usage) if self._target.price else None
+        return cost_nusd(self._price, usage) if self._price else None
 
     def _truth(self, usage: Usage) -> tuple[int | None, ...]:
         """What each reservation turned out to be, in the order in which they were taken; None: as reserved."""

@@ -70,8 +70,13 @@ class Target(Struct, frozen=True):
     model: str
     zone: Zone
     params: Mapping[str, Any] = {}
-    price: Price | None = None
+    price: Price | None = None  # the operator's own; else
+    tariff: Callable[[int], Price | None] | None = None  # the catalog's, at a moment: prices change by date and hour
     timeouts: Timeouts = Timeouts()
+
+    def price_at(self, at_us: int) -> Price | None:
+        """None: unknown."""
+        return self.tariff(at_us) if self.price is None and self.tariff is not None else self.price
 
 
 class Route(Struct, frozen=True):
