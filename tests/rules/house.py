@@ -28,6 +28,7 @@ def files(*folders: str) -> tuple[File, ...]:
     return tuple(_parse(path) for path in found)
 
 
+@cache
 def _parse(path: Path) -> File:
     text = path.read_text(encoding="utf-8")
     return File(path.relative_to(ROOT).as_posix(), text, ast.parse(text, filename=str(path)))
@@ -41,9 +42,28 @@ def everything() -> tuple[File, ...]:
     return files("src", "tests", "models")
 
 
-def imports(file: File) -> Iterator[tuple[str, int]]:
+def nodes(file: File) -> tuple[ast.AST, ...]:
+    """All of a file's syntax, flat; walked once, however many rules look at it."""
+    return _nodes(file.path)
+
+
+def imports(file: File) -> tuple[tuple[str, int], ...]:
     """Every absolute import, wherever it stands, with its line."""
-    for node in ast.walk(file.tree):
+    return _imports(file.path)
+
+
+@cache
+def _nodes(path: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(_parse(ROOT / path).tree))
+
+
+@cache
+def _imports(path: str) -> tuple[tuple[str, int], ...]:
+    return tuple(_found_imports(_nodes(path)))
+
+
+def _found_imports(found: tuple[ast.AST, ...]) -> Iterator[tuple[str, int]]:
+    for node in found:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

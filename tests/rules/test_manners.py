@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rules.house import File, dotted, imports, product
+from rules.house import File, dotted, imports, nodes, product
 
 # Where catching everything is right, and why. A path ends with "/" where the whole folder may.
 CATCHES_ALL = {
@@ -44,7 +44,7 @@ def offenders(is_wrong: Callable[[ast.AST], bool], allowed: object = ()) -> list
         f"{file.path}:{getattr(node, 'lineno', 0)}"
         for file in product()
         if not _may(file, allowed)
-        for node in ast.walk(file.tree)
+        for node in nodes(file)
         if is_wrong(node)
     ]
 

@@ -3,7 +3,7 @@
 import ast
 from pathlib import PurePath
 
-from rules.house import everything, product
+from rules.house import everything, nodes, product
 
 SAY_NOTHING = {"utils", "util", "base", "common", "helpers", "helper", "manager", "managers", "misc", "core"}
 
@@ -27,7 +27,7 @@ def test_money_is_whole_nano_dollars() -> None:
     wrong = [
         f"{file.path}:{node.lineno} {ast.unparse(node)}"
         for file in product()
-        for node in ast.walk(file.tree)
+        for node in nodes(file)
         if _is_money(node) and "float" in ast.unparse(node.annotation)  # type: ignore[attr-defined]
     ]
     assert not wrong
@@ -43,7 +43,7 @@ def test_a_function_named_for_nano_dollars_gives_no_float() -> None:
     wrong = [
         f"{file.path}:{node.lineno} {node.name}"
         for file in product()
-        for node in ast.walk(file.tree)
+        for node in nodes(file)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.endswith("_nusd")
         and node.returns is not None

@@ -2,7 +2,7 @@
 
 import ast
 
-from rules.house import everything
+from rules.house import everything, nodes
 
 MOST_LINES_IN_A_FILE = 500
 MOST_LINES_IN_A_FUNCTION = 60
@@ -17,7 +17,7 @@ def test_no_function_is_longer_than_60_lines() -> None:
     long = [
         f"{file.path}:{node.lineno} {node.name} ({node.end_lineno - node.lineno + 1} lines)"
         for file in everything()
-        for node in ast.walk(file.tree)
+        for node in nodes(file)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno is not None
         and node.end_lineno - node.lineno >= MOST_LINES_IN_A_FUNCTION
