@@ -25,7 +25,7 @@ def test_every_folder_of_the_product_says_what_it_is_for() -> None:
 
 def test_money_is_whole_nano_dollars() -> None:
     wrong = [
-        f"{file.path}:{node.lineno} {ast.unparse(node)}"
+        f"{file.path}: {ast.unparse(node)}"
         for file in product()
         for node in nodes(file)
         if _is_money(node) and "float" in ast.unparse(node.annotation)  # type: ignore[attr-defined]
