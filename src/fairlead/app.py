@@ -36,6 +36,7 @@ from fairlead.money import Price
 from fairlead.wire.pool import Pool
 
 NUSD = 10**9
+LLAMACPP_QUIRKS = {"counts_one_sample": True}
 
 
 class EngineAddress(Struct, frozen=True):
@@ -85,7 +86,10 @@ def generation(
         raise ConfigInvalid(message, hint=error.hint, code=error.code, **error.details) from error
     for name, address in engines.items():
         url = address.url + "/v1"
-        made.setdefault(f"engine:{name}", build_backend(name, kind="openai", base_url=url, key=address.key, pool=pool))
+        made.setdefault(
+            f"engine:{name}",
+            build_backend(name, kind="openai", base_url=url, key=address.key, quirks=LLAMACPP_QUIRKS, pool=pool),
+        )
     routes = {name: _route(config, name, targets) for name in config.routes}
     return Generation(routes=Routes(routes, _house_limits(config), config.hash), backends=made, strategies=STRATEGIES)
 

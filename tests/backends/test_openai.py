@@ -197,3 +197,15 @@ async def test_wrong_settings_are_found_at_once(pool: Pool, settings: Any, path:
     with pytest.raises(ConfigInvalid) as caught:
         OpenAI(pool, **settings)
     assert caught.value.details.get("path", "") == path
+
+
+async def test_a_target_that_counts_one_sample_is_multiplied_and_marked(pool: Pool) -> None:
+    async with Upstream(reply(completion()), reply(completion()), events(*deltas(*WORDS, usage=True))) as up:
+        backend = OpenAI(pool, base_url=up.url, quirks={"counts_one_sample": True})
+        one = (await backend.answer(spoken(), asking())).usage
+        three = (await backend.answer(spoken(n=3), asking())).usage
+        assert one is not None and three is not None
+        assert (three.output, three.input) == (3 * one.output, one.input)
+        assert (one.estimated, three.estimated) == (False, True)
+        usages = [item for item in await hear(backend, spoken(n=3, stream=True)) if isinstance(item, Usage)]
+        assert [usage.estimated for usage in usages] == [True]

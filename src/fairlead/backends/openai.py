@@ -4,13 +4,14 @@ A request that was said in this language is passed on, every other one is writte
 """
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from fairlead.backends.account import Account, needed_url
 from fairlead.backends.streams import Reader, read_stream
-from fairlead.chat import Answer, Request, Stream
+from fairlead.chat import Answer, Request, Stream, Usage
 from fairlead.dialects import openai as dialect
 from fairlead.dialects.quirks import check_settings
 from fairlead.errors import TargetError
@@ -62,14 +63,29 @@ class OpenAI:
             answer = dialect.read_answer(said, task=request.task, full=full)
         except TargetError as error:
             raise self._account.named(error, asking) from None
-        return replace(answer, target=asking.target.name)
+        return replace(answer, target=asking.target.name, usage=self._counted(answer.usage, request))
 
     def stream(self, request: Request, asking: "Asking") -> Stream:
         def begin() -> tuple[bytes, Reader]:
             body, full = self._write(request, asking, stream=True)
             return body, dialect.StreamReader(full, request.task, request.samples)
 
-        return read_stream(self._account, request.task, begin, asking)
+        items = read_stream(self._account, request.task, begin, asking)
+        return self._recounted(items, request) if self._miscounts(request) else items
+
+    def _miscounts(self, request: Request) -> bool:
+        return request.samples > 1 and bool(self._quirks.get("counts_one_sample"))
+
+    def _counted(self, usage: Usage | None, request: Request) -> Usage | None:
+        """Quirk `counts_one_sample`: all samples are taken to be as long as the one that was counted."""
+        if usage is None or not self._miscounts(request):
+            return usage
+        return replace(usage, output=usage.output * request.samples, estimated=True)
+
+    async def _recounted(self, items: Stream, request: Request) -> Stream:
+        async with aclosing(items):
+            async for item in items:
+                yield (self._counted(item, request) or item) if isinstance(item, Usage) else item
 
     def _write(self, request: Request, asking: "Asking", *, stream: bool) -> tuple[bytes, bool]:
         """The body, and whether the answer must be read in full because somebody else's language was spoken."""

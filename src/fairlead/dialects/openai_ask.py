@@ -33,6 +33,7 @@ def pass_request(
     |---|---|---|
     | `max_tokens_name` | the caller's own, else `max_tokens` | the field that carries the output limit |
     | `stream_usage` | true | false: the target refuses `stream_options`, so it is never sent |
+    | `counts_one_sample` | false | true: of several samples (`n`) the target counts one; ours is that times `n` |
     | `rename` | {} | `{ours = "theirs"}`: send a field under another name |
     | `drop` | [] | fields that are never sent |
 

@@ -23,6 +23,7 @@ class OpenAIQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_usage: bool = True
+    counts_one_sample: bool = False
     rename: dict[str, str] = {}
     drop: tuple[str, ...] = ()
 

@@ -112,7 +112,7 @@ class AdminListener:
             Route("/api/config/reload", self._edge(self._reload, trusted), methods=["POST"]),
             Route("/api/keys", self._edge(self._keys, trusted)),
             Route("/api/keys", self._edge(self._new_key, trusted), methods=["POST"]),
-            Route("/api/keys/{ref}/revoke", self._edge(self._revoke, trusted), methods=["POST"]),
+            Route("/api/keys/{ref:path}/revoke", self._edge(self._revoke, trusted), methods=["POST"]),
             Route("/api/calls", self._edge(self._calls, trusted)),
             Route("/api/calls/{ref}", self._edge(self._call, trusted)),
             Route("/api/summary", self._edge(self._summary, trusted)),

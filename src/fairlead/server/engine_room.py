@@ -11,7 +11,7 @@ from fairlead.app import EngineAddress
 from fairlead.config import Config, EngineSettings
 from fairlead.engines.llamacpp import llamacpp_engine
 from fairlead.engines.supervisor import Engine, EngineStatus
-from fairlead.errors import EngineBroken, FairleadError, NotFound
+from fairlead.errors import ConfigInvalid, EngineBroken, FairleadError, NotFound
 
 log = logging.getLogger("fairlead.steward")
 Running = dict[str, tuple[EngineSettings, Engine]]
@@ -37,6 +37,7 @@ class EngineRoom:
             for name, wanted in settings.engines.items()
             if name not in kept
         }
+        self._refuse_fixed_ports(fresh)
         starts = [engine.start() for _, engine in fresh.values()]
         results = await asyncio.gather(*starts, return_exceptions=True)
         for name, result in zip(fresh, results, strict=True):
@@ -84,6 +85,16 @@ class EngineRoom:
             task.cancel()
         await asyncio.gather(*leaving, return_exceptions=True)
         await asyncio.gather(*(engine.stop() for _, engine in self._running.values()))
+
+    def _refuse_fixed_ports(self, fresh: Running) -> None:
+        """A new engine starts before the old one stops, so they can't share a port."""
+        taken = {settings.port: name for name, (settings, _) in self._running.items() if settings.port}
+        for name, (settings, _) in fresh.items():
+            if settings.port in taken:
+                raise ConfigInvalid(
+                    f"engines.{name}: port {settings.port} is in use by engine {taken[settings.port]!r} until it stops",
+                    hint="leave `port` out, or restart the server",
+                )
 
     def _make(self, name: str, wanted: EngineSettings, base: Path) -> Engine:
         return llamacpp_engine(

@@ -88,7 +88,9 @@ def bind(address: str, setting: str) -> socket.socket:
         sock.close()
         if error.errno == errno.EADDRINUSE:
             raise InUse(
-                f"{address} is taken by another process", hint=f"stop it, or set another `{setting}` in [server]"
+                f"{address} is taken by another process",
+                hint=f"stop it, or set another `{setting}` in [server]",
+                address=address,
             ) from error
         raise OperatorError(f"can't listen on {address}: {error.strerror}", hint=f"check `{setting}`") from error
     return sock
