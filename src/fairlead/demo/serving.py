@@ -54,11 +54,11 @@ async def serving(config_file: Path) -> AsyncIterator[Served]:
         await _stop(process)
 
 
-def free_address(port: int = 0) -> str:
+def free_address(port: int = 0, usual: int = USUAL_PORT) -> str:
     """HOST:PORT on loopback to listen on: `port`, else the usual one, else, where that is taken, any that is free."""
     if port:
         return f"127.0.0.1:{port}"
-    for candidate in (USUAL_PORT, 0):
+    for candidate in (usual, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", candidate))

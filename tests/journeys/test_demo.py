@@ -1,0 +1,29 @@
+"""`fairlead demo --once`, as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fairlead.engines.models import shipped
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.mark.skipif(len(shipped()) < 2, reason="the shipped models are not in this tree")
+def test_the_demonstration_holds_what_it_promises_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    figures, scratch = tmp_path / "figures.json", tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "fairlead", "demo", "--once", "--requests", "12", "--json", str(figures)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "TMPDIR": str(scratch)}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(figures.read_text())
+    assert report["problems"] == []
+    assert report["sent"] == report["in_books"] > 24
+    assert "was back after" in done.stdout
+    assert list(scratch.iterdir()) == []
