@@ -63,6 +63,10 @@ serve: $(VENV)/.runtime ## Serve fairlead.toml, or both shipped models where the
 models: $(TRAIN_VENV)/.train ## Train the shipped models anew (CPU, seeded; about an hour)
 	$(TRAIN_VENV)/bin/python -m models $(ARGS)
 
+.PHONY: bench
+bench: $(VENV)/.dev ## CPU time per request and per streamed chunk, beside nginx where it is installed
+	$(BIN)/python bench/road.py $(ARGS)
+
 # --- the house --------------------------------------------------------------------------------------------------------
 
 .PHONY: check
