@@ -115,12 +115,13 @@ def summary(place: Place, by: str, since: int | None, wants_json: bool) -> None:
     wrong = [name for name in groups if name not in BY]
     if wrong:
         raise click.BadParameter(f"{', '.join(wrong)}: calls are summed up by {', '.join(BY)}", param_hint="--by")
-    sums = place.ask(lambda desk: desk.summary(groups, since or 0), doing="call summary")
+    sums, keys = place.ask(lambda desk: _summed(desk, groups, since or 0), doing="call summary")
     if wants_json:
         terminal.show_json(sums)
         return
     columns = tuple((name, "left") for name in groups) + SUMS
-    terminal.show_table(columns, (_sum(one) for one in sums), empty="no calls")
+    names = {one.id: one.name for one in keys}
+    terminal.show_table(columns, (_sum(one, names) for one in sums), empty="no calls")
 
 
 async def _listed(desk: "Desk", wanted: "CallFilter", ref: str | None) -> "tuple[list[CallRow], list[KeyShown]]":
@@ -130,6 +131,10 @@ async def _listed(desk: "Desk", wanted: "CallFilter", ref: str | None) -> "tuple
     if ref is not None:
         wanted = replace(wanted, key=next((one.id for one in keys if ref in (one.id, one.name, one.prefix)), ref))
     return await desk.calls(wanted), keys
+
+
+async def _summed(desk: "Desk", by: tuple[str, ...], since_us: int) -> "tuple[list[Summary], list[KeyShown]]":
+    return await desk.summary(by, since_us), await desk.keys(revoked=True) if "key" in by else []
 
 
 def _row(row: "CallRow", names: dict[str, str]) -> tuple[str, ...]:
@@ -143,17 +148,17 @@ def _row(row: "CallRow", names: dict[str, str]) -> tuple[str, ...]:
         str(row.attempts),
         terminal.duration(row.first_word_us),
         terminal.duration(row.duration_us),
-        terminal.money(row.cost_nusd, estimated=row.estimated),
+        terminal.money(row.cost_nusd, estimated=row.estimated) if row.attempts else terminal.NOTHING,
     )
 
 
-def _sum(one: "Summary") -> tuple[str, ...]:
-    cost = terminal.money(one.cost_nusd)
+def _sum(one: "Summary", names: dict[str, str]) -> tuple[str, ...]:
+    cost = terminal.money(one.cost_nusd) if one.attempts else terminal.NOTHING
     if one.unknown_costs:
         known = one.attempts > one.unknown_costs
         cost = f"{cost} + {one.unknown_costs} unknown" if known else "unknown"
     return (
-        *(value or terminal.NOTHING for value in one.group.values()),
+        *(names.get(value, value) or terminal.NOTHING for value in one.group.values()),
         f"{one.calls:,}",
         f"{one.ok:,}",
         f"{one.denied:,}",

@@ -1,6 +1,7 @@
 """`fairlead config`: is it good, what does it say, and let the running server take it."""
 
 import asyncio
+from collections.abc import Sized
 from typing import TYPE_CHECKING
 
 import click
@@ -46,8 +47,9 @@ def check(place: Place, wants_json: bool) -> None:
     else:
         note(
             f"{settings.source or 'the built-in configuration'} is good: "
-            f"{len(settings.routes)} routes to {len(settings.targets)} targets on {len(settings.backends)} backends "
-            f"and {len(settings.engines)} engines. Its hash is {settings.hash}."
+            f"{_many(settings.routes, 'route')} to {_many(settings.targets, 'target')} "
+            f"on {_many(settings.backends, 'backend')} and {_many(settings.engines, 'engine')}. "
+            f"Its hash is {settings.hash}."
         )
 
 
@@ -65,6 +67,7 @@ def show(place: Place, running: bool, wants_json: bool) -> None:
     if wants_json:
         terminal.show_json(tables)
     else:
+        terminal.say(f"# {tables.pop('source') or 'built in'}, hash {tables.pop('hash')}")
         terminal.say(written(tables))
 
 
@@ -83,6 +86,10 @@ def reload(place: Place, wants_json: bool) -> None:
         note(f"The running server has taken the configuration; its hash is {done.hash}.")
     else:
         note(f"Nothing had changed; the configuration {done.hash} is in force.")
+
+
+def _many(things: Sized, what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
 def _counted(settings: "Config") -> Checked:

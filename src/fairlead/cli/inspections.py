@@ -80,7 +80,11 @@ def configuration(place: Place) -> tuple[Config | None, list[Finding]]:
     except FairleadError as error:
         return settings, [_failed("configuration", error)]
     unused = sorted(set(settings.targets) - {name for route in settings.routes.values() for name in route.targets})
-    findings = [Finding("ok", "configuration", f"{settings.source or 'built in'}, {len(settings.routes)} routes")]
+    findings = [
+        Finding(
+            "ok", "configuration", f"{settings.source or 'built in'}, routes {', '.join(settings.routes) or 'none'}"
+        )
+    ]
     if not settings.routes:
         findings.append(Finding("warn", "routes", "none: nothing can be asked for", "write [routes.NAME]"))
     if unused:

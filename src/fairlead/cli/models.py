@@ -51,9 +51,10 @@ class ModelShown(Struct, frozen=True):
 @placed
 @here
 def models(place: Place, wants_json: bool) -> None:
-    """Show the models of the configured targets, and those that ship with Fairlead.
+    """Show the models that there are, and what they cost.
 
-    Prices are US dollars per million tokens, from the configuration or the catalog.
+    Those of the configured targets, and those that ship with Fairlead. Prices are US dollars per million
+    tokens, from the configuration or the catalog.
     """
     settings = place.settings(with_secrets=False)
     found = [*_of_targets(settings), *_unused(settings)]

@@ -3,8 +3,6 @@
 The options that say so may stand before the command's name or after it.
 """
 
-import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from fairlead.config import Config
     from fairlead.server.remote import Desk, Remote
 
-LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+LEVELS = ("WARNING", "INFO", "DEBUG")
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -68,6 +66,8 @@ class Place:
         return open_remote(self.folder())
 
     def _ask(self, question: "Callable[[Desk], Coroutine[Any, Any, T]]", **how: Any) -> T:
+        import asyncio
+
         from fairlead.server.remote import open_office
 
         async def asking() -> T:
@@ -79,6 +79,8 @@ class Place:
 
 def talk(verbose: int) -> None:
     """Log to stderr: warnings, from 1 on what happens, from 2 on everything."""
+    import logging
+
     level = LEVELS[min(verbose, len(LEVELS) - 1)]
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
 

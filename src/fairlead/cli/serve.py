@@ -4,20 +4,23 @@ How serving works is the steward's business; this file says over the configurati
 """
 
 import asyncio
+import http.client
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from fairlead.cli.place import Place, here, placed, talk
 from fairlead.cli.terminal import note
+from fairlead.errors import InUse
 
 if TYPE_CHECKING:
     from fairlead.config import Config
     from fairlead.server.steward import Serving
 
 SAMPLES_LOOKED_AT = 30
+ASK_S, MOST_BYTES = 1.0, 4096
 
 
 @click.command()
@@ -38,7 +41,10 @@ def serve(place: Place, listen: str | None, workers: int | None) -> None:
     path = place.file()
     settings = config.load(path, place.overrides(listen=listen, workers=workers))
     steward = Steward(settings, path)
-    asyncio.run(steward.run(lambda serving: note(banner(settings, serving))))
+    try:
+        asyncio.run(steward.run(lambda serving: note(banner(settings, serving))))
+    except InUse as error:
+        raise _named(error) from error
 
 
 def banner(settings: "Config", serving: "Serving") -> str:
@@ -74,6 +80,28 @@ def reachable(listen: str) -> str:
     """An address to connect to: a server that listens everywhere is found on loopback."""
     host, _, port = listen.rpartition(":")
     return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
+
+
+def _named(error: InUse) -> InUse:
+    """The same, saying so where it is another Fairlead that has the port."""
+    address = error.details.get("address")
+    found = _configuration_at(reachable(address)) if address else None
+    if found is None:
+        return error
+    return InUse(f"{address} is taken by another Fairlead server, with configuration {found}", hint=error.hint)
+
+
+def _configuration_at(address: str) -> str | None:
+    """The hash that a Fairlead server tells there; None where none answers."""
+    connection = http.client.HTTPConnection(address, timeout=ASK_S)
+    try:
+        connection.request("GET", "/readyz")
+        said = msgspec.json.decode(connection.getresponse().read(MOST_BYTES), type=dict[str, Any])
+    except (OSError, http.client.HTTPException, msgspec.DecodeError):
+        return None
+    finally:
+        connection.close()
+    return str(said["config"]) if "config" in said else None
 
 
 def _routes(settings: "Config") -> list[str]:

@@ -53,8 +53,7 @@ def _tried(number: int, attempt: "AttemptRow") -> list[str]:
         f"{number}. {attempt.purpose}: target {attempt.target} "
         f"({attempt.model} at {attempt.backend}, zone {attempt.zone})",
         f"   {_outcome(attempt)}",
-        f"   waited {duration(attempt.queued_us)}, first word after {duration(attempt.first_token_us)}, "
-        f"took {duration(attempt.duration_us)}",
+        f"   {_times(attempt)}",
         f"   {_tokens(attempt)}",
         f"   cost {_cost(attempt)}",
     ]
@@ -73,6 +72,12 @@ def _outcome(attempt: "AttemptRow") -> str:
     return f"{attempt.outcome}{status}{why}"
 
 
+def _times(attempt: "AttemptRow") -> str:
+    waited = f"asked {duration(attempt.queued_us)} after the call came, " if attempt.queued_us is not None else ""
+    first = f"first word after {duration(attempt.first_token_us)}, " if attempt.first_token_us is not None else ""
+    return f"{waited}{first}took {duration(attempt.duration_us)}"
+
+
 def _tokens(attempt: "AttemptRow") -> str:
     parts = [
         f"{attempt.cache_read_tokens:,} from cache" if attempt.cache_read_tokens else "",
@@ -88,7 +93,7 @@ def _tokens(attempt: "AttemptRow") -> str:
 def _cost(attempt: "AttemptRow") -> str:
     said = money(attempt.cost_nusd, estimated=attempt.estimated)
     if attempt.price is None:
-        return f"{said}: {attempt.target} has no known price"
+        return f"{said}: {attempt.target} has no known price" if attempt.cost_nusd is None else said
     held = f", held {money(attempt.hold_nusd)}" if attempt.hold_nusd is not None else ""
     over = ", more than was held" if attempt.overrun else ""
     return f"{said} at price {attempt.price}{held}{over}"

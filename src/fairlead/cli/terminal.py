@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 
 import click
 
-from fairlead.money import NUSD, format_usd
-
 F = TypeVar("F", bound=Callable[..., Any])
 PIPE_WIDTH = 240
 NOTHING = "–"
@@ -94,11 +92,15 @@ def tell(label: str, text: str, color: str) -> None:
 
 def money(nusd: int | None, *, estimated: bool = False) -> str:
     """`0.00012usd`, `~0.01usd` where it was estimated, `unknown`."""
+    from fairlead.money import format_usd
+
     return ("~" if estimated and nusd is not None else "") + format_usd(nusd)
 
 
 def price(nusd_per_mtok: int | None) -> str:
     """US dollars per million tokens."""
+    from fairlead.money import NUSD
+
     return "unknown" if nusd_per_mtok is None else f"{nusd_per_mtok / NUSD:g}"
 
 
