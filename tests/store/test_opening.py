@@ -19,12 +19,10 @@ def tables(path: Path) -> dict[str, set[str]]:
     look = sqlalchemy.inspect(engine)
     found = {}
     for name in look.get_table_names():
-        columns = {
-            f"{c['name']} {c['type']} null={c['nullable']} pk={c['primary_key']}" for c in look.get_columns(name)
-        }
+        columns = {f"{c['name']} {c['type']} null={c['nullable']}" for c in look.get_columns(name)}
         indexes = {f"{i['name']} {i['column_names']} {i['unique']}" for i in look.get_indexes(name)}
         uniques = {f"unique {u['column_names']}" for u in look.get_unique_constraints(name)}
-        found[name] = columns | indexes | uniques
+        found[name] = columns | indexes | uniques | set(look.get_pk_constraint(name)["constrained_columns"])
     engine.dispose()
     return found
 

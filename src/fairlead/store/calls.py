@@ -208,7 +208,7 @@ def _grouped(
     groups = [table.c[name] for name in by]
     query = select(*groups, *columns).where(*_between(table, since_us, until_us)).group_by(*groups)
     for row in connection.execute(query).all():
-        figures = {column.name: int(value) for column, value in zip(columns, row[len(by) :], strict=True)}
+        figures = {column.name: int(value or 0) for column, value in zip(columns, row[len(by) :], strict=True)}
         if any(figures.values()):  # without groups there is one row, even of nothing
             yield tuple(row[: len(by)]), figures
 

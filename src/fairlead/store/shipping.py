@@ -6,6 +6,7 @@ restart it reads from `kept`, joins, and inserts only what comes after `shipped`
 restart. So nothing is lost or counted twice, however either side dies. Times and prices mean nothing here.
 """
 
+import itertools
 import logging
 import os
 import shutil
@@ -18,7 +19,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Table, exc, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from fairlead.records import encode
+from fairlead.records import Record, encode
 from fairlead.store import schema
 from fairlead.store.joining import Columns, Joiner, Rows
 from fairlead.store.opening import Store
@@ -26,6 +27,7 @@ from fairlead.store.reading import Position, lock_of_dead, read, segment_path, s
 
 GONE = ".gone"
 START = Position()
+BATCHES = 8  # of a live writer in a round
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +35,8 @@ _log = logging.getLogger(__name__)
 class Shipped(Struct):
     """What one round did. `failed` says why it stopped early: the store could not be reached, all is tried again.
 
-    `garbage` lines are kept beside the writer's directory, in `<name>.bad`. `lag_s` is how long ago the store last had
-    everything that had been written.
+    `more`: there is more to ship right now. `garbage` lines are kept beside the writer's directory, in `<name>.bad`.
+    `lag_s` is how long ago the store last had everything that had been written.
     """
 
     records: int = 0
@@ -43,6 +45,7 @@ class Shipped(Struct):
     lost: int = 0  # attempts without an outcome, of writers that died
     garbage: int = 0
     writers: int = 0  # that live
+    more: bool = False
     lag_s: float = 0.0
     failed: str = ""
 
@@ -78,7 +81,10 @@ class Shipper:
         self._caught_up = time.monotonic()
 
     def ship(self) -> Shipped:
-        """Ships all that stands now. Where the store is locked or away, or a disk full, `Shipped.failed` says so."""
+        """Ships what stands now; of a live writer a few batches, so that a busy one does not keep others waiting.
+
+        Where the store is locked or away, or a disk full, `Shipped.failed` says so.
+        """
         done = Shipped()
         try:
             for directory in self._directories():
@@ -86,10 +92,11 @@ class Shipper:
         except (exc.OperationalError, exc.InterfaceError, OSError) as error:
             self._followers.clear()  # what they know may not be in the store: begin again from what is
             done.failed = str(getattr(error, "orig", error))
-            done.lag_s = time.monotonic() - self._caught_up
             _log.warning("records wait in %s, the store can't take them: %s", self._root, done.failed)
-        else:
+        if not done.failed and not done.more:
             self._caught_up = time.monotonic()
+        else:
+            done.lag_s = time.monotonic() - self._caught_up
         return done
 
     def _directories(self) -> list[Path]:
@@ -106,13 +113,15 @@ class Shipper:
         lock = lock_of_dead(directory)  # asked before reading: a dead writer adds nothing to what is read now
         try:
             follower = self._followers.get(directory.name) or self._begin(directory)
-            while self._ship_batch(follower, done, is_dead=lock is not None):
-                pass
+            self._followers[directory.name] = follower
+            is_dead = lock is not None
+            rounds = itertools.count() if is_dead else range(BATCHES)  # a dead writer's records have an end
+            more = all(self._ship_batch(follower, done, is_dead=is_dead) for _ in rounds)
             if lock is None:
                 done.writers += 1
-                self._followers[directory.name] = follower
             else:
                 self._bury(follower, done)
+            done.more |= more
         finally:
             if lock is not None:
                 os.close(lock)
@@ -145,6 +154,8 @@ class Shipper:
         follower.at = batch.position
         self._insert(follower, rows, [*batch.garbage, *(encode(orphan).rstrip() for orphan in rows.orphans)])
         self._drop_segments(follower)
+        if self._saw is not None:
+            self._saw(batch.records)
         done.records += len(batch.records)
         done.garbage += len(batch.garbage) + len(rows.orphans)
         _count(done, rows)
