@@ -190,6 +190,14 @@ def test_models_are_the_routes_that_the_caller_may_use() -> None:
     assert status == 200 and [model["id"] for model in json.loads(body)["data"]] == ["s"]
 
 
+def test_one_model_is_shown_to_who_may_use_it() -> None:
+    world = World([route(target("a"), name="team/s"), route(target("a"), name="hidden")], {})
+    client = Client(world, by=caller(routes=("team/s",)))
+    assert json.loads(ask(client, "/v1/models/team/s", method="GET")[2])["id"] == "team/s"
+    status, _, body = ask(client, "/v1/models/hidden", method="GET")
+    assert (status, code(body)) == (404, "route_not_found")
+
+
 def test_a_bug_is_no_ones_business_but_the_logs() -> None:
     def bug(_: object) -> object:
         raise ZeroDivisionError("secret inside")

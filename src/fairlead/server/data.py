@@ -34,6 +34,7 @@ class Exchange:
     """One HTTP request and the response to it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, listener: "DataListener") -> None:
+        self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.listener = listener
         self.context = Context(at_us=now_us(), started=time.monotonic())
@@ -124,7 +125,9 @@ Endpoint = Callable[[Exchange], Awaitable[None]]
 
 
 class DataListener:
-    """The ASGI application. `endpoints` maps (method, path) to what serves it; `hints` what is not served, and why."""
+    """The ASGI application. `endpoints` maps (method, path) to what serves it, a path that ends in `/` with all below
+    it; `hints` tells of paths that are not served, and why.
+    """
 
     def __init__(
         self,
@@ -165,8 +168,16 @@ class DataListener:
             raise error  # the server closes the connection: the caller sees a body that does not end
         await exchange.fail(error, [])
 
+    def _below(self, method: str, path: str) -> Endpoint | None:
+        found = (
+            endpoint
+            for (known, stem), endpoint in self._endpoints.items()
+            if known == method and stem.endswith("/") and path.startswith(stem)
+        )
+        return next(found, None)
+
     def _endpoint(self, method: str, path: str) -> Endpoint:
-        found = self._endpoints.get((method, path))
+        found = self._endpoints.get((method, path)) or self._below(method, path)
         if found is not None:
             if self.draining and method == "POST":
                 raise Unavailable("this server is shutting down", hint="ask again: another one answers")

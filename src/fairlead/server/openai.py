@@ -11,7 +11,7 @@ import msgspec
 from fairlead import __version__
 from fairlead.chat import Answer, Chunk, Item, Request, Stream, Task
 from fairlead.dialects import openai
-from fairlead.errors import EndpointUnsupported, FairleadError
+from fairlead.errors import EndpointUnsupported, FairleadError, RouteUnknown
 from fairlead.gateway.ledger import Book
 from fairlead.ids import now_us
 from fairlead.money import format_usd
@@ -160,6 +160,16 @@ async def _models(exchange: Exchange) -> None:
     await exchange.respond(200, openai.models_body(names, created=0), [JSON])
 
 
+async def _model(exchange: Exchange) -> None:
+    """One route that the caller may use. A route's name may hold slashes, which clients send as %2F."""
+    caller = exchange.listener.identities.authenticate(exchange.headers.get(b"authorization", b"").decode("latin-1"))
+    name = exchange.path.removeprefix("/v1/models/")
+    if name not in exchange.gateway.generation.routes.visible(caller):
+        raise RouteUnknown(f"there is no route {name[:200]!r}", hint="GET /v1/models lists this key's", param="model")
+    [model] = msgspec.json.decode(openai.models_body([name], created=0))["data"]
+    await exchange.respond(200, msgspec.json.encode(model), [JSON])
+
+
 async def _healthz(exchange: Exchange) -> None:
     await exchange.respond(200, b'{"status":"ok"}', [JSON])
 
@@ -184,6 +194,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/v1/completions"): _model_endpoint("complete"),
     ("POST", "/v1/embeddings"): _model_endpoint("embed"),
     ("GET", "/v1/models"): _models,
+    ("GET", "/v1/models/"): _model,
     ("GET", "/healthz"): _healthz,
     ("GET", "/readyz"): _readyz,
     ("GET", "/metrics"): _metrics,
