@@ -29,7 +29,7 @@ def page() -> str:
 
 
 def _sections(command: click.Command, parent: click.Context | None, name: str) -> Iterator[str]:
-    settings = command.context_settings | {"terminal_width": WIDTH, "color": False}
+    settings = {**command.context_settings, "terminal_width": WIDTH, "color": False}
     context = click.Context(command, parent=parent, info_name=name, **settings)
     help_ = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     depth = "##" if parent is None or parent.parent is None else "###"

@@ -1,0 +1,114 @@
+"""The doctor tells what is well and what is not, asks backends without showing their keys, and ends accordingly."""
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from cli.running import fairlead, free_port, run, write_config
+from fairlead import config
+from fairlead.cli.findings import Finding
+from fairlead.cli.inspections import MOST_SKEW_S, clock, data_dir, store
+from fairlead.cli.reaching import reach_all
+from upstream import Step, Upstream, reply
+
+SECRET = "sk-never-shown-to-anybody"
+
+
+def reach(*steps: Step, kind: str = "openai", path: str = "/v1") -> tuple[Finding, list[object], dict[str, float]]:
+    """What is found of one backend that answers so, what it was asked, and how our clock compares."""
+
+    async def asking() -> tuple[Finding, list[object], dict[str, float]]:
+        async with Upstream(*steps) as up:
+            text = (
+                f'[backends.cloud]\nkind = "{kind}"\nzone = "public"\nbase_url = "{up.url}{path}"\nkey = "file:key"\n'
+            )
+            settings = config.parse(text, base=Path.cwd(), with_secrets=False)
+            backend = config.BackendSettings(
+                kind=settings.backends["cloud"].kind,
+                zone="public",
+                base_url=settings.backends["cloud"].base_url,
+                key=config.Secret(SECRET, "env:CLOUD_KEY"),
+            )
+            skews_s: dict[str, float] = {}
+            (found,) = await reach_all(config.Config(data_dir="", backends={"cloud": backend}), skews_s)
+            return found, list(up.requests), skews_s
+
+    return asyncio.run(asking())
+
+
+def test_a_backend_is_asked_for_its_models_with_its_key() -> None:
+    found, (asked,), _ = reach(reply(b"{}"))
+    assert found.level == "ok"
+    assert (asked.method, asked.path) == ("GET", "/v1/models")  # type: ignore[attr-defined]
+    assert asked.headers["authorization"] == f"Bearer {SECRET}"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["", "/v1"])
+def test_anthropic_is_asked_in_its_own_way(path: str) -> None:
+    _, (asked,), _ = reach(reply(b"{}"), kind="anthropic", path=path)
+    assert asked.path == "/v1/models" and asked.headers["x-api-key"] == SECRET  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("status", "level"), [(401, "fail"), (403, "fail"), (404, "warn"), (500, "warn")])
+def test_what_a_backend_answers_is_judged_without_showing_the_key(status: int, level: str) -> None:
+    found, _, _ = reach(reply(SECRET.encode(), status=status))
+    assert found.level == level and found.hint
+    assert SECRET not in repr(found)
+    assert ("env:CLOUD_KEY" in found.found) is (level == "fail")
+
+
+def test_a_backend_that_is_not_there_fails_with_the_words_of_the_road() -> None:
+    backend = config.BackendSettings(kind="openai", zone="public", base_url=f"http://127.0.0.1:{free_port()}/v1")
+    (found,) = asyncio.run(reach_all(config.Config(data_dir="", backends={"gone": backend}), {}))
+    assert found.level == "fail" and "refused the connection" in found.found
+
+
+def test_our_clock_is_held_against_the_dates_of_backends() -> None:
+    _, _, skews_s = reach(reply(b"{}", headers={"date": "Mon, 05 Jan 2026 00:00:00 GMT"}))
+    at_us = 1_767_571_200_000_000 + 3600 * 10**6
+    assert skews_s["cloud"] > MOST_SKEW_S and clock(skews_s).level == "warn"
+    assert clock({"cloud": 3.0}, lambda: at_us).level == "ok"
+    assert clock({}, lambda: 0).level == "fail"
+
+
+def test_a_healthy_place_passes(tmp_path: Path) -> None:
+    write_config(tmp_path, free_port())
+    done = fairlead(tmp_path, "doctor", "--json")
+    found = {one["what"]: one["level"] for one in json.loads(done.stdout)}
+    assert done.exit_code == 0, done.stdout
+    assert {found[what] for what in ("python", "configuration", "data directory", "store", "backend well")} == {"ok"}
+
+
+def test_a_taken_port_and_a_broken_engine_fail_with_a_hint(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        write_config(tmp_path, taken.getsockname()[1], '[engines.e]\nmodel = "answers.toml"\n')
+        done = fairlead(tmp_path, "doctor", "--json")
+    failed = {one["what"]: one["hint"] for one in json.loads(done.stdout) if one["level"] == "fail"}
+    assert done.exit_code == 1 and set(failed) == {"server.listen", "engine e"} and all(failed.values())
+
+
+def test_a_broken_configuration_is_one_finding_of_several(tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port(), "[servr]\n")
+    done = run("doctor", "-c", str(path))
+    assert done.exit_code == 1 and "servr" in done.stdout and "python" in done.stdout and "1 of" in done.stderr
+
+
+def test_a_data_directory_that_others_may_read_is_warned_of(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    assert data_dir(tmp_path)[0].level == "warn"
+    tmp_path.chmod(0o700)
+    assert data_dir(tmp_path)[0].level == "ok"
+    assert data_dir(tmp_path / "not" / "yet")[0].level == "ok"
+    (tmp_path / "file").write_text("")
+    assert data_dir(tmp_path / "file")[0].level == "fail"
+
+
+def test_a_store_that_is_no_store_fails(tmp_path: Path) -> None:
+    assert store(tmp_path).level == "ok"
+    (tmp_path / "fairlead.db").write_bytes(b"no database at all, but long enough to be one" * 100)
+    assert store(tmp_path).level == "fail"
