@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from models.card import write_card
 from models.export import export
-from models.measure import constrained_share, measure
+from models.measure import measure
 from models.sizes import SHIPPED, SIZES, WORKSHOP, Size
 from models.tokens import train_tokenizer
 from models.train import Progress, train
@@ -68,7 +68,6 @@ def _card_facts(gguf: Path, parameters: int, progress: Progress) -> dict[str, An
         "tokens": progress.tokens,
         "steps": progress.step,
         "seconds": progress.seconds,
-        "constrained": constrained_share(gguf),
     }
 
 

@@ -17,7 +17,7 @@ import xllamacpp
 class Engine:
     """One model in a llama.cpp server within this process, answering on a free local port."""
 
-    def __init__(self, gguf: Path, threads: int = 2, slots: int = 1, context: int = 1024, embedding: bool = False):
+    def __init__(self, gguf: Path, threads: int = 1, slots: int = 1, context: int = 1024, embedding: bool = False):
         params = xllamacpp.CommonParams()
         params.model.path = str(gguf)
         params.n_ctx = context * slots

@@ -15,11 +15,18 @@ from tokenizers import Tokenizer
 
 from fairlead.samples.draw import INVOICES, TASKS, TICKETS
 from fairlead.samples.sample import TRAIN, Sample
+from fairlead.samples.vocabulary import invent_company, invent_reference, write_number
+from models.sizes import CONTEXT_LENGTH
 from models.tokens import END, PAD, write_prompt
 
 LESSON_SIZE = 4_000
 """Documents that are drawn, sorted by length and cut into batches together."""
 TICKET_SHARE = 0.25
+ECHO_LESSONS = 4
+"""The first lessons only ask to repeat a name, a number, a date: copying is found there, where there is little else."""
+SHORT_LESSONS = 8
+SHORT_TOKENS = 145
+"""The lessons up to this one keep to short documents."""
 UNMARKED = -100
 
 
@@ -32,12 +39,29 @@ class Batch:
     tokens: int
 
 
-def encode(tokenizer: Tokenizer, samples: list[Sample]) -> list[tuple[list[int], int]]:
-    """Each sample as ids of prompt, answer and end, with the prompt's length."""
-    prompts = tokenizer.encode_batch_fast([write_prompt(sample.messages) for sample in samples])
-    answers = tokenizer.encode_batch_fast([sample.answer + END for sample in samples])
-    pairs = zip(prompts, answers, strict=True)
-    return [(prompt.ids + answer.ids, len(prompt.ids)) for prompt, answer in pairs]
+def ask(sample: Sample) -> tuple[str, str]:
+    """A sample as prompt and answer."""
+    return write_prompt(sample.messages), sample.answer + END
+
+
+def _draw_document(rng: random.Random) -> tuple[str, str]:
+    return ask(TASKS[TICKETS if rng.random() < TICKET_SHARE else INVOICES](rng, TRAIN))
+
+
+def _draw_echo(rng: random.Random) -> tuple[str, str]:
+    """Some lines as they stand in invoices, to be repeated."""
+    day = f"{rng.randrange(2015, 2030)}-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}"
+    lines = [invent_company(rng), invent_reference(rng), write_number(rng.randrange(10**6), "plain_point"), day]
+    text = "\n".join(rng.sample(lines, rng.choice((1, 2, 3))))
+    return write_prompt([{"role": "user", "content": text}]), text + END
+
+
+def encode(tokenizer: Tokenizer, pairs: list[tuple[str, str]]) -> list[tuple[list[int], int]]:
+    """Each prompt and answer as ids, one after the other, with the prompt's length."""
+    prompts = tokenizer.encode_batch_fast([prompt for prompt, _ in pairs])
+    answers = tokenizer.encode_batch_fast([answer for _, answer in pairs])
+    both = zip(prompts, answers, strict=True)
+    return [(prompt.ids + answer.ids, len(prompt.ids)) for prompt, answer in both]
 
 
 def stack(tokenizer: Tokenizer, rows: list[tuple[list[int], int]]) -> Batch:
@@ -54,8 +78,10 @@ def stack(tokenizer: Tokenizer, rows: list[tuple[list[int], int]]) -> Batch:
 def batches(tokenizer: Tokenizer, seed: int, lesson: int, tokens_per_step: int) -> list[Batch]:
     """One lesson's batches of about `tokens_per_step` tokens each, in random order."""
     rng = random.Random(f"lesson/{seed}/{lesson}")
-    drawn = [TASKS[TICKETS if rng.random() < TICKET_SHARE else INVOICES](rng, TRAIN) for _ in range(LESSON_SIZE)]
-    rows = sorted(encode(tokenizer, drawn), key=lambda row: len(row[0]))
+    draw = _draw_echo if lesson < ECHO_LESSONS else _draw_document
+    drawn = [draw(rng) for _ in range(LESSON_SIZE)]
+    longest = SHORT_TOKENS if lesson < SHORT_LESSONS else CONTEXT_LENGTH
+    rows = sorted((row for row in encode(tokenizer, drawn) if len(row[0]) <= longest), key=lambda row: len(row[0]))
     made = []
     while rows:
         count = max(1, tokens_per_step // len(rows[-1][0]))

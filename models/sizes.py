@@ -32,6 +32,6 @@ class Size:
         return self.width // HEAD_SIZE
 
 
-NANO = Size("fairlead-nano", 96, 3, 160, 9_000_000, 4_000, 3e-3, 1)
-MINI = Size("fairlead-mini", 128, 4, 448, 16_000_000, 5_000, 3e-3, 2)
+NANO = Size("fairlead-nano", 96, 3, 160, 6_000_000, 2_000, 3e-3, 1)
+MINI = Size("fairlead-mini", 128, 4, 416, 8_000_000, 2_000, 3e-3, 2)
 SIZES = {size.name: size for size in (NANO, MINI)}
