@@ -34,5 +34,6 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(tmp_path: Path
         async with serving(file):
             raise AssertionError("it can't be ready")
 
-    with pytest.raises(OperatorError, match=r"did not start: .*engines\.gone.*no\.gguf"):
+    with pytest.raises(OperatorError, match=r"did not start: .*engines\.gone.*no\.gguf") as caught:
         asyncio.run(serve())
+    assert caught.value.hint.startswith("a model is shipped:NAME")

@@ -5,6 +5,7 @@ What is done is in `fairlead.demo`; this file shows it.
 
 import asyncio
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -62,19 +63,24 @@ def demo(once: bool, requests: int, port: int | None, folder: Path | None, json_
     client. Then the configuration is edited and another model answers the same client; an engine is killed; and the
     ledger is compared with what was sent. Ends with exit code 1 if anything did not hold.
     """
-    place = folder or Path(tempfile.mkdtemp(prefix="fairlead-demo-"))
+    place = (folder or Path(tempfile.mkdtemp(prefix="fairlead-demo-"))).resolve()
     try:
-        problems = asyncio.run(_demonstrate(place.resolve(), port or 0, requests, json_file, once))
-    finally:
-        if once and folder is None:
-            shutil.rmtree(place, ignore_errors=True)
+        problems = asyncio.run(_demonstrate(place, port or 0, requests, json_file, once))
+    except asyncio.CancelledError:  # by SIGTERM; the server was stopped on the way out
+        raise KeyboardInterrupt from None
     if problems:
+        note(f"configuration, log and books are kept in {place}")
         raise click.exceptions.Exit(1)
+    if once and folder is None:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 async def _demonstrate(folder: Path, port: int, requests: int, json_file: Path | None, once: bool) -> tuple[str, ...]:
     from fairlead.demo import story
 
+    us = asyncio.current_task()
+    assert us is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, us.cancel)
     async with story.running(folder, port, Screen()) as here:
         report = await story.play(here, requests, Screen())
         _tell(report)

@@ -6,6 +6,7 @@ while those change.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -52,15 +53,19 @@ def questions(count: int) -> list[Question]:
     return [Question(one) for one in mixed] + [Question(one, with_schema=True) for one in mixed[::SCHEMA_EVERY]]
 
 
-def open_client(url: str, key: str) -> "AsyncOpenAI":
-    """An unchanged client. No retries, so that each request is one call in the books. Raises ExtraMissing."""
-    try:
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-    except ModuleNotFoundError as error:
+def check_client() -> None:
+    """Raises ExtraMissing where the client is not installed."""
+    if find_spec("openai") is None:
         raise ExtraMissing(
             "the demonstration asks through the official openai client, which is not installed",
             hint="pip install 'fairlead[demo]'",
-        ) from error
+        )
+
+
+def open_client(url: str, key: str) -> "AsyncOpenAI":
+    """An unchanged client. No retries, so that each request is one call in the books."""
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
     http = DefaultAsyncHttpxClient(trust_env=False)  # a proxy has no business between us and loopback
     return AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=TIMEOUT_S, http_client=http)
 

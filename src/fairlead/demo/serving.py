@@ -71,7 +71,8 @@ async def _until_ready(process: asyncio.subprocess.Process, remote: Remote, log:
         async with asyncio.timeout(READY_WITHIN_S):
             while not remote.answers():
                 if process.returncode is not None:
-                    raise OperatorError(f"the server did not start: {_last_words(log)}", hint=f"its log is {log}")
+                    error, hint = _last_words(log)
+                    raise OperatorError(f"the server did not start: {error}", hint=hint or f"its log is {log}")
                 await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
         raise OperatorError(f"the server was not ready within {READY_WITHIN_S:g} s", hint=f"see {log}") from None
@@ -88,8 +89,10 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _last_words(log: Path) -> str:
-    """Its error, without what came before."""
-    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    said = next((number for number, line in enumerate(lines) if line.startswith("error:")), len(lines) - 1)
-    return " ".join(lines[max(said, 0) :]).removeprefix("error: ") or "it said nothing"
+def _last_words(log: Path) -> tuple[str, str]:
+    """Its error and its hint; where it ended without either, the last line that it wrote."""
+    said = log.read_text(encoding="utf-8", errors="replace").strip()
+    _, _, error = said.rpartition("error: ")
+    error, _, hint = error.partition("hint: ")
+    last = said.rpartition("\n")[2] or "it said nothing"
+    return (" ".join(error.split()) if "error: " in said else last), " ".join(hint.split())

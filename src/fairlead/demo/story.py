@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from fairlead.demo import configuration
-from fairlead.demo.asking import Answered, Question, ask_all, open_client, questions
+from fairlead.demo.asking import Answered, Question, ask_all, check_client, open_client, questions
 from fairlead.demo.configuration import FIRST, SECOND, TASKS
 from fairlead.demo.measuring import Measured, compare, measure
 from fairlead.demo.outage import Outage, watch_outage
@@ -58,7 +58,8 @@ class Running(Struct, frozen=True):
 
 @asynccontextmanager
 async def running(folder: Path, port: int, stage: Stage) -> AsyncIterator[Running]:
-    """A server on a fresh `fairlead.toml` in `folder`. Raises OperatorError, ConfigInvalid, InUse."""
+    """A server on a fresh `fairlead.toml` in `folder`. Raises ExtraMissing, OperatorError, ConfigInvalid, InUse."""
+    check_client()
     file = folder / "fairlead.toml"
     if file.exists():
         raise InUse(f"{file} is there already", hint="name another folder with --dir, or remove the file")
@@ -72,7 +73,7 @@ async def running(folder: Path, port: int, stage: Stage) -> AsyncIterator[Runnin
 
 
 async def play(here: Running, requests: int, stage: Stage) -> Report:
-    """Everything but the beginning and the end. Raises ExtraMissing, OperatorError."""
+    """Everything but the beginning and the end. Raises OperatorError."""
     begun_us = now_us()
     asked = questions(requests)
     async with open_client(here.served.url, here.key.secret) as client:
