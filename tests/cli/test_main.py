@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from cli.running import command, environment, fairlead, free_port, run, write_config
 from fairlead import __version__
 from fairlead.cli import main
 from fairlead.cli.main import COMMANDS, Refused
-from fairlead.errors import ConfigInvalid
+from fairlead.errors import ConfigInvalid, Unavailable
 
 HEAVY = ("asyncio", "rich", "msgspec", "sqlalchemy", "uvicorn", "fairlead.config")
 
@@ -80,3 +81,34 @@ def test_options_of_place_stand_before_or_after_the_command(tmp_path: Path) -> N
 def test_the_module_is_the_command_too(tmp_path: Path) -> None:
     done = subprocess.run(command("-V"), cwd=tmp_path, env=environment(), capture_output=True, timeout=60, check=True)
     assert done.stdout.decode() == f"fairlead {__version__}\n"
+
+
+class Failing(main.Tree):
+    """Its only command fails as it is told."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__("fairlead")
+        self._error = error
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        def fail() -> None:
+            raise self._error
+
+        return click.Command(cmd_name, callback=fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (KeyboardInterrupt(), 130, "stopped\n"),
+        (OSError(28, "No space left on device", "/data/x"), 1, "error: No space left on device: /data/x\n"),
+        (Unavailable("not now"), 1, "error: not now\n"),
+    ],
+)
+def test_however_a_command_ends_it_is_told_in_a_line(error: BaseException, code: int, told: str) -> None:
+    done = CliRunner().invoke(Failing(error), ["any"])
+    assert (done.exit_code, done.stderr, done.stdout) == (code, told, "")
+
+
+def test_a_bug_is_not_hidden() -> None:
+    assert isinstance(CliRunner().invoke(Failing(ZeroDivisionError()), ["any"]).exception, ZeroDivisionError)

@@ -6,9 +6,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from cli.running import command, environment, fairlead, free_port, process, serving, write_config
+import pytest
+
+from cli.running import Server, command, environment, fairlead, free_port, process, serving, write_config
 from fairlead import config
-from fairlead.cli.serve import banner, curl, reachable
+from fairlead.cli.serve import banner, curl, plain_invoice, reachable
+from fairlead.engines.models import shipped
 from fairlead.server.steward import Serving
 
 
@@ -27,6 +30,12 @@ def test_a_day_in_the_life_of_a_server(tmp_path: Path) -> None:
 
         status = json.loads(fairlead(tmp_path, "status", "--json").stdout)
         assert status["listen"] == f"127.0.0.1:{server.port}" and status["pid"] == server.process.pid
+
+        assert json.loads(fairlead(tmp_path, "engine", "list", "--json").stdout) == []
+        missing = fairlead(tmp_path, "engine", "restart", "nano")
+        assert missing.exit_code == 1 and "there is no engine 'nano'" in missing.stderr
+        running = fairlead(tmp_path, "config", "show", "--running").stdout
+        assert running == fairlead(tmp_path, "config", "show").stdout
 
         call = json.loads(fairlead(tmp_path, "call", "list", "--json").stdout)[0]
         assert (call["status"], call["target"], call["attempts"]) == ("ok", "good", 2)
@@ -123,3 +132,19 @@ def test_the_banner_of_a_server_without_a_file_shows_a_key_and_a_line_to_paste()
     )
     assert "export FAIRLEAD_KEY=fl_secret" in shown and curl("127.0.0.1:4000") in shown
     assert "invoices  fallback: mini, nano" in shown
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(len(shipped()) < 2, reason="the models are not shipped yet")
+def test_without_a_configuration_the_line_that_is_shown_works_as_it_is(tmp_path: Path) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    server = Server(tmp_path, 0, "--listen", listen, "--admin", "off", "--data-dir", str(tmp_path / "data"))
+    try:
+        server.wait()
+        lines = [line.strip() for line in server.told().splitlines()]
+        typed = "\n".join(line for line in lines if line.startswith(("export ", "curl ")))
+        said = subprocess.run(["bash", "-c", typed], capture_output=True, timeout=60, check=True).stdout
+        read = json.loads(json.loads(said)["choices"][0]["message"]["content"])
+        assert set(read) == set(plain_invoice().gold)
+    finally:
+        assert server.end() == 0

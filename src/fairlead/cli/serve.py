@@ -17,6 +17,7 @@ from fairlead.errors import InUse
 
 if TYPE_CHECKING:
     from fairlead.config import Config
+    from fairlead.samples.sample import Sample
     from fairlead.server.steward import Serving
 
 SAMPLES_LOOKED_AT = 30
@@ -25,10 +26,11 @@ ASK_S, MOST_BYTES = 1.0, 4096
 
 @click.command()
 @click.option("--listen", metavar="HOST:PORT", help="Where calls are taken.  [default: 127.0.0.1:4000]")
+@click.option("--admin", metavar="HOST:PORT", help="Where operators ask, or off.  [default: 127.0.0.1:4001]")
 @click.option("--workers", type=click.IntRange(1, 256), help="How many processes serve calls.  [default: 1]")
 @placed
 @here
-def serve(place: Place, listen: str | None, workers: int | None) -> None:
+def serve(place: Place, listen: str | None, admin: str | None, workers: int | None) -> None:
     """Serve calls until told to stop.
 
     Without a configuration file both shipped models are served, and a key that is good for a day is shown. SIGTERM and
@@ -39,7 +41,7 @@ def serve(place: Place, listen: str | None, workers: int | None) -> None:
 
     talk(place.verbose)
     path = place.file()
-    settings = config.load(path, place.overrides(listen=listen, workers=workers))
+    settings = config.load(path, place.overrides(listen=listen, admin=admin, workers=workers))
     steward = Steward(settings, path)
     try:
         asyncio.run(steward.run(lambda serving: note(banner(settings, serving))))
@@ -67,13 +69,23 @@ def banner(settings: "Config", serving: "Serving") -> str:
 
 def curl(listen: str) -> str:
     """A line for a shell that asks the shipped models to read an invoice."""
-    from fairlead.samples.draw import samples
+    from fairlead.samples.draw import INVOICES, SCHEMAS
 
-    sample = min(samples("invoices", "seen", SAMPLES_LOOKED_AT), key=lambda one: len(one.text))
-    body = {"model": "invoices", "messages": sample.messages, "response_format": {"type": "json_object"}}
+    schema = {"name": "invoice", "schema": SCHEMAS[INVOICES]}
+    shape = {"type": "json_schema", "json_schema": schema}
+    body = {"model": INVOICES, "messages": plain_invoice().messages, "response_format": shape}
     written = shlex.quote(msgspec.json.encode(body).decode())
     url = f"http://{reachable(listen)}/v1/chat/completions"
     return f'curl -s {url} -H "Authorization: Bearer $FAIRLEAD_KEY" -H "Content-Type: application/json" -d {written}'
+
+
+def plain_invoice() -> "Sample":
+    """One in English, in letters that every terminal pastes as they are."""
+    from fairlead.samples.draw import INVOICES, samples
+    from fairlead.samples.sample import SEEN
+
+    drawn = samples(INVOICES, SEEN, SAMPLES_LOOKED_AT)
+    return next((one for one in drawn if one.text.isascii() and "invoice" in one.text.lower()), drawn[0])
 
 
 def reachable(listen: str) -> str:
