@@ -16,6 +16,16 @@ LARGEST = 2**53  # so that sums stay within 64 bits, and every reader of JSON ca
 
 Columns = dict[str, Any]
 
+_THEIR_NUMBERS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost_nusd",
+)
+_THEIR_TEXTS = ("why", "finish", "served_model", "session", "parent", "trace", "model")
+
 
 class Rows(Struct):
     """What came of some records, ready to be inserted. `orphans` are outcomes whose intent is not known."""
@@ -129,11 +139,11 @@ def _call_row(closed: CallClosed, writer: str) -> Columns:
 
 
 def _storable(columns: Columns) -> Columns:
-    """A provider may claim any number of tokens and say NUL, but not every database holds that."""
-    for name, value in columns.items():
-        kind = type(value)
-        if kind is int and not -LARGEST <= value <= LARGEST:
-            columns[name] = LARGEST if value > 0 else -LARGEST
-        elif kind is str and "\0" in value:
-            columns[name] = value.replace("\0", "")
+    """A provider or a caller may claim any number and say NUL, but not every database holds that."""
+    for name in _THEIR_NUMBERS:
+        if (number := columns.get(name)) and not -LARGEST <= number <= LARGEST:
+            columns[name] = LARGEST if number > 0 else -LARGEST
+    for name in _THEIR_TEXTS:
+        if (text := columns.get(name)) and "\0" in text:
+            columns[name] = text.replace("\0", "")
     return columns
