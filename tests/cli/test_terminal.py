@@ -39,6 +39,7 @@ def test_sizes_have_a_unit(count: int, shown: str) -> None:
 def test_a_table_into_a_pipe_is_plain_and_whole(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.show_table((("name", "left"), ("[b]n[/b]", "right")), [("x" * 150, "[red]1")], empty="none")
     shown = capsys.readouterr()
+    assert not any(line.endswith(" ") for line in shown.out.splitlines())
     assert "x" * 150 in shown.out and "[red]1" in shown.out and "\x1b" not in shown.out and shown.err == ""
 
 

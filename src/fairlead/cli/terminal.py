@@ -64,7 +64,9 @@ def show(what: Any) -> None:
     from rich.console import Console
 
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    console.print(what)
+    with console.capture() as drawn:
+        console.print(what)
+    click.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def say(text: str = "") -> None:
