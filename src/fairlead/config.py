@@ -23,7 +23,7 @@ from fairlead.errors import ConfigInvalid, SecretMissing
 
 Zone = Literal["private", "contract", "public"]
 ZONE_ORDER: tuple[Zone, ...] = ("private", "contract", "public")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}\Z")
 MONEY = re.compile(r"\s*(\d+(?:\.\d{1,9})?)\s*usd\s*\Z", re.IGNORECASE)
 BUDGET = re.compile(r"\s*(\d+(?:\.\d{1,9})?)\s*usd\s*/\s*(hour|day|week|month|total)\s*\Z", re.IGNORECASE)
 REFERENCE = re.compile(r"(env|file):(.+)\Z", re.DOTALL)
@@ -311,7 +311,7 @@ class _Reader:
             raise self.wrong(path, f"expected a table, got {type(table).__name__}", f"write [{path}.NAME]")
         for name in table:
             if not NAME.match(name):
-                raise self.wrong(f"{path}.{name}", "not a name", "letters, digits and . _ : / - only, at most 128")
+                raise self.wrong(f"{path}.{name}", "not a name", "letters, digits and . _ : / - only, at most 100")
         return {name: self.section(value, kind, f"{path}.{name}") for name, value in table.items()}
 
     def section(self, table: Any, kind: type[T], path: str) -> T:

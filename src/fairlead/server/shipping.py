@@ -13,6 +13,9 @@ from fairlead.store.shipping import Shipper
 from fairlead.telemetry import Metrics
 
 
+ROUNDS = 64  # a writer at full speed is never caught up with: what it writes meanwhile is for the next turn
+
+
 class ShippingRoom:
     def __init__(self, store: Store, spools: Path, metrics: Metrics) -> None:
         self._seen: list[tuple[Record, ...]] = []
@@ -25,7 +28,10 @@ class ShippingRoom:
     async def ship(self) -> None:
         """Whatever was complete when this was called is in the store when it returns, if the store is there."""
         async with self._turn:
-            shipped = await asyncio.to_thread(self._shipper.ship)
+            for _ in range(ROUNDS):
+                shipped = await asyncio.to_thread(self._shipper.ship)
+                if not shipped.more:
+                    break
             self._lag_s = shipped.lag_s
             seen, self._seen[:] = list(self._seen), []
             for records in seen:

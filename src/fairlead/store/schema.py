@@ -87,6 +87,7 @@ attempt = Table(
     Index("attempt_at", "at_us"),
     Index("attempt_key_at", "key", "at_us"),
     Index("attempt_route_at", "route", "at_us"),
+    Index("attempt_team_at", "team", "at_us"),
 )
 
 key = Table(

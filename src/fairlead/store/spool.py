@@ -40,7 +40,7 @@ _FREE_LISTS = ("narrowed", "tags")
 class Spool:
     """One writer: a process makes one, in a directory of its own (a fresh one for every start), and closes it.
 
-    `append` costs 1 to 2 µs, is for one thread, and does not block but for the allocation of a segment. A call that has
+    `append` costs a few microseconds (docs/LOG.md), is for one thread, and does not block but for the allocation of a segment. A call that has
     intents is closed by a CallClosed after the last of them; its room is kept until then. Child processes that are
     forked and not exec'd keep the lock alive.
 

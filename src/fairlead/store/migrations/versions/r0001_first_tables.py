@@ -109,6 +109,7 @@ def _attempt() -> None:
     op.create_index("attempt_at", "attempt", ["at_us"])
     op.create_index("attempt_key_at", "attempt", ["key", "at_us"])
     op.create_index("attempt_route_at", "attempt", ["route", "at_us"])
+    op.create_index("attempt_team_at", "attempt", ["team", "at_us"])
 
 
 def _key() -> None:
