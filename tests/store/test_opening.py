@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from fairlead.errors import StoreMismatch
+from fairlead.errors import OperatorError, StoreMismatch
 from fairlead.store import schema
 from fairlead.store.opening import FILE, connect, migrate, open_store, revision
 
@@ -161,3 +161,9 @@ def test_opening_a_store_loads_no_alembic_and_a_spool_loads_no_sql(tmp_path: Pat
     )
     done = subprocess.run([sys.executable, "-c", show, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_store_that_cannot_be_reached_says_so(tmp_path: Path) -> None:
+    (tmp_path / "fairlead.db").mkdir()
+    with pytest.raises(OperatorError, match=r"fairlead\.db can't be opened"):
+        open_store(tmp_path)

@@ -17,6 +17,7 @@ from fairlead.config import host_and_port
 from fairlead.errors import InUse, OperatorError
 
 BACKLOG = 2048
+LONGEST_SOCKET_PATH = 103  # bytes; what every system allows (macOS the least)
 
 
 class Tenant(Struct, frozen=True):
@@ -33,6 +34,11 @@ class Premises:
 
     def __init__(self, data_dir: str, tenant: Tenant) -> None:
         self.path = Path(data_dir)
+        if len(os.fsencode(self.admin_socket)) > LONGEST_SOCKET_PATH:
+            raise OperatorError(
+                f"the path of the data directory is too long for a Unix socket in it: {self.path}",
+                hint="set a shorter `data_dir`",
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -12,7 +12,6 @@ from fairlead.store.opening import Store
 from fairlead.store.shipping import Shipper
 from fairlead.telemetry import Metrics
 
-
 ROUNDS = 64  # a writer at full speed is never caught up with: what it writes meanwhile is for the next turn
 
 

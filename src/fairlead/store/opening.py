@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event, exc
 
-from fairlead.errors import StoreMismatch
+from fairlead.errors import OperatorError, StoreMismatch
 from fairlead.store import schema
 
 FILE = "fairlead.db"
@@ -51,7 +51,8 @@ def open_store(place: Path | str, *, create: bool = True) -> Store:
     """The store in a data directory (a Path) or at a database URL (a text with `://`).
 
     Where there is none, a fresh one is made, unless `create` is False. Raises StoreMismatch where the store is missing,
-    older or newer than this program, or no store of ours; then nothing was changed.
+    older or newer than this program, or no store of ours, and OperatorError where it can't be reached; then nothing was
+    changed.
     """
     engine = connect(place, create=create)
     try:
@@ -64,6 +65,10 @@ def open_store(place: Path | str, *, create: bool = True) -> Store:
             raise _mismatch(engine, found)
         if engine.dialect.name == "sqlite":
             _write_ahead(engine)
+    except exc.OperationalError as error:
+        engine.dispose()
+        hint = "is it on a disk that is there, not full, and may it be written?"
+        raise OperatorError(f"{_shown(engine)} can't be opened: {error.orig}", hint=hint) from error
     except BaseException:
         engine.dispose()
         raise

@@ -40,9 +40,9 @@ _FREE_LISTS = ("narrowed", "tags")
 class Spool:
     """One writer: a process makes one, in a directory of its own (a fresh one for every start), and closes it.
 
-    `append` costs a few microseconds (docs/LOG.md), is for one thread, and does not block but for the allocation of a segment. A call that has
-    intents is closed by a CallClosed after the last of them; its room is kept until then. Child processes that are
-    forked and not exec'd keep the lock alive.
+    `append` costs a few microseconds (docs/LOG.md), is for one thread, and does not block but for the allocation of a
+    segment. A call that has intents is closed by a CallClosed after the last of them; its room is kept until then.
+    Child processes that are forked and not exec'd keep the lock alive.
 
     Raises InUse where the directory already is, or was, somebody's; Unavailable where there is no room for a start.
     """

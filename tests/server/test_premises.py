@@ -1,0 +1,55 @@
+"""One steward in one data directory and on one port; the second is told who has it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fairlead.errors import InUse, OperatorError
+from fairlead.server.premises import Premises, Tenant, address_of, bind, is_loopback, tenant_of
+
+
+def test_the_second_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
+    first = Premises(str(tmp_path / "data"), Tenant(os.getpid(), "127.0.0.1:4000"))
+    with pytest.raises(InUse, match=f"process id {os.getpid()}, listening on 127.0.0.1:4000"):
+        Premises(str(tmp_path / "data"), Tenant(1))
+    first.close()
+    Premises(str(tmp_path / "data"), Tenant(1)).close()
+    assert tenant_of(tmp_path / "data") is None
+
+
+def test_secrets_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
+    premises = Premises(str(tmp_path), Tenant(1))
+    secret = premises.secret("hash.key")
+    assert len(secret) == 32 and premises.secret("hash.key") == secret != premises.secret("admin.key")
+    assert (tmp_path / "hash.key").stat().st_mode & 0o777 == 0o600
+    premises.close()
+
+
+def test_a_path_too_long_for_a_socket_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 100)
+    with pytest.raises(OperatorError, match="too long"):
+        Premises(str(long), Tenant(1))
+    assert not long.exists()
+
+
+def test_a_place_that_cannot_be_is_an_operators_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OperatorError, match="can't be used"):
+        Premises(str(tmp_path / "file" / "data"), Tenant(1))
+
+
+def test_a_taken_port_is_in_use() -> None:
+    sock = bind("127.0.0.1:0", "listen")
+    with pytest.raises(InUse, match="taken"):
+        bind(address_of(sock), "listen")
+    sock.close()
+    with pytest.raises(OperatorError):
+        bind("203.0.113.1:0", "listen")  # an address of nobody's
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"), [("127.0.0.1:1", True), ("[::1]:1", True), ("localhost:1", True), ("0.0.0.0:1", False)]
+)
+def test_loopback_is_loopback(address: str, expected: bool) -> None:
+    assert is_loopback(address) == expected
