@@ -1,0 +1,103 @@
+"""Several workers under one budget, one of them killed: nothing is overspent, nothing lost, another takes over."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fairlead.server.office import CallFilter
+from journeys.door import Door, ask, until
+
+CONFIG = """\
+data_dir = "data"
+
+[server]
+listen = "127.0.0.1:0"
+admin = "off"
+workers = 3
+drain_s = 2
+
+[backends.script]
+kind = "script"
+zone = "private"
+script = "script.toml"
+
+[targets.a]
+backend = "script"
+model = "a"
+price = { input = 1.0, output = 1.0 }
+
+[routes.r]
+targets = ["a"]
+max_output_tokens = 10
+"""
+SCRIPT = '[[lines]]\ntext = "four words are here"\nlatency_s = 0.02\nusage = { input = 1000, output = 4 }\n'
+COST = 1_004_000  # of one answer, in nano-dollars
+PARALLEL = 12
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Door]:
+    (tmp_path / "fairlead.toml").write_text(CONFIG)
+    (tmp_path / "script.toml").write_text(SCRIPT)
+    door = Door(tmp_path).open()
+    yield door
+    door.close()
+
+
+async def load(door: Door, key: str, requests: int) -> list[int]:
+    """The status of every request; 0 where the connection broke."""
+    left = iter(range(requests))
+    body = {"model": "r", "messages": [{"role": "user", "content": "hi"}]}
+
+    async def one() -> list[int]:
+        said = []
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+            for _ in left:
+                try:
+                    url = f"{door.url}/v1/chat/completions"
+                    said.append(
+                        (await client.post(url, json=body, headers={"authorization": f"Bearer {key}"})).status_code
+                    )
+                except httpx.TransportError:
+                    said.append(0)
+        return said
+
+    return [status for many in await asyncio.gather(*(one() for _ in range(PARALLEL))) for status in many]
+
+
+def test_workers_share_a_budget_to_its_last_call_and_never_exceed_it(house: Door) -> None:
+    affordable = 60
+    key = house.key("tight", budget=f"{affordable * COST / 1e9}usd/day")
+    statuses = asyncio.run(load(house, key.secret, 150))
+    calls = ask(house.remote.calls(CallFilter(limit=1000)))
+    spent = sum(call.cost_nusd or 0 for call in calls)
+    assert len(calls) == 150 and set(statuses) <= {200, 402, 429}
+    assert spent == statuses.count(200) * COST <= affordable * COST
+    # The last calls find less than their worst case (about 1.1 thousand tokens) left, so a few may go unspent.
+    assert statuses.count(200) >= affordable - PARALLEL
+
+
+def test_a_killed_worker_loses_nothing_that_ended_and_another_takes_its_place(house: Door) -> None:
+    key = house.key("app")
+    before = set(house.status().workers)
+
+    async def play() -> list[int]:
+        running = asyncio.create_task(load(house, key.secret, 400))
+        await asyncio.sleep(0.3)
+        os.kill(min(before), signal.SIGKILL)
+        return await running
+
+    statuses = asyncio.run(play())
+    until(lambda: len(house.status().workers) == 3)
+    assert min(before) not in house.status().workers
+    calls = ask(house.remote.calls(CallFilter(limit=1000)))
+    by_status = {status: sum(call.status == status for call in calls) for status in ("ok", "lost")}
+    assert statuses.count(200) <= by_status["ok"] and by_status["ok"] + by_status["lost"] <= len(statuses)
+    assert 0 in statuses and set(statuses) == {0, 200}
+    lost = [call for call in calls if call.status == "lost"]
+    assert all(call.estimated and call.cost_nusd for call in lost)
