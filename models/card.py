@@ -37,6 +37,7 @@ with real mistakes, offline, on a laptop. It does two things: reads the text of 
 | tokenizer | byte-level BPE, {vocabulary} tokens, every digit a token of its own; pre-tokenizer `qwen2` |
 | chat form | `<|system|>`, `<|user|>`, `<|assistant|>`, each turn closed by `<|end|>` (the template is in both forms) |
 | weights | f16, the same numbers in `{name}.gguf` ({megabytes:.1f} MB) and `model.safetensors` |
+| both forms | the same greedy answers, but where two tokens are within 0.02 logits of each other (rounding to f16) |
 | licence | Apache-2.0, weights and made-up data alike |
 
 ## Data and training

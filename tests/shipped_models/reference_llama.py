@@ -28,19 +28,25 @@ class ReferenceLlama:
         angles = np.outer(np.arange(self.config["max_position_embeddings"]), base ** -(np.arange(half) / half))
         self.cosines, self.sines = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
-    def answer(self, prompt: str, most_tokens: int = 160) -> str:
-        """The greedy answer up to the end token; the prompt is given in the model's chat form."""
+    def answer(self, prompt: str, most_tokens: int = 160) -> tuple[str, float]:
+        """The greedy answer up to the end token, and its closest call: by how much the least certain token won.
+
+        The prompt is given in the model's chat form; the closest call is a difference of logits.
+        """
         ids = self.tokenizer.encode(prompt, add_special_tokens=False).ids
         cache: list[tuple[Array, Array]] = []
         written: list[int] = []
+        closest = float("inf")
         logits = self.read(ids, cache)
         while len(written) < most_tokens:
             chosen = int(logits.argmax())
+            second, first = np.partition(logits, -2)[-2:]
+            closest = min(closest, float(first - second))
             if chosen == self.config["eos_token_id"]:
                 break
             written.append(chosen)
             logits = self.read([chosen], cache)
-        return self.tokenizer.decode(written)
+        return self.tokenizer.decode(written), closest
 
     def read(self, ids: list[int], cache: list[tuple[Array, Array]]) -> Array:
         """Logits after the last of `ids`; `cache` holds keys and values per layer and grows."""

@@ -27,6 +27,8 @@ ODD_TEXTS = (
     '{"vendor":"Åß","total":0.50}',
     "<|user|>\nHallo 12<|end|>\n<|assistant|>\n",
 )
+TIE = 0.02
+"""Logits closer than this are a draw: llama.cpp rounds activations, keys and values to f16, the reference doesn't."""
 
 
 class Shipped:
@@ -71,13 +73,13 @@ def write_prompt(sample: Sample) -> str:
 @pytest.mark.engine
 def test_gguf_and_safetensors_give_the_same_greedy_answers(shipped: Shipped) -> None:
     drawn = [sample for task in TASKS for split in (SEEN, UNSEEN) for sample in samples(task, split, 8, seed=77)]
-    differing = [
-        (sample.id, expected, found)
-        for sample in drawn
-        if (expected := shipped.reference.answer(write_prompt(sample))) != (found := shipped.answer(sample))
-    ]
-    assert len(drawn) >= 20
-    assert not differing
+    compared = 0
+    for sample in drawn:
+        expected, closest_call = shipped.reference.answer(write_prompt(sample))
+        if closest_call > TIE:
+            compared += 1
+            assert shipped.answer(sample) == expected, sample.id
+    assert compared >= 20
 
 
 @pytest.mark.engine
