@@ -29,9 +29,9 @@ class ShippingRoom:
         async with self._turn:
             for _ in range(ROUNDS):
                 shipped = await asyncio.to_thread(self._shipper.ship)
+                self._lag_s = shipped.lag_s
                 if not shipped.more:
                     break
-            self._lag_s = shipped.lag_s
             seen, self._seen[:] = list(self._seen), []
             for records in seen:
                 self._metrics.saw(records)
