@@ -122,6 +122,15 @@ def test_embeddings_of_two_texts_are_two_vectors(door: Door, key: KeyMade) -> No
     assert door.calls(key)[0].task == "embed"
 
 
+def test_texts_embedded_together_get_the_vectors_that_they_get_alone(door: Door, key: KeyMade) -> None:
+    client = door.client(key)
+    texts = [f"text {number} " + "and more " * number for number in range(6)]
+    together = [one.embedding for one in client.embeddings.create(model="chat", input=texts).data]
+    alone = [client.embeddings.create(model="chat", input=text).data[0].embedding for text in texts]
+    pairs = zip((x for vector in together for x in vector), (x for vector in alone for x in vector), strict=True)
+    assert max(abs(one - other) for one, other in pairs) < 0.01
+
+
 def test_the_list_of_models_holds_the_callers_routes_and_no_others(door: Door) -> None:
     narrow = door.key("lists models", routes=("slow", "chat"))
     assert [model.id for model in door.client(narrow).models.list()] == ["chat", "slow"]

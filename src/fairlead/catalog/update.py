@@ -13,6 +13,7 @@ hours from which a price holds. What it leaves out, and how:
 Nothing here runs while requests are served.
 """
 
+import importlib
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from importlib import metadata
@@ -63,7 +64,8 @@ class Updated(Struct, frozen=True):
 def update(path: Path = SHIPPED) -> Updated:
     """Writes the price list of the installed genai-prices to `path`. Raises ExtraMissing without that package."""
     try:
-        from genai_prices.data import providers
+        # By name: its data is one expression of megabytes, which type checkers need a minute to read.
+        providers: Any = importlib.import_module("genai_prices.data").providers
     except ImportError as error:
         hint = "pip install 'fairlead[catalog]'"
         raise ExtraMissing("prices are made from the package genai-prices, which is missing", hint=hint) from error

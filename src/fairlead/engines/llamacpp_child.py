@@ -50,6 +50,10 @@ def _serve(settings: dict[str, Any]) -> object:
     if settings["embeddings"]:
         params.embedding = True  # chat goes on beside it, as long as there is one vector per text
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        # With a cache for each slot, vectors of requests that are served together come out wrong (llama.cpp b11549).
+        params.kv_unified = True
+        # A text is embedded in one batch; one that does not fit is an error of the server.
+        params.n_batch = params.n_ubatch = settings["context"] // settings["slots"]
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:  # llama.cpp has already written why
