@@ -38,7 +38,7 @@ def error_for(
     if kind is TargetUnclear:
         hint = "Is the backend's base_url the address of the API itself? Redirects are not followed."
     message, code = said
-    about = f" ({code})" if code else ""
+    about = f" ({code})" if code and code != str(status) else ""
     return kind(
         f"{target} answered {status}{about}: {message}",
         hint=hint,

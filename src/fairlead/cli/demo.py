@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 FEWEST, MOST = 8, 10_000
 
+NEXT = """\
+  fairlead init                      # a fairlead.toml for the keys and model servers found on this machine
+  fairlead serve                     # what it says; without one, both shipped models
+  fairlead key new --name my-app     # then, in the application: base_url="http://HOST:PORT/v1", api_key=that key"""
+
 
 class Screen:
     """A `story.Stage`: everything that is told on the way goes to stderr."""
@@ -86,7 +91,9 @@ async def _demonstrate(folder: Path, port: int, requests: int, json_file: Path |
         _tell(report)
         if json_file:
             _write(report, json_file)
-        if not once:
+        if once:
+            say(f"\nNext:\n\n{NEXT}")
+        else:
             await _serve_on(here)
     return report.problems
 
@@ -124,8 +131,7 @@ What it did, and what it would do with a provider of yours:
 
   fairlead call list -c {file}
   fairlead call summary --by route,target -c {file}
-  fairlead init                      # a fairlead.toml for the keys and model servers found on this machine
-  fairlead key new --name my-app     # then, in the application: base_url="http://HOST:PORT/v1", api_key=that key
+{NEXT}
 """)
     with suppress(asyncio.CancelledError):  # Ctrl-C: the server is stopped on the way out
         await here.served.process.wait()
