@@ -6,8 +6,9 @@ from typing import Any
 
 from fairlead.samples.invoice_layouts import TRAINED_LAYOUTS
 from fairlead.samples.vocabulary import DATE_STYLES, NUMBER_STYLES
+from fairlead.stats.intervals import Interval
 from models.lessons import ECHO_LESSONS, LESSON_SIZE
-from models.measure import MEASURED_SEED, Share
+from models.measure import MEASURED_SEED
 from models.sizes import CONTEXT_LENGTH, HEAD_SIZE, VOCABULARY_SIZE, Size
 
 SPLIT_NAMES = {
@@ -57,7 +58,7 @@ then all, a quarter of them tickets. Seed {seed}. Command: `make models`.
 
 Through llama.cpp (xllamacpp), greedy, no grammar; {documents} documents per task and split, drawn with seed
 {measured_seed}. Per cent right, with 95 % intervals (Wilson; over all fields with documents as independent units).
-Amounts compare to the cent, text exactly.
+Amounts compare by value, text exactly.
 
 {tables}
 
@@ -121,7 +122,7 @@ def _tables(measured: dict[str, Any]) -> str:
 
 
 def _row(label: str, shares: list[dict[str, float]]) -> str:
-    return f"| {label} | " + " | ".join(str(Share(**share)) for share in shares) + " |"
+    return f"| {label} | " + " | ".join(_percent(Interval(**share)) for share in shares) + " |"
 
 
 def _speeds(measured: dict[str, Any]) -> str:
@@ -130,3 +131,7 @@ def _speeds(measured: dict[str, Any]) -> str:
         m = measured[key]
         rows.append(f"| {name} | {m['prompt_tokens']} | {m['answer_tokens']} | {m['p50_ms']} | {m['p95_ms']} |")
     return "\n".join(rows)
+
+
+def _percent(share: Interval) -> str:
+    return f"{100 * share.value:.1f} ({100 * share.low:.1f} to {100 * share.high:.1f})"

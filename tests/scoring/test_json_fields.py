@@ -96,3 +96,11 @@ def test_lists_and_objects_are_right_as_a_whole() -> None:
 def test_a_gold_without_fields_is_a_mistake_of_whoever_wrote_it() -> None:
     with pytest.raises(ValueError, match="no fields"):
         score("{}", {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "complete"),
+    [('{"a":1}', False), ('{"a":1,"b":0}', True), ('{"a":1,"b":0,"c":0}', False), ("[1]", False), ("", False)],
+)
+def test_complete_is_every_field_and_no_other_right_or_wrong(answer: str, complete: bool) -> None:
+    assert score(answer, {"a": 1, "b": 2}).is_complete == complete

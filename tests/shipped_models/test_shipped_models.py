@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from fairlead.samples.draw import INVOICES, SCHEMAS, TASKS, samples
-from fairlead.samples.marking import mark
 from fairlead.samples.sample import SEEN, UNSEEN, Sample
+from fairlead.scoring.json_fields import score
 from shipped_models.reference_llama import ReferenceLlama
 
 xllamacpp = pytest.importorskip("xllamacpp")
@@ -99,8 +99,7 @@ def test_the_engine_writes_the_chat_form_that_was_trained(shipped: Shipped) -> N
 @pytest.mark.engine
 def test_answers_are_as_right_as_the_model_is_meant_to_be(shipped: Shipped) -> None:
     drawn = samples(INVOICES, SEEN, 30, seed=80)
-    marks = [mark(sample, shipped.answer(sample)) for sample in drawn]
-    share = sum(sum(m.fields.values()) for m in marks) / sum(len(m.fields) for m in marks)
+    share = sum(score(shipped.answer(sample), sample.gold).value for sample in drawn) / len(drawn)
     lowest, highest = {"fairlead-nano": (0.35, 0.80), "fairlead-mini": (0.85, 1.0)}[shipped.folder.name]
     assert lowest <= share <= highest
 
@@ -111,7 +110,7 @@ def test_an_answer_that_ends_under_the_schema_is_complete(shipped: Shipped, task
     schema = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMAS[task], "strict": True}}
     for sample in samples(task, UNSEEN, 4, seed=81):
         chosen = shipped.choose(sample, response_format=schema)
-        assert mark(sample, chosen["message"]["content"]).complete or chosen["finish_reason"] == "length"
+        assert score(chosen["message"]["content"], sample.gold).is_complete or chosen["finish_reason"] == "length"
 
 
 @pytest.mark.parametrize("name", NAMES)

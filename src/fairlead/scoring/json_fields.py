@@ -35,6 +35,11 @@ class Score(Struct, frozen=True):
     extra: tuple[str, ...] = ()
 
     @property
+    def is_complete(self) -> bool:
+        """An object with every wanted field, right or wrong, and no other."""
+        return self.is_json and not self.extra and MISSING not in self.reasons.values()
+
+    @property
     def is_exact(self) -> bool:
         """Every wanted field is right, and there is no other."""
         return self.value == 1 and not self.extra
