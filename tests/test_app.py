@@ -1,0 +1,144 @@
+"""From a configuration to a road: routes, prices and limits as they were written."""
+
+from pathlib import Path
+
+import pytest
+
+from fairlead import app, config
+from fairlead.app import EngineAddress, generation, limits
+from fairlead.backends.anthropic import Anthropic
+from fairlead.backends.openai import OpenAI
+from fairlead.config import Limits
+from fairlead.errors import ConfigInvalid
+from fairlead.gateway.call import Caller, Context, Target
+from fairlead.gateway.policies import narrow
+from fairlead.wire.pool import Pool
+from world import CountingBroker, ListSpool, Table, request, said
+
+TEXT = """
+timezone = "Europe/Berlin"
+[backends.openai]
+kind = "openai"
+base_url = "https://api.openai.com/v1"
+zone = "contract"
+[backends.claude]
+kind = "anthropic"
+base_url = "https://api.anthropic.com"
+zone = "public"
+[backends.own]
+kind = "openai"
+base_url = "http://10.0.0.5:8000/v1"
+zone = "private"
+[engines.small]
+model = "small.gguf"
+[targets.gpt]
+backend = "openai"
+model = "gpt-4o-mini"
+[targets.claude]
+backend = "claude"
+model = "claude-sonnet-4-5"
+[targets.own]
+backend = "own"
+model = "gpt-4o-mini"
+[targets.small]
+engine = "small"
+price = { input = 0.02, output = 0.08, per_request = 0.000001 }
+params = { temperature = 0 }
+timeouts = { total_s = 7 }
+[routes.all]
+targets = ["small", "own", "gpt", "claude"]
+zone = "contract"
+budget = "2.5usd/day"
+max_cost_per_call = "0.50usd"
+limits = { requests_per_minute = 60, concurrent = 4 }
+[routes.one]
+targets = ["small"]
+[budgets.all]
+amount = "100usd/month"
+[budgets.lab]
+team = "lab"
+amount = "1usd/hour"
+"""
+
+
+@pytest.fixture
+def settings() -> config.Config:
+    return config.parse(TEXT, base=Path())
+
+
+@pytest.fixture
+def made(settings: config.Config) -> app.Generation:
+    return generation(settings, Pool(), {"small": EngineAddress("http://127.0.0.1:9", "key")})
+
+
+def targets_of(made: app.Generation) -> dict[str, Target]:
+    call = made.routes.call("id", Caller("k", "k", routes=("*",)), request(route="all"), Context())
+    return {target.name: target for target in call.targets}
+
+
+def test_every_target_knows_its_backend_its_zone_and_its_deadlines(made: app.Generation) -> None:
+    targets = targets_of(made)
+    assert {name: (target.backend, target.zone) for name, target in targets.items()} == {
+        "small": ("engine:small", "private"),
+        "own": ("own", "private"),
+        "gpt": ("openai", "contract"),
+        "claude": ("claude", "public"),
+    }
+    assert isinstance(made.backends["claude"], Anthropic) and isinstance(made.backends["engine:small"], OpenAI)
+    assert targets["small"].timeouts.total_s == 7 and targets["own"].timeouts.total_s == 600
+
+
+def test_a_price_is_the_operators_the_catalogs_or_unknown(made: app.Generation) -> None:
+    targets, now = targets_of(made), 1_790_000_000_000_000
+    own = targets["small"].price_at(now)
+    assert own is not None and (own.input, own.output, own.request) == (20_000_000, 80_000_000, 1_000)
+    listed = targets["gpt"].price_at(now)
+    assert listed is not None and listed.id.startswith("openai/gpt-4o-mini@")
+    assert targets["claude"].price_at(now) is not None
+    assert targets["own"].price_at(now) is None  # the same model name elsewhere is another price
+
+
+def test_limits_of_route_team_and_house_are_what_was_written(made: app.Generation) -> None:
+    caller = Caller("k", "k", routes=("*",), team="lab")
+    call = narrow(made.routes.call("id", caller, request(route="all"), Context()))
+    assert {(limit.id, limit.amount) for limit in call.limits} == {
+        ("all:/all:nusd:month", 100 * 10**9),
+        ("team:lab/lab:nusd:hour", 10**9),
+        ("route:all:nusd:day", 2_500_000_000),
+        ("route:all:requests:minute", 60),
+        ("route:all:concurrent:total", 4),
+    }
+    assert call.route.max_cost_nusd == 500_000_000 and call.route.strategy == "fallback"
+    assert {limit.timezone for limit in call.limits if limit.over == "route" and limit.unit == "nusd"} == {
+        "Europe/Berlin"
+    }
+    assert [target.name for target in call.targets] == ["small", "own", "gpt"]  # claude lies beyond "contract"
+
+
+def test_no_budget_and_no_rates_are_no_limits() -> None:
+    assert limits("key", "k", "key k", "", Limits(), "UTC") == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('kind = "anthropic"', 'kind = "anthropic"\nquirks = { nonsense = 1 }'), "backends.claude"),
+        (("temperature = 0", "messages = []"), "targets.small.params.messages"),
+        (('zone = "contract"\n', 'zone = "contract"\nca_file = "missing.pem"\n'), "backends.openai"),
+    ],
+)
+def test_what_can_not_work_is_found_before_anything_is_sent(change: tuple[str, str], told: str) -> None:
+    settings = config.parse(TEXT.replace(*change), source="fairlead.toml", base=Path())
+    with pytest.raises(ConfigInvalid, match=told) as caught:
+        generation(settings, Pool(), {})
+    assert caught.value.message.startswith("fairlead.toml: ")
+
+
+def test_tests_hand_in_other_adapters(settings: config.Config) -> None:
+    from fairlead.gateway.purse import LeasedPurse
+
+    table = Table({"small": said()})
+    made = app.build(
+        settings, spool=ListSpool(), purse=LeasedPurse(CountingBroker()), adapters={"engine:small": table, "own": table}
+    )
+    assert made.gateway.generation.backends["engine:small"] is table
