@@ -124,7 +124,7 @@ def test_no_budget_and_no_rates_are_no_limits() -> None:
     [
         (('kind = "anthropic"', 'kind = "anthropic"\nquirks = { nonsense = 1 }'), "backends.claude"),
         (("temperature = 0", "messages = []"), "targets.small.params.messages"),
-        (('zone = "contract"\n', 'zone = "contract"\nca_file = "missing.pem"\n'), "backends.openai"),
+        (('com/v1"\n', 'com/v1"\nca_file = "missing.pem"\n'), "backends.openai"),
     ],
 )
 def test_what_can_not_work_is_found_before_anything_is_sent(change: tuple[str, str], told: str) -> None:
