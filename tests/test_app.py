@@ -98,6 +98,11 @@ def test_a_price_is_the_operators_the_catalogs_or_unknown(made: app.Generation) 
     assert targets["own"].price_at(now) is None  # the same model name elsewhere is another price
 
 
+def test_openai_is_told_the_output_limit_by_the_name_that_all_its_models_know(made: app.Generation) -> None:
+    quirks = made.backends["openai"]._quirks, made.backends["own"]._quirks  # type: ignore[attr-defined]
+    assert quirks == ({"max_tokens_name": "max_completion_tokens"}, {})
+
+
 def test_limits_of_route_team_and_house_are_what_was_written(made: app.Generation) -> None:
     caller = Caller("k", "k", routes=("*",), team="lab")
     call = narrow(made.routes.call("id", caller, request(route="all"), Context()))

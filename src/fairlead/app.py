@@ -36,6 +36,11 @@ from fairlead.money import Price
 from fairlead.wire.pool import Pool
 
 NUSD = 10**9
+# OpenAI's reasoning models refuse `max_tokens`; all of its chat models take the other name. By the catalog's name.
+PROVIDER_QUIRKS: Mapping[str, Mapping[str, str]] = {
+    "openai": {"max_tokens_name": "max_completion_tokens"},
+    "azure": {"max_tokens_name": "max_completion_tokens"},
+}
 LLAMACPP_QUIRKS = {"counts_one_sample": True}
 
 
@@ -106,7 +111,7 @@ def _account(config: Config, name: str, settings: BackendSettings, pool: Pool) -
         base_url=settings.base_url,
         key=settings.key.value if settings.key else None,
         headers={**settings.headers, **{field: secret.value for field, secret in settings.secret_headers.items()}},
-        quirks=settings.quirks,
+        quirks={**PROVIDER_QUIRKS.get(_provider(settings), {}), **settings.quirks},
         ca_file=str(_beside(config, settings.ca_file)) if settings.ca_file else "",
         script=str(_beside(config, settings.script)) if settings.script else "",
         pool=pool,
@@ -168,7 +173,7 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
     else:
         account = config.backends[settings.backend]
         backend, zone = settings.backend, account.zone
-        provider = account.provider or shipped_prices().provider_at(account.base_url) or ""
+        provider = _provider(account)
     model = settings.model or settings.engine
     try:
         check_settings("openai", params=settings.params, quirks={})
@@ -185,6 +190,11 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         tariff=partial(find_price, provider, model) if provider else None,
         timeouts=Timeouts(**given),
     )
+
+
+def _provider(account: BackendSettings) -> str:
+    """The catalog's name of it: as the operator says, else known by its address; "" where it is nobody's."""
+    return account.provider or shipped_prices().provider_at(account.base_url) or ""
 
 
 def _own_price(target: str, price: PriceSettings) -> Price:

@@ -165,3 +165,15 @@ def test_fields_that_would_be_lost_are_refused():
     with pytest.raises(RequestInvalid) as caught:
         written(Chat(messages=(Message("user", (Text("x"),)),), others=("logit_bias",)))
     assert caught.value.param == "logit_bias"
+
+
+def test_the_name_of_the_output_limit_is_a_chats_only() -> None:
+    quirks = {"max_tokens_name": "max_completion_tokens"}
+    for task, body, name in (
+        ("chat", {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5}, "max_completion_tokens"),
+        ("complete", {"prompt": "hi", "max_tokens": 5}, "max_tokens"),
+        ("complete", {"prompt": "hi"}, "max_tokens"),
+    ):
+        asked = openai.read_request(task, json.dumps({"model": "r", **body}).encode())  # type: ignore[arg-type]
+        said = json.loads(openai.pass_request(asked, model="m", max_output_tokens=9, params={}, quirks=quirks))
+        assert {field for field in said if field.startswith("max_")} == {name}

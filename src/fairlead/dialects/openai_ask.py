@@ -31,7 +31,7 @@ def pass_request(
 
     | quirk | default | what it does |
     |---|---|---|
-    | `max_tokens_name` | the caller's own, else `max_tokens` | the field that carries the output limit |
+    | `max_tokens_name` | the caller's own, else `max_tokens` | the field that carries a chat's output limit |
     | `stream_usage` | true | false: the target refuses `stream_options`, so it is never sent |
     | `counts_one_sample` | false | true: of several samples (`n`) the target counts one; ours is that times `n` |
     | `rename` | {} | `{ours = "theirs"}`: send a field under another name |
@@ -45,7 +45,8 @@ def pass_request(
     fields["model"] = model
     if request.task != "embed":
         _set_stream(fields, request, quirks)
-        _limit_output(fields, narrowed(max_output_tokens, params), quirks)
+        wanted = quirks.get("max_tokens_name") if request.task == "chat" else None
+        _limit_output(fields, narrowed(max_output_tokens, params), wanted)
     if params:
         override(fields, params)
     if quirks:
@@ -71,8 +72,11 @@ def _set_stream(fields: dict[str, Any], request: Request, quirks: Mapping[str, A
         fields["stream_options"] = _USAGE_PLEASE
 
 
-def _limit_output(fields: dict[str, Any], limit: int, quirks: Mapping[str, Any]) -> None:
-    """Every limit that the caller named is kept, but none above `limit`; where there is none, `limit` is sent."""
+def _limit_output(fields: dict[str, Any], limit: int, wanted: str | None) -> None:
+    """Every limit that the caller named is kept, but none above `limit`; where there is none, `limit` is sent.
+
+    `wanted` is the name that the target knows it by, None: either.
+    """
     named = False
     for name in LIMIT_NAMES:
         raw = fields.get(name)
@@ -85,7 +89,6 @@ def _limit_output(fields: dict[str, Any], limit: int, quirks: Mapping[str, Any])
         named = True
         if own > limit:
             fields[name] = limit
-    wanted = quirks.get("max_tokens_name")
     if not named:
         fields[wanted or "max_tokens"] = limit
     elif wanted:
