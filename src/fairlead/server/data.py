@@ -75,13 +75,14 @@ class Exchange:
         """What surrounds the request: its trace, its tags, and a keyed hash that tells equal requests apart from others
         without telling what they say."""
         found = TRACEPARENT.match(self.headers.get(b"traceparent", b""))
-        trace_id, flags = (found[1].decode(), found[3].decode()) if found else (token_hex(16), "01")
+        fresh = token_hex(24)
+        trace_id, flags = (found[1].decode(), found[3].decode()) if found else (fresh[16:], "01")
         tags = self.headers.get(b"x-fairlead-tags", b"").decode("latin-1")
         session = self.headers.get(b"x-fairlead-session", b"").decode("latin-1")[:128]
         self.context = Context(
             at_us=self.context.at_us,
             started=self.context.started,
-            trace=f"00-{trace_id}-{token_hex(8)}-{flags}",
+            trace=f"00-{trace_id}-{fresh[:16]}-{flags}",
             tags=tuple(tag.strip()[:64] for tag in tags.split(",") if tag.strip())[:TAGS_AT_MOST],
             session=session or None,
             request_hash=blake2b(body, digest_size=16, key=self.listener.hash_key).hexdigest(),

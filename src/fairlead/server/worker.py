@@ -28,6 +28,7 @@ from fairlead.store.spool import Spool
 
 COUNT_EVERY_S = 1.0
 KEEP_ALIVE_S = 75
+COLLECT_AFTER = (10_000, 20, 50)  # a call leaves hardly a cycle behind, so looking for them may be rare
 
 
 class _Broker:
@@ -69,6 +70,7 @@ class Worker:
         counting = asyncio.create_task(self._count())
         gone.add_done_callback(lambda _: self._drain())
         gc.freeze()  # what was loaded at start lives as long as the process: the collector need not look at it
+        gc.set_threshold(*COLLECT_AFTER)
         await self._server.serve(sockets=[self._listener])
         counting.cancel()
         assert self._app is not None
