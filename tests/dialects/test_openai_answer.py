@@ -33,6 +33,7 @@ def test_the_books_are_read_and_the_body_stays_as_it_came():
     [
         ({"prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3}}, Usage(10, 5, 4, 3)),
         ({"prompt_tokens_details": None, "prompt_cache_hit_tokens": 6}, Usage(10, 5, 6)),
+        ({"num_cached_tokens": 8}, Usage(10, 5, 8)),
         ({"completion_tokens_details": {"reasoning_tokens": 2}}, Usage(10, 5, reasoning=2)),
         ({"completion_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 17}, Usage(10, 7, reasoning=2)),
         ({"completion_tokens": None}, Usage(10, 0)),
@@ -60,6 +61,13 @@ def test_the_full_reading_has_every_choice():
     assert first.tool_calls == (ToolCall("t1", "f", '{"a": 1}'),)
     assert first.logprobs is not None
     assert (second.text, second.finish) == ("a", None)
+
+
+def test_what_a_server_sends_empty_is_neither_a_call_nor_a_finish():
+    message = {"role": "assistant", "content": "hi", "function_call": {"name": "", "arguments": ""}}
+    read = openai.read_answer(answer(choices=[{"index": 0, "message": message, "finish_reason": ""}]), full=True)
+    assert read.finish is None
+    assert read.said == (Said(text="hi"),)
 
 
 def test_completions_and_embeddings_are_answers_too():

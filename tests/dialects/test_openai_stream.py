@@ -32,6 +32,15 @@ def read_all(*events, full=False, **more):
     return [item for data in events for item in reader.read("", data)]
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_what_a_server_sends_empty_is_neither_a_call_nor_the_end(full):
+    reader = openai.StreamReader(full)
+    idle = event(delta("", content="", function_call={"name": "", "arguments": ""}))
+    items = [item for data in (idle, idle) for item in reader.read("", data)]
+    assert not any(item.words or item.finish for item in items if isinstance(item, Chunk))
+    assert not reader.complete
+
+
 def test_every_event_is_spoken_exactly_once():
     items = read_all(ROLE, HELLO, STOP, USAGE, DONE)
     assert [type(item) for item in items] == [Head, Chunk, Chunk, Usage]

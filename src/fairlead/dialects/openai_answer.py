@@ -47,6 +47,7 @@ class UsageSaid(Struct):
     completion_tokens_details: _CompletionDetails | None = None
     prompt_cache_hit_tokens: int | None = None
     cached_tokens: int | None = None
+    num_cached_tokens: int | None = None
 
 
 class FunctionSaid(Struct):
@@ -135,7 +136,7 @@ def read_answer(body: bytes, *, task: Task = "chat", full: bool = False) -> Answ
         dialect=DIALECT,
         spoken=body,
         said=tuple(_said(choice) for choice in choices if isinstance(choice, _FullChoice)),
-        finish=choices[0].finish_reason if choices else None,
+        finish=(choices[0].finish_reason or None) if choices else None,
         usage=None if said.usage is None else read_usage(said.usage),
     )
 
@@ -144,7 +145,8 @@ def read_usage(said: UsageSaid, spoken: bytes | None = None) -> Usage:
     """Tokens as the house counts them: `input` with the cached ones, `output` with reasoning."""
     prompt, completion = said.prompt_tokens or 0, said.completion_tokens or 0
     details = said.prompt_tokens_details
-    cached = (details.cached_tokens if details else None) or said.prompt_cache_hit_tokens or said.cached_tokens or 0
+    detailed = details.cached_tokens if details else None
+    cached = detailed or said.prompt_cache_hit_tokens or said.cached_tokens or said.num_cached_tokens or 0
     written = (details.cache_write_tokens if details else None) or 0
     reasoning = (said.completion_tokens_details.reasoning_tokens if said.completion_tokens_details else None) or 0
     if reasoning and said.total_tokens == prompt + completion + reasoning:
@@ -177,6 +179,11 @@ def read_arguments(arguments: str | dict[str, Raw] | None) -> str:
     return _ENCODER.encode(arguments).decode()
 
 
+def is_call(said: FunctionSaid | None) -> bool:
+    """Some servers always send a `function_call`, with nothing in it where nothing is called."""
+    return said is not None and bool(said.name or said.arguments)
+
+
 def _said(choice: _FullChoice) -> Said:
     message = choice.message
     finish = read_finish(choice.finish_reason)
@@ -202,7 +209,7 @@ def _read_calls(message: _Message) -> tuple[ToolCall, ...]:
         for position, call in enumerate(message.tool_calls or ())
         if call.function is not None
     ]
-    if message.function_call is not None:
+    if message.function_call is not None and is_call(message.function_call):
         call = message.function_call
         calls.append(ToolCall("call_0", call.name or "", read_arguments(call.arguments)))
     return tuple(calls)

@@ -13,6 +13,7 @@ from fairlead.dialects.openai_answer import (
     CallSaid,
     FunctionSaid,
     UsageSaid,
+    is_call,
     read_arguments,
     read_finish,
     read_text,
@@ -33,7 +34,7 @@ class _SlimDelta(Struct):
     reasoning: str | dict[str, Raw] | list[Raw] | None = None
     refusal: str | None = None
     tool_calls: list[Raw] | None = None
-    function_call: dict[str, Raw] | None = None
+    function_call: FunctionSaid | None = None
 
 
 class _SlimChoice(Struct):
@@ -172,10 +173,10 @@ class StreamReader:
                 or delta.reasoning_content
                 or delta.reasoning
                 or delta.refusal
-                or delta.function_call
+                or is_call(delta.function_call)
             ):
                 words = True
-            if choice.finish_reason is not None:
+            if choice.finish_reason:  # some servers send an empty one with every event
                 self._finished.add(choice.index)
                 finish = finish or read_finish(choice.finish_reason)
         if spoken is None and not words and finish is None:
@@ -187,7 +188,7 @@ class StreamReader:
         """A Chunk for every choice, and one for every further piece of a tool call in it."""
         chunks: list[Chunk] = []
         for choice in choices:
-            if choice.finish_reason is not None:
+            if choice.finish_reason:
                 self._finished.add(choice.index)
             chunks += self._choice(choice)
         if spoken is None:
@@ -201,7 +202,7 @@ class StreamReader:
         reasoning = delta.reasoning_content or (delta.reasoning if isinstance(delta.reasoning, str) else "")
         refusal = delta.refusal or ""
         tools = [self._tool(choice.index, position, call) for position, call in enumerate(delta.tool_calls or ())]
-        if delta.function_call is not None:
+        if delta.function_call is not None and is_call(delta.function_call):
             call = CallSaid(index=0, function=delta.function_call)
             tools.append(self._tool(choice.index, 0, call))
         finish = read_finish(choice.finish_reason)
