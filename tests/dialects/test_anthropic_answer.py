@@ -244,6 +244,17 @@ def test_a_streamed_answer_says_the_same_as_a_whole_one(blocks, reason):
     assert items[-1] == whole.usage
 
 
+def test_a_streamed_refusal_says_why_too():
+    details = {"type": "refusal", "explanation": "not this"}
+    reader = anthropic.StreamReader()
+    start = json.dumps({"type": "message_start", "message": {"id": "m1", "usage": COUNTS}}).encode()
+    reader.read("", start)
+    end = {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details}}
+    assert reader.read("", json.dumps(end).encode()) == (
+        Chunk(refusal="not this", finish="content_filter", words=True),
+    )
+
+
 def test_a_caller_who_speaks_openai_understands_the_stream():
     items = read_all(*stream_of([TEXT, {"type": "tool_use", "id": "t", "name": "f", "input": {}}], "tool_use"))
     writer = openai.StreamWriter(include_usage=True)

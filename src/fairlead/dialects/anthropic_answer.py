@@ -66,6 +66,7 @@ class _Delta(Struct):
     thinking: str = ""
     partial_json: str = ""
     stop_reason: str | None = None
+    stop_details: _Refusal | None = None
 
 
 class _Event(Struct):
@@ -210,8 +211,7 @@ class StreamReader:
                 return Chunk(tool=ToolDelta(self._slots[said.index], arguments="{}"), words=True)
             case "message_delta":
                 self._count(said.usage)
-                finish = _FINISHES.get(said.delta.stop_reason or "") if said.delta else None
-                return None if finish is None else Chunk(finish=finish)
+                return None if said.delta is None else _ending(said.delta)
         return None  # pings, ends of blocks, and events of tomorrow
 
     def _open(self, index: int, block: _Block) -> Chunk | None:
@@ -236,6 +236,12 @@ class StreamReader:
             return
         self._told.update((name, value) for name, value in msgspec.structs.asdict(said).items() if value is not None)
         self.usage = _read_usage(_Usage(**self._told))
+
+
+def _ending(delta: _Delta) -> Chunk | None:
+    finish = _FINISHES.get(delta.stop_reason or "")
+    refusal = (delta.stop_details.explanation if delta.stop_details else None) or ""
+    return Chunk(refusal=refusal, finish=finish, words=bool(refusal)) if finish or refusal else None
 
 
 def _words(text: str, thinking: str) -> Chunk | None:
