@@ -93,6 +93,8 @@ def test_what_the_house_has_no_word_for_is_listed_but_not_where_it_asks_for_noth
     assert read(logprobs=True, logit_bias={"1": 5}, top_logprobs=0, store=False).others == ("logprobs", "logit_bias")
     assert read(modalities=["text"]).others == ()
     assert read(tools=[{"type": "custom", "custom": {"name": "f"}}]).others == ("tools[0]",)
+    assert read(tools=[{"function": {"name": "f"}}]).tools == (Tool("f"),)
+    assert read(tool_choice="any").tool_choice == ToolChoice("required")
     assert read(response_format={"type": "grammar"}).others == ("response_format",)
     assert read(tool_choice={"type": "allowed_tools", "allowed_tools": {}}).others == ("tool_choice",)
 
@@ -135,6 +137,7 @@ def test_errors_name_the_exact_path(messages, param):
         ({"temperature": "hot"}, "temperature"),
         ({"stop": [1]}, "stop[0]"),
         ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        ({"tools": [{"search": {}}]}, "tools[0].type"),
         ({"tool_choice": "sometimes"}, "tool_choice"),
         ({"tool_choice": {"type": "function"}}, "tool_choice.function"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),

@@ -111,6 +111,7 @@ def test_text_is_bounded_by_its_bytes():
     assert request.input_bound == request.input_bytes + 1024
     assert read(messages=[{"role": "user", "content": [{"type": "text", "text": "x"}]}]).input_bound is not None
     assert read(messages=HELLO, tools=[{"type": "function", "function": {"name": "f"}}]).input_bound is not None
+    assert read(messages=HELLO, tools=[{"function": {"name": "f"}}]).input_bound is not None
 
 
 def test_text_that_talks_about_images_is_still_text():
@@ -142,6 +143,7 @@ def test_an_escaped_name_does_not_hide_an_image():
     [
         {"web_search_options": {}},
         {"tools": [{"type": "web_search"}]},
+        {"tools": [{"search": {}}]},
         {"tools": "nonsense"},
         {"plugins": [{"id": "web"}]},
         {"chat_template": "{% for _ in range(100000) %}x{% endfor %}"},

@@ -85,6 +85,11 @@ class _ToolFunction(Struct):
     strict: bool | None = None
 
 
+class _ToolKind(Struct):
+    type: str | None = None
+    function: Raw = Raw(b"null")
+
+
 class _Tool(Struct):
     function: _ToolFunction
 
@@ -123,6 +128,7 @@ _CALL = msgspec.json.Decoder(_Call)
 _TEXT_PART = msgspec.json.Decoder(_TextPart)
 _REFUSAL_PART = msgspec.json.Decoder(_RefusalPart)
 _IMAGE_PART = msgspec.json.Decoder(_ImagePart)
+_TOOL_KIND = msgspec.json.Decoder(_ToolKind)
 _TOOL = msgspec.json.Decoder(_Tool)
 _CHOICE = msgspec.json.Decoder(str | _Choice | None)
 _FORMAT = msgspec.json.Decoder(_Format | None)
@@ -269,7 +275,10 @@ def _read_tools(fields: dict[str, Raw]) -> tuple[tuple[Tool, ...], tuple[str, ..
     unknown: list[str] = []
     for position, raw in enumerate(take_optional(_RAWS, fields, "tools") or ()):
         path = f"tools[{position}]"
-        if take(_KIND, raw, path).type != "function":
+        kind = take(_TOOL_KIND, raw, path)
+        if kind.type is None and is_null(kind.function):
+            raise required(f"{path}.type")
+        if kind.type not in (None, "function"):  # several servers let the type of a function go unsaid
             unknown.append(path)
             continue
         said = take(_TOOL, raw, path).function
@@ -285,6 +294,8 @@ def _read_tool_choice(fields: dict[str, Raw]) -> tuple[ToolChoice | None, tuple[
             return None, ()
         case "auto" | "none" | "required":
             return ToolChoice(choice), ()
+        case "any":  # Mistral's word for it
+            return ToolChoice("required"), ()
         case str():
             raise _unknown_value("tool_choice", choice, ("auto", "none", "required"))
         case _Choice(type="function", function=None):

@@ -40,6 +40,17 @@ class _Typed(Struct):
     type: str = ""
 
 
+class _Tool(Struct):
+    """A tool without a type is a function where it has one."""
+
+    type: str | None = None
+    function: Raw = Raw(b"null")
+
+    @property
+    def is_the_callers(self) -> bool:
+        return self.type in _CALLER_TOOLS if self.type is not None else not is_null(self.function)
+
+
 class _Slim(Struct):
     """A message, as far as the bound of its tokens goes."""
 
@@ -61,7 +72,7 @@ _SAMPLES = msgspec.json.Decoder(_Samples | None)
 _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _MESSAGES = msgspec.json.Decoder(Annotated[list[_Slim], Meta(min_length=1)])
 _PROMPT = msgspec.json.Decoder(str | Annotated[list[str | int | list[int]], Meta(min_length=1)])
-_TOOLS = msgspec.json.Decoder(list[_Typed])
+_TOOLS = msgspec.json.Decoder(list[_Tool])
 
 
 def read_request(task: Task, body: bytes) -> Request:
@@ -184,6 +195,6 @@ def _asks_for_more(fields: dict[str, Raw]) -> bool:
     if is_null(tools):
         return False
     try:
-        return any(tool.type not in _CALLER_TOOLS for tool in _TOOLS.decode(tools or b"[]"))
+        return not all(tool.is_the_callers for tool in _TOOLS.decode(tools or b"[]"))
     except UNREADABLE:
         return True
