@@ -59,7 +59,9 @@ def write_request(
     | a tool call with invalid JSON | an object with the text under `invalid_json` |
     | signed thinking | only what this API signed; other reasoning is left out |
 
-    Let go: `seed` (best effort everywhere), names of messages, an image's `detail`, and the fields in HARMLESS. Refused
+    Let go: `seed` (best effort everywhere), names of messages, an image's `detail`, name and description of a schema,
+    what stands inside a message, a part or a tool and is no word of OpenAI's own API (marks for a prompt cache, another
+    provider's signatures), and the fields in HARMLESS. Refused
     as `unsupported_feature`: several samples, JSON without a schema, audio and files, log probabilities, penalties,
     stop sequences of nothing but white space, and every other field that the house has no word for.
 
