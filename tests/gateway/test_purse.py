@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fairlead.errors import BudgetExceeded, BudgetHeld, LimitExceeded
 from fairlead.gateway.call import Limit
-from fairlead.gateway.purse import LeasedPurse
+from fairlead.gateway.purse import Lease, LeasedPurse
 from fairlead.ids import now_us
 from world import CountingBroker
 
@@ -96,5 +96,36 @@ def test_the_broker_is_not_asked_while_the_lease_has_room() -> None:
         for _ in range(5):
             purse.settle(await purse.reserve(((limit, 10),), now_us()), (0,))
         assert broker.asked == 1
+
+    asyncio.run(play())
+
+
+class SlowBroker(CountingBroker):
+    """Grants at once, and is heard when `may_answer` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = asyncio.Event()
+
+    async def lease(self, limit: Limit, window_us: int, needed: int, spent: int, held: int) -> Lease:
+        lease = await super().lease(limit, window_us, needed, spent, held)
+        await self.may_answer.wait()
+        return lease
+
+
+def test_a_lease_granted_after_its_caller_hung_up_is_not_lost() -> None:
+    async def play() -> None:
+        broker = SlowBroker()
+        purse = LeasedPurse(broker)
+        waiting = asyncio.create_task(purse.reserve(((money(100), 100),), now_us()))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        broker.may_answer.set()
+        await asyncio.sleep(0.01)
+        hold = await purse.reserve(((money(100), 100),), now_us())
+        purse.settle(hold, (100,))
+        assert [(account.held, account.spent) for account in purse.accounts()] == [(0, 100)]
 
     asyncio.run(play())

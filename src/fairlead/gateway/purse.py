@@ -5,6 +5,7 @@ hold costs about a microsecond. A hold belongs to the window that it was opened 
 end.
 """
 
+import asyncio
 from typing import Protocol
 
 from msgspec import Struct
@@ -114,10 +115,23 @@ class LeasedPurse:
     async def _extend(self, account: Account, needed: int) -> None:
         """Lease what is missing, or say why it can't be had."""
         missing = needed - account.room
-        lease = await self._broker.lease(account.limit, account.window_us, missing, account.spent, account.held)
+        asking = asyncio.ensure_future(
+            self._broker.lease(account.limit, account.window_us, missing, account.spent, account.held)
+        )
+        try:
+            lease = await asyncio.shield(asking)
+        except asyncio.CancelledError:  # the caller hung up, but the broker will have granted it all the same
+            asking.add_done_callback(lambda done: _credit(account, done))
+            raise
         account.leased += lease.granted
         if account.room < needed and lease.granted < missing:
             raise refusal(account.limit, needed, lease, account.ends_us)
+
+
+def _credit(account: Account, asking: asyncio.Future[Lease]) -> None:
+    """What was granted to nobody who waits is there for whoever comes next."""
+    if not asking.cancelled() and asking.exception() is None:
+        account.leased += asking.result().granted
 
 
 def refusal(limit: Limit, needed: int, lease: Lease, ends_us: int) -> FairleadError:
