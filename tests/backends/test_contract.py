@@ -9,6 +9,7 @@ import pytest
 from backends.stages import KEY, STAGES, Stage, asking, spoken, unspoken
 from fairlead.chat import Chunk, Head, Item, Request, Usage
 from fairlead.errors import (
+    RequestInvalid,
     StreamBroken,
     TargetError,
     TargetFailed,
@@ -232,9 +233,9 @@ async def test_cancelling_leaves_nothing_behind(stage: Stage, pool: Pool) -> Non
 
 
 @pytest.mark.parametrize("name", ["anthropic", "script"])
-async def test_a_task_that_a_backend_does_not_have_is_rejected_with_a_hint(pool: Pool, name: str) -> None:
+async def test_a_task_that_a_backend_does_not_have_is_left_to_other_targets_with_a_hint(pool: Pool, name: str) -> None:
     async with STAGES[name]("hello", pool) as backend:
-        with pytest.raises(TargetRejected) as caught:
+        with pytest.raises(RequestInvalid, match="mini") as caught:
             await backend.answer(spoken(task="embed"), asking())
-        assert (caught.value.code, caught.value.target) == ("unsupported_task", "mini")
+        assert caught.value.code == "unsupported_feature"
         assert caught.value.hint

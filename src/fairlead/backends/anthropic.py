@@ -10,7 +10,7 @@ from fairlead.backends.streams import Reader, read_stream
 from fairlead.chat import Answer, Request, Stream
 from fairlead.dialects import anthropic as dialect
 from fairlead.dialects.quirks import check_settings
-from fairlead.errors import TargetError, TargetRejected
+from fairlead.errors import RequestInvalid, TargetError
 from fairlead.wire.pool import Pool
 
 if TYPE_CHECKING:
@@ -72,12 +72,10 @@ class Anthropic:
     def _write(self, request: Request, asking: "Asking", *, stream: bool) -> bytes:
         target = asking.target
         if request.task != "chat":
-            raise TargetRejected(
+            raise RequestInvalid(
                 f"{target.name} speaks Anthropic's language, which has no task {request.task!r}",
-                code="unsupported_task",
+                code="unsupported_feature",
                 hint="Give the route a target whose backend is of kind openai.",
-                target=target.name,
-                dialect=self.dialect,
             )
         return dialect.write_request(
             request.chat(),

@@ -15,7 +15,14 @@ from msgspec import Raw
 from fairlead.backends.lines import Line, check
 from fairlead.backends.status import error_for
 from fairlead.chat import Answer, Chunk, Head, Request, Said, Stream, Text, ToolDelta, Usage
-from fairlead.errors import StreamBroken, TargetRejected, TargetTimeout, TargetUnclear, TargetUnreachable
+from fairlead.errors import (
+    RequestInvalid,
+    StreamBroken,
+    TargetRejected,
+    TargetTimeout,
+    TargetUnclear,
+    TargetUnreachable,
+)
 from fairlead.ids import new_id
 
 if TYPE_CHECKING:
@@ -29,7 +36,7 @@ class Script:
     """Plays lines. Those whose `when` is found in the last user text come first, else those without one; among several
     the one that was played least, so that they follow each other and begin anew.
 
-    Conversations and completions; embeddings raise TargetRejected `unsupported_task`. Raises ConfigInvalid at once
+    Conversations and completions; embeddings raise RequestInvalid `unsupported_feature`. Raises ConfigInvalid at once
     where a line makes no sense.
     """
 
@@ -89,12 +96,10 @@ class Script:
     def _next(self, request: Request, asking: "Asking") -> tuple[Line, str]:
         """The line whose turn it is, and the prompt."""
         if request.task == "embed":
-            raise TargetRejected(
+            raise RequestInvalid(
                 f"{asking.target.name} plays a script, which has no embeddings",
-                code="unsupported_task",
+                code="unsupported_feature",
                 hint="Give the route a target whose backend is of kind openai.",
-                target=asking.target.name,
-                dialect=DIALECT,
             )
         prompt, last = _prompts(request)
         fitting = [n for n, when in enumerate(self._whens) if when is not None and when.search(last)]
