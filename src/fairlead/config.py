@@ -55,7 +55,7 @@ class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Server(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Changes need a restart, but for `max_body_mb`, `drain_s` and `metrics`."""
+    """Changes need a restart, but for `max_body_mb` and `metrics`."""
 
     listen: str = "127.0.0.1:4000"
     admin: str = "127.0.0.1:4001"  # "off": only the Unix socket
