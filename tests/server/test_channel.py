@@ -67,3 +67,23 @@ def test_a_large_configuration_passes_whole() -> None:
         answering.close()
 
     asyncio.run(play())
+
+
+def test_whoever_waits_hears_that_it_could_not_be_done(caplog: pytest.LogCaptureFixture) -> None:
+    async def unable(message: object) -> say.Message:
+        if isinstance(message, say.Commit):
+            raise Unavailable("the store is away", code="store_unavailable")
+        raise ZeroDivisionError
+
+    async def play() -> None:
+        asking, answering = await pair(nothing, unable)
+        with pytest.raises(Unavailable, match="the store is away") as caught:
+            await asyncio.wait_for(asking.ask(say.Commit()), 1)
+        assert caught.value.code == "store_unavailable"
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(asking.ask(say.Drain()), 1)
+        assert "Drain could not be served" in caplog.text
+        asking.close()
+        answering.close()
+
+    asyncio.run(play())

@@ -5,17 +5,21 @@ It knows what is said (the structs below), not why. The end of the stream means 
 
 import asyncio
 import itertools
+import logging
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from fairlead.app import EngineAddress
-from fairlead.errors import Unavailable
+from fairlead.errors import FairleadError, Unavailable
 from fairlead.gateway.call import Caller, Limit
 from fairlead.gateway.purse import Lease
+
+log = logging.getLogger("fairlead.channel")
 
 
 class Prepare(Struct, frozen=True, tag=True):
@@ -100,9 +104,17 @@ class Failed(Struct, frozen=True, tag=True):
     hint: str
 
 
+class Refused(Struct, frozen=True, tag=True):
+    """Instead of the reply: what was asked could not be done. Whoever asked hears it as Unavailable."""
+
+    message: str
+    hint: str
+    code: str
+
+
 Message = (
     Prepare | Begin | Commit | Keys | Recall | Drain | LeaseAsked | GivenBack | Leased | MetricsAsked | Text | Counts
-    | Done | Failed
+    | Done | Failed | Refused
 )  # fmt: skip
 
 
@@ -141,16 +153,19 @@ class Channel:
         self._send(_Frame(next(self._numbers), 0, body))
 
     async def ask(self, body: Message) -> Any:
-        """Send and await the reply. Raises Unavailable when the other process is gone."""
+        """Send and await the reply. Raises Unavailable when the other process is gone, or can't do it."""
         if self.closed.is_set():
             raise Unavailable("the other process is gone")
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._send(_Frame(number, 0, body))
         try:
-            return await answer
+            reply = await answer
         finally:
             self._waiting.pop(number, None)
+        if isinstance(reply, Refused):
+            raise Unavailable(reply.message, hint=reply.hint, code=reply.code)
+        return reply
 
     def close(self) -> None:
         self._running.cancel()
@@ -179,12 +194,26 @@ class Channel:
             return
         serving = asyncio.create_task(self._serve(frame))
         self._serving.add(serving)
-        serving.add_done_callback(self._serving.discard)
+        serving.add_done_callback(partial(self._served, frame))
 
     async def _serve(self, frame: _Frame) -> None:
         answer = await self._handle(frame.body)
         if answer is not None:
             self._send(_Frame(next(self._numbers), frame.number, answer))
+
+    def _served(self, frame: _Frame, serving: asyncio.Task[None]) -> None:
+        """Nobody waits for ever: what could not be done is told, too."""
+        self._serving.discard(serving)
+        error = None if serving.cancelled() else serving.exception()
+        if error is None:
+            return
+        refused = Refused("the other process failed", "its log tells more", Unavailable.code)
+        if isinstance(error, FairleadError):
+            code = error.code if isinstance(error, Unavailable) else Unavailable.code
+            refused = Refused(error.message, error.hint, code)
+        else:
+            log.error("%s could not be served", type(frame.body).__name__, exc_info=error)
+        self._send(_Frame(next(self._numbers), frame.number, refused))
 
     def _end(self) -> None:
         self.closed.set()
