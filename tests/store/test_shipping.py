@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from fairlead.errors import Unavailable
 from fairlead.records import CallClosed, Intent, Outcome, encode
 from fairlead.store import schema
 from fairlead.store.calls import AttemptRow, CallRow, list_calls, show_call
@@ -216,6 +217,29 @@ def test_while_the_store_is_locked_records_wait_and_then_arrive_once(tmp_path: P
         done = shipper.ship()
         assert (done.failed, done.attempts, done.calls, done.lag_s) == ("", 2, 2, 0.0)
         assert counted(store) == (2, 2)
+
+
+def test_while_the_store_is_broken_records_wait_and_it_is_told_once(
+    tmp_path: Path, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_store(tmp_path / "data") as store, Spool(root / "w", segment_bytes=SMALL) as spool:
+        shipper = Shipper(store, root)
+        for record in whole_call():
+            spool.append(record)
+        store.close()  # nothing of it is in a cache any more
+        file = tmp_path / "data" / FILE
+        sound = file.read_bytes()
+        file.write_bytes(b"no database" * 1000)
+        assert "not a database" in shipper.ship().failed
+        assert "not a database" in shipper.ship().failed
+        assert len(caplog.records) == 1
+        with pytest.raises(Unavailable) as caught, store.read() as connection:
+            show_call(connection, "c1")
+        assert caught.value.code == "store_unavailable"
+        store.close()
+        file.write_bytes(sound)
+        assert shipper.ship().failed == ""
+        assert counted(store) == (1, 1)
 
 
 def test_a_shipper_that_died_while_removing_a_directory_is_followed_by_one_that_ends_it(

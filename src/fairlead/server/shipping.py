@@ -5,36 +5,49 @@ The store may be away for an hour: then nothing is shipped and nothing is lost, 
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from fairlead.records import Record
 from fairlead.store.opening import Store
-from fairlead.store.shipping import Shipper
+from fairlead.store.shipping import Shipped, Shipper
 from fairlead.telemetry import Metrics
 
 ROUNDS = 64  # a writer at full speed is never caught up with: what it writes meanwhile is for the next turn
 
 
 class ShippingRoom:
-    def __init__(self, store: Store, spools: Path, metrics: Metrics) -> None:
+    def __init__(self, store: Store, spools: Path, metrics: Metrics, make: Callable[..., Shipper] = Shipper) -> None:
         self._seen: list[tuple[Record, ...]] = []
-        self._shipper = Shipper(store, spools, saw=self._seen.append)
+        self._shipper = make(store, spools, saw=self._seen.append)
         self._metrics = metrics
         self._turn = asyncio.Lock()
+        self._rounds: set[asyncio.Task[bool]] = set()
         self._running: asyncio.Task[None] | None = None
         self._lag_s = 0.0
 
-    async def ship(self) -> None:
-        """Whatever was complete when this was called is in the store when it returns, if the store is there."""
+    async def ship(self) -> bool:
+        """Whatever was complete when this was called is in the store when it returns True; False: the store is away.
+
+        A caller who is cancelled leaves the turn to its end: a thread can't be cancelled, and no two may ship at once.
+        """
+        turn = asyncio.create_task(self._ship())
+        self._rounds.add(turn)
+        turn.add_done_callback(self._rounds.discard)
+        return await asyncio.shield(turn)
+
+    async def _ship(self) -> bool:
         async with self._turn:
+            shipped = Shipped(more=True)
             for _ in range(ROUNDS):
                 shipped = await asyncio.to_thread(self._shipper.ship)
-                self._lag_s = shipped.lag_s
                 if not shipped.more:
                     break
+            self._lag_s = shipped.lag_s
             seen, self._seen[:] = list(self._seen), []
             for records in seen:
                 self._metrics.saw(records)
+            return not shipped.failed
 
     def lag_s(self) -> float:
         """Seconds since the store last had everything."""

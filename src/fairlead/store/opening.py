@@ -12,15 +12,20 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event, exc
 
-from fairlead.errors import OperatorError, StoreMismatch
+from fairlead.errors import OperatorError, StoreMismatch, Unavailable
 from fairlead.store import schema
 
 FILE = "fairlead.db"
 BUSY_MS = 5000
+HINT = "is it on a disk that is there, not full, and may it be written?"
+OURS = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)  # mistakes of this program, not of the store
 
 
 class Store:
-    """An open store. Close it at the end."""
+    """An open store. Close it at the end.
+
+    `begin` and `read` raise Unavailable (`store_unavailable`) where it is locked, away or broken.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -28,13 +33,17 @@ class Store:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction that may write: committed at the end, rolled back on an error."""
-        with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            _reached(self.engine),
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the books and changes nothing."""
-        with self.engine.connect() as connection, connection.begin():
+        with _reached(self.engine), self.engine.connect() as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
@@ -45,6 +54,21 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def _reached(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except OURS:
+        raise
+    except exc.DBAPIError as error:
+        message = f"the store at {_shown(engine)} can't be used now: {_reason(error)}"
+        raise Unavailable(message, hint=HINT, code="store_unavailable") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error.orig if isinstance(error, exc.DBAPIError) else error)
 
 
 def open_store(place: Path | str, *, create: bool = True) -> Store:
@@ -65,10 +89,9 @@ def open_store(place: Path | str, *, create: bool = True) -> Store:
             raise _mismatch(engine, found)
         if engine.dialect.name == "sqlite":
             _write_ahead(engine)
-    except exc.OperationalError as error:
+    except (exc.OperationalError, Unavailable) as error:
         engine.dispose()
-        hint = "is it on a disk that is there, not full, and may it be written?"
-        raise OperatorError(f"{_shown(engine)} can't be opened: {error.orig}", hint=hint) from error
+        raise OperatorError(f"{_shown(engine)} can't be opened: {_reason(error)}", hint=HINT) from error
     except BaseException:
         engine.dispose()
         raise

@@ -17,9 +17,10 @@ from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
-from sqlalchemy import Connection, Table, exc, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from fairlead.errors import Unavailable
 from fairlead.records import Record, encode
 from fairlead.store import schema
 from fairlead.store.joining import Columns, Joiner, Rows
@@ -80,6 +81,7 @@ class Shipper:
         self._batch_bytes = batch_bytes
         self._followers: dict[str, _Follower] = {}
         self._caught_up = time.monotonic()
+        self._failed = ""  # why the last round did
 
     def ship(self) -> Shipped:
         """Ships what stands now; of a live writer a few batches, so that a busy one does not keep others waiting.
@@ -90,15 +92,23 @@ class Shipper:
         try:
             for directory in self._directories():
                 self._follow(directory, done)
-        except (exc.OperationalError, exc.InterfaceError, OSError) as error:
+        except (Unavailable, OSError) as error:
             self._followers.clear()  # what they know may not be in the store: begin again from what is
-            done.failed = str(getattr(error, "orig", error))
-            _log.warning("records wait in %s, the store can't take them: %s", self._root, done.failed)
+            done.failed = str(error)
+        self._tell(done.failed)
         if not done.failed and not done.more:
             self._caught_up = time.monotonic()
         else:
             done.lag_s = time.monotonic() - self._caught_up
         return done
+
+    def _tell(self, failed: str) -> None:
+        """Once, not with every round."""
+        if failed and failed != self._failed:
+            _log.warning("records wait in %s, the store can't take them: %s", self._root, failed)
+        elif self._failed and not failed:
+            _log.warning("the store takes the records in %s again", self._root)
+        self._failed = failed
 
     def _directories(self) -> list[Path]:
         """Those of writers, oldest name first. What was being removed when a shipper died is removed now."""
