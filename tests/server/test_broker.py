@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,11 +21,16 @@ class House:
     def __init__(self, workers: int, spent_before: int = 0) -> None:
         self.spent_before = spent_before
         self.by_writer: dict[str, int] = {}
+        self.asked_together: asyncio.Barrier | None = None  # of single writers: so many are asked about at once
         self.broker = LeaseBroker(self._spent, self._recall)
         self.purses = {f"w{number}": LeasedPurse(_Line(self, f"w{number}")) for number in range(workers)}
 
     async def _spent(self, limit: Limit, window_us: int, writer: str | None) -> int:
-        return self.spent_before if writer is None else self.by_writer.get(writer, 0)
+        if writer is None:
+            return self.spent_before
+        if self.asked_together is not None:
+            await self.asked_together.wait()
+        return self.by_writer.get(writer, 0)
 
     async def _recall(self, worker: str, limit: Limit, window_us: int) -> tuple[int, int, int]:
         await asyncio.sleep(0)
@@ -97,6 +103,21 @@ def test_a_dead_workers_lease_comes_back_only_when_its_spool_was_read() -> None:
         house.by_writer["w0"] = 300
         await house.broker.reckon("w0")
         await second.reserve(((MONEY, 500),), now_us())
+
+    asyncio.run(play())
+
+
+def test_two_workers_that_die_at_once_are_both_reckoned() -> None:
+    async def play() -> None:
+        house = House(3)
+        for worker, purse in list(house.purses.items())[:2]:
+            await purse.reserve(((MONEY, 300),), now_us())
+            house.by_writer[worker] = 300
+        house.asked_together = asyncio.Barrier(2)
+        await asyncio.gather(house.broker.reckon("w0"), house.broker.reckon("w1"))
+        await house.purses["w2"].reserve(((MONEY, 400),), now_us())
+        with pytest.raises(BudgetExceeded):
+            await house.purses["w2"].reserve(((MONEY, 1),), now_us())
 
     asyncio.run(play())
 

@@ -89,7 +89,8 @@ class LeaseBroker:
             part = account.parts.get(worker)
             if part is not None:
                 by_count = account.limit.unit == "requests"
-                account.base += part.leased if by_count else await self._spent(account.limit, window_us, worker)
+                spent = part.leased if by_count else await self._spent(account.limit, window_us, worker)
+                account.base += spent  # in a step of its own: two workers may die at once
                 account.parts.pop(worker, None)
 
     async def _account(self, limit: Limit, window_us: int) -> _Account:
