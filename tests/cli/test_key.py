@@ -34,6 +34,12 @@ def test_everything_that_was_wanted_of_a_key_stands_in_the_list(folder: Path) ->
     assert listed["expires_us"] - listed["created_us"] == pytest.approx(30 * 86_400e6, rel=1e-4)
 
 
+@pytest.mark.parametrize("budget", ["0.00001usd/day", "1234567.89usd/month", "100usd/total"])
+def test_a_budget_is_listed_as_it_was_written(folder: Path, budget: str) -> None:
+    fairlead(folder, "key", "new", "--name", "app", "--budget", budget)
+    assert json.loads(fairlead(folder, "key", "list", "--json").stdout)[0]["budgets"] == [budget]
+
+
 def test_an_unknown_route_is_warned_of_on_stderr_and_the_key_is_made(folder: Path) -> None:
     made = fairlead(folder, "key", "new", "--name", "app", "--route", "chta")
     assert made.exit_code == 0 and 'there is no route "chta"' in made.stderr and "chat" in made.stderr

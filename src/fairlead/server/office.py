@@ -15,7 +15,7 @@ from fairlead.config import BUDGET, Config, Limits
 from fairlead.errors import RequestInvalid
 from fairlead.gateway.call import Caller, Limit
 from fairlead.ids import now_us
-from fairlead.money import NUSD
+from fairlead.money import format_usd
 from fairlead.store import budgets, calls, configs, keys
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
@@ -123,7 +123,7 @@ class Office:
         def read(connection: Connection) -> list[KeyShown]:
             of: dict[str, list[str]] = {}
             for row in budgets.list_budgets(connection, scope="key"):
-                of.setdefault(row.scope_id, []).append(f"{row.amount / NUSD:g}usd/{row.window}")
+                of.setdefault(row.scope_id, []).append(f"{_plain_usd(row.amount)}/{row.window}")
             return [_shown(row, tuple(of.get(row.id, ()))) for row in keys.list_keys(connection, revoked=revoked)]
 
         return await self._read(read)
@@ -200,6 +200,11 @@ def _budget(text: str) -> tuple[int, str] | None:
     if not BUDGET.match(text) or not found:
         raise RequestInvalid(f"{text!r} is no budget", hint='such as "5usd/day"', param="budget")
     return found[0].amount, found[0].window
+
+
+def _plain_usd(nusd: int) -> str:
+    """As people write it in a budget, and exactly: 5usd, 0.00001usd."""
+    return format_usd(nusd).replace(".00usd", "usd")
 
 
 def _shown(row: KeyRow, of_it: tuple[str, ...]) -> KeyShown:
