@@ -105,6 +105,7 @@ def test_an_answer_is_passed_on_byte_for_byte_with_its_labels() -> None:
         ({"headers": {"content-length": "99999"}}, 413, "body_too_large"),
         ({"headers": {"content-encoding": "gzip"}}, 400, "invalid_request"),
         ({"key": ""}, 401, "key_missing"),
+        ({"headers": {"authorization": "Bearer "}}, 401, "key_missing"),
         ({"key": "fl_other"}, 401, "key_unknown"),
         ({"key": "fl_dead"}, 401, "key_revoked"),
         ({"path": "/v1/audio/speech"}, 404, "unsupported_endpoint"),

@@ -28,7 +28,7 @@ class Identities:
     def authenticate(self, authorization: str | None) -> Caller:
         """`authorization` is the header's value (`Bearer <key>`) or the bare key. Raises Unauthenticated."""
         secret = (authorization or "").strip()
-        if secret[:7].lower() == "bearer ":
+        if secret[:7].lower() in ("bearer", "bearer "):
             secret = secret[7:].strip()
         if not secret:
             self.refused += 1
