@@ -66,6 +66,7 @@ def test_what_is_not_json_is_malformed(body):
     with pytest.raises(RequestInvalid) as caught:
         openai.read_request("chat", body)
     assert caught.value.code == "malformed_json"
+    assert "jSON" not in caught.value.message
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"x"', b"1"])

@@ -119,4 +119,4 @@ def raw_json(value: Any) -> Raw:
 
 
 def _lower(said: str) -> str:
-    return said[:1].lower() + said[1:]
+    return said if said[:2].isupper() else said[:1].lower() + said[1:]
