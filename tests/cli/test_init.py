@@ -105,6 +105,19 @@ def test_a_server_of_models_is_found_with_what_it_has() -> None:
     assert found == Found("ollama", f"http://127.0.0.1:{port}/v1", ("llama3.2", "qwen:0.5b"))
 
 
+def test_models_that_ollama_has_elsewhere_are_not_taken_for_private_ones() -> None:
+    with listening(models("gpt-oss:120b-cloud", "glm-4.6:cloud", "llama3.2")) as port:
+        (found,) = find_servers([Usual("ollama", port)])
+    assert found.models == ("llama3.2",)
+
+
+def test_the_price_of_a_found_server_is_left_to_the_operator_and_shown_how() -> None:
+    text = compose([], [Found("vllm", "http://127.0.0.1:8000/v1", ("m",))])
+    target = config.parse(text.replace("# price", "price"), base=Path.cwd()).targets["vllm-m"]
+    assert target.price is not None
+    assert config.parse(text, base=Path.cwd()).targets["vllm-m"].price is None
+
+
 @pytest.mark.parametrize(
     ("body", "status"), [(b"<html>", 200), (models("m"), 404), (models(), 200), (b'{"data": 3}', 200), (b"\xff", 200)]
 )

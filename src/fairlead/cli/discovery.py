@@ -15,6 +15,8 @@ from fairlead.config import NAME, environment
 CONNECT_S = 0.5
 MOST_BYTES = 1 << 20
 MOST_MODELS = 3  # of one server; an Ollama may have dozens
+# How Ollama names models that it passes on to its own cloud: their words would leave the machine.
+ELSEWHERE = ("-cloud", ":cloud")
 
 
 class Provider(Struct, frozen=True):
@@ -36,7 +38,7 @@ class Usual(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """A server that answered, and the models that it has."""
+    """A server that answered, and the models that it has on this machine."""
 
     name: str
     base_url: str
@@ -111,5 +113,6 @@ def _ask(usual: Usual) -> Found | None:
         models = msgspec.json.decode(body, type=_Models).data
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    names = tuple(model.id for model in models if NAME.match(model.id))[:MOST_MODELS]
+    here = (model.id for model in models if not model.id.endswith(ELSEWHERE))
+    names = tuple(name for name in here if NAME.match(name))[:MOST_MODELS]
     return Found(usual.name, f"http://127.0.0.1:{usual.port}/v1", names) if names else None

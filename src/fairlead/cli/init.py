@@ -78,6 +78,11 @@ EXAMPLE = """
 # targets = ["gpt-5-mini"]
 """
 
+# Without a price, calls of keys and routes with a budget would be refused.
+OWN_PRICE = """\
+# price = { input = 0.05, output = 0.15 }  # US dollars per million tokens; a budget needs to know what a token costs
+"""
+
 
 @click.command()
 @click.option("--force", is_flag=True, help="Overwrite the file that is there.")
@@ -124,7 +129,9 @@ base_url = "{found.base_url}"
 zone = "private"
 """
     named = {_target_name(found.name, model): model for model in reversed(found.models)}  # two may be named alike
-    return backend + "".join(_target(found.name, model) for model in found.models if model in named.values())
+    return backend + "".join(
+        _target(found.name, model) + OWN_PRICE for model in found.models if model in named.values()
+    )
 
 
 def _provider(found: "Provider") -> str:
