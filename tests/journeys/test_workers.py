@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from fairlead.server.office import CallFilter
-from journeys.door import Door, ask, until
+from journeys.door import Door, ask, say, until
 
 CONFIG = """\
 data_dir = "data"
@@ -101,3 +101,30 @@ def test_a_killed_worker_loses_nothing_that_ended_and_another_takes_its_place(ho
     assert 0 in statuses and set(statuses) == {0, 200}
     lost = [call for call in calls if call.status == "lost"]
     assert all(call.estimated and call.cost_nusd for call in lost)
+
+
+def test_what_the_end_of_a_drain_cuts_off_stands_in_the_books_at_what_it_used(house: Door) -> None:
+    key = house.key("slow", budget="1usd/day")
+    (house.folder / "script.toml").write_text('[[lines]]\npieces = ["a ", "b ", "c "]\ndelay_s = 30\n')
+    ask(house.remote.reload())
+    with house.client(key).chat.completions.create(model="r", messages=say("hi"), stream=True) as stream:
+        next(iter(stream))
+        house.close()
+    house.open()
+    [call] = house.calls(key)
+    [attempt] = house.call(call.id).attempts
+    assert (call.status, attempt.outcome, attempt.output_tokens) == ("cancelled", "cancelled", 1)
+
+
+def test_a_worker_that_dies_while_the_store_is_broken_is_replaced(house: Door) -> None:
+    known, fresh = house.key("known", budget="1usd/hour"), house.key("fresh", budget="1usd/total")
+    assert asyncio.run(load(house, known.secret, PARALLEL)) == [200] * PARALLEL
+    before = set(house.status().workers)
+    store = house.folder / "data" / "fairlead.db"
+    sound = store.read_bytes()
+    for file in (store, store.with_name("fairlead.db-wal")):
+        file.write_bytes(b"no database " * (len(sound) // 12))
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: len(workers := set(house.status().workers)) == 3 and victim not in workers)
+    assert set(asyncio.run(load(house, fresh.secret, 5))) == {503}  # what it spent before can't be known, and is told

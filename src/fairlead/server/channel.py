@@ -30,7 +30,7 @@ class Prepare(Struct, frozen=True, tag=True):
 
 
 class Begin(Struct, frozen=True, tag=True):
-    """What a new worker must know, once. Its spool is the directory `name` in `spools`."""
+    """What a new worker must know, once. Its spool is the directory `name` in `spools`. The reply is Done."""
 
     spools: str
     sync: str

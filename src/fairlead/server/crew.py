@@ -36,7 +36,6 @@ class Hand:
         self.process = process
         self.channel: Channel
         self.counts = say.Counts(0, 0)
-        self.serving = False
 
 
 class Orders:
@@ -51,7 +50,7 @@ class Orders:
 class Crew:
     """`handle` serves what workers ask; `died` is told of each one that is gone."""
 
-    def __init__(self, listener: socket.socket, handle: Handle, died: Callable[[Hand], Awaitable[None]]) -> None:
+    def __init__(self, listener: socket.socket, handle: Handle, died: Callable[[Hand], None]) -> None:
         self.hands: dict[str, Hand] = {}
         self.refused_before = 0  # unauthenticated requests that workers counted who are gone
         self._listener = listener
@@ -103,13 +102,15 @@ class Crew:
         self._draining = True
         for hand in self.hands.values():
             hand.channel.tell(say.Drain())
-        processes = [hand.process for hand in self.hands.values()]
-        waiting = [asyncio.create_task(process.wait()) for process in processes]
-        if waiting:
-            await asyncio.wait(waiting, timeout=patience_s + 2)
-        for process in processes:
-            if process.returncode is None:
-                process.kill()
+        clock = asyncio.get_running_loop().time
+        ends = clock() + patience_s + 2
+        while self._watching and clock() < ends:  # one that was just being replaced is watched anew
+            await asyncio.wait(self._watching, timeout=ends - clock())
+        for hand in self.hands.values():
+            with contextlib.suppress(ProcessLookupError):
+                hand.process.kill()
+        for watching in self._watching:
+            watching.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
 
     def open_calls(self) -> dict[str, int]:
@@ -123,37 +124,54 @@ class Crew:
 
     async def _start(self) -> None:
         """One worker, up to its first call. It joins the crew under the same lock that changes generations."""
-        ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "fairlead.server.worker", str(self._listener.fileno()), str(theirs.fileno())]
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                pass_fds=(self._listener.fileno(), theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the steward, who then drains
-            )
-        hand = Hand(f"worker-{new_id()}", process)
-        hand.channel = await Channel.over(ours, lambda message: self._handle(hand, message))
+        hand = await self._spawn()
         try:
             async with self._changing:
-                hand.channel.tell(replace(self._orders.begin, name=hand.name))
-                answer = await self._ask(hand, self._orders.generation)
-                if isinstance(answer, say.Failed):
-                    raise ConfigInvalid(answer.message, hint=answer.hint)
-                await self._ask(hand, say.Keys(self._orders.callers))
-                await self._ask(hand, say.Commit())
-                self.hands[hand.name] = hand
-        except (FairleadError, TimeoutError) as error:
+                await self._instruct(hand)
+        except BaseException as error:
+            self.hands.pop(hand.name, None)
+            hand.channel.close()
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            if isinstance(error, ConfigInvalid):
-                raise
-            raise OperatorError("a worker process did not start", hint="its words are above") from error
-        hand.serving = True
+                hand.process.kill()
+            await hand.process.wait()
+            if isinstance(error, FairleadError | TimeoutError) and not isinstance(error, ConfigInvalid):
+                why = str(error) or "it did not answer"
+                raise OperatorError(f"a worker process did not start: {why}", hint="its words are above") from error
+            raise
         watching = asyncio.create_task(self._watch(hand))
         self._watching.add(watching)
         watching.add_done_callback(self._watching.discard)
+        if self._draining:
+            hand.channel.tell(say.Drain())
+
+    async def _spawn(self) -> Hand:
+        """A process that knows nothing yet. Raises OperatorError where the machine has no room for one."""
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "fairlead.server.worker", str(self._listener.fileno()), str(theirs.fileno())]
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    pass_fds=(self._listener.fileno(), theirs.fileno()),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is for the steward, who then drains
+                )
+            except OSError as error:
+                ours.close()
+                raise OperatorError(f"no process for a worker: {error}", hint="is the machine full?") from error
+        hand = Hand(f"worker-{new_id()}", process)
+        hand.channel = await Channel.over(ours, lambda message: self._handle(hand, message))
+        return hand
+
+    async def _instruct(self, hand: Hand) -> None:
+        """All that it must know; with the commit it takes calls."""
+        await self._ask(hand, replace(self._orders.begin, name=hand.name))
+        answer = await self._ask(hand, self._orders.generation)
+        if isinstance(answer, say.Failed):
+            raise ConfigInvalid(answer.message, hint=answer.hint)
+        self.hands[hand.name] = hand  # before it is told the keys: a change of them meanwhile is told it, too
+        await self._ask(hand, say.Keys(self._orders.callers))
+        await self._ask(hand, say.Commit())
 
     async def _watch(self, hand: Hand) -> None:
         """Until it is gone; then another takes its place."""
@@ -161,7 +179,7 @@ class Crew:
         hand.channel.close()
         self.hands.pop(hand.name, None)
         self.refused_before += hand.counts.refused
-        await self._died(hand)
+        self._died(hand)
         wait_s = 0.1
         while not self._draining:
             log.error("worker %s ended with code %s; starting another", hand.process.pid, code)

@@ -158,7 +158,7 @@ class DataListener:
         except FairleadError as error:
             await self._refuse(exchange, error)
         except asyncio.CancelledError:
-            if not exchange.hung_up:
+            if not (exchange.hung_up or self.draining):  # the end of a drain cuts off what is still going on
                 raise
         except Exception:  # the edge: a bug answers 500 and tells the log, never the caller
             log.exception("%s %s", scope["method"], scope["path"])

@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from fairlead import config
 from fairlead.config import Config
-from fairlead.errors import ConfigInvalid, FairleadError
+from fairlead.errors import ConfigInvalid, FairleadError, Unavailable
 from fairlead.gateway.call import Limit
+from fairlead.ids import now_us
 from fairlead.server import channel as say
 from fairlead.server.admin import AdminListener
 from fairlead.server.broker import LeaseBroker
@@ -29,6 +30,7 @@ from fairlead.server.shipping import ShippingRoom
 from fairlead.telemetry import Metrics
 
 log = logging.getLogger("fairlead.steward")
+RECKON_AGAIN_S = 1.0
 RESTART_ONLY = ("listen", "admin", "workers", "drain_s")
 
 
@@ -57,6 +59,9 @@ class Steward:
         self._path = path
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._telling = asyncio.Lock()
+        self._in_force_us = 0  # since when this configuration is
+        self._tasks: set[asyncio.Task[None]] = set()
         self.metrics = Metrics()
         self.premises: Premises
         self.office: Office
@@ -70,8 +75,9 @@ class Steward:
         """Serve until told to stop. Raises OperatorError where it can't begin."""
         self._listen_to_signals()
         async with AsyncExitStack() as house:
-            await self._move_in(house)
-            await self._begin(house)
+            async with self._reloading:  # whoever wants a reload meanwhile waits until there is something to reload
+                await self._move_in(house)
+                await self._begin(house)
             announce(self._serving())
             await self._stopping.wait()
             log.info("draining: calls in flight get %g s", self.settings.server.drain_s)
@@ -96,7 +102,7 @@ class Steward:
                 raise
             self.engines.commit(engines, grace_s=fresh.server.drain_s)
             before, self.settings = self.settings, fresh
-            await self.office.took(fresh)
+            await self._note_configuration()
             differs = tuple(
                 f"server.{name}" for name in RESTART_ONLY if getattr(fresh.server, name) != getattr(before.server, name)
             )
@@ -116,7 +122,8 @@ class Steward:
 
     async def tell_keys(self) -> None:
         """Returns when all workers know all keys."""
-        await self.crew.tell_keys(await self.office.callers())
+        async with self._telling:  # so that nobody is told what was read before a later change
+            await self.crew.tell_keys(await self.office.callers())
 
     async def ship(self) -> None:
         """What has ended until now stands in the store when this returns, if the store is there."""
@@ -163,10 +170,18 @@ class Steward:
                 await self.office.callers(),
             ),
         )
-        await self.office.took(self.settings)
+        await self._note_configuration()
         self.admin = AdminListener(self)
         await self.admin.start()
         house.push_async_callback(self.admin.stop)
+
+    async def _note_configuration(self) -> None:
+        """It is in force, whether that can be written down or not."""
+        self._in_force_us = now_us()
+        try:
+            await self.office.took(self.settings)
+        except Unavailable as error:
+            log.warning("configuration %s is not in the store's list: %s", self.settings.hash, error.message)
 
     def _serving(self) -> Serving:
         return Serving(
@@ -186,7 +201,6 @@ class Steward:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._keep(asyncio.create_task(self._reload_on_signal())))
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -211,14 +225,28 @@ class Steward:
                 return say.Text(await self.exposition())
         return None
 
-    async def _worker_died(self, hand: Hand) -> None:
+    def _worker_died(self, hand: Hand) -> None:
         """Its places in flight come back at once, its money when its spool was read."""
         self._broker.release(hand.name)
-        await self._shipping.ship()
-        await self._broker.reckon(hand.name)
+        self._keep(asyncio.create_task(self._reckon(hand.name)))
+
+    async def _reckon(self, worker: str) -> None:
+        while True:
+            try:
+                return await self._broker.reckon(worker)
+            except Unavailable:  # nobody knows what it spent before its records are in the store
+                await asyncio.sleep(RECKON_AGAIN_S)
 
     async def _spent(self, limit: Limit, window_us: int, writer: str | None) -> int:
-        await self._shipping.ship()
+        """Raises Unavailable where the store must be asked and is away."""
+        if writer is None and window_us >= self._in_force_us:
+            return 0  # all that is spent in this window is leased from us
+        if not await self._shipping.ship():
+            raise Unavailable(
+                f"what was spent of the limit of {limit.scope} can't be told: the store is away",
+                hint="the log of `fairlead serve` tells more",
+                code="store_unavailable",
+            )
         return await self.office.spent(limit, window_us, writer)
 
     async def _recall(self, worker: str, limit: Limit, window_us: int) -> tuple[int, int, int]:

@@ -6,10 +6,13 @@ finishes what it has and goes too.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
+import signal
 import socket
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from fairlead.store.spool import Spool
 
 COUNT_EVERY_S = 1.0
 KEEP_ALIVE_S = 75
+LAST_WORDS_S = 1.0
 COLLECT_AFTER = (10_000, 20, 50)  # a call leaves hardly a cycle behind, so looking for them may be rare
 
 
@@ -39,6 +43,14 @@ class _Broker:
 
     async def lease(self, limit: Limit, window_us: int, needed: int, spent: int, held: int) -> Lease:
         return (await self._channel.ask(say.LeaseAsked(limit, window_us, needed, spent, held))).lease
+
+
+class _Server(uvicorn.Server):
+    """Without signals: it would die of them as soon as it has served, before the records are closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
 
 
 @dataclass
@@ -69,9 +81,12 @@ class Worker:
             return
         counting = asyncio.create_task(self._count())
         gone.add_done_callback(lambda _: self._drain())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._drain)  # some end a whole group at once
         gc.freeze()  # what was loaded at start lives as long as the process: the collector need not look at it
         gc.set_threshold(*COLLECT_AFTER)
         await self._server.serve(sockets=[self._listener])
+        if cut_off := set(self._server.server_state.tasks):  # by the end of the drain: they still write their records
+            await asyncio.wait(cut_off, timeout=LAST_WORDS_S)
         counting.cancel()
         assert self._app is not None
         await self._app.pool.close()
@@ -84,6 +99,7 @@ class Worker:
                 self._begun = message
                 self._spool = Spool(Path(message.spools) / message.name, sync=message.sync)  # type: ignore[arg-type]
                 self._purse = LeasedPurse(_Broker(self._channel))
+                return say.Done()
             case say.Prepare():
                 return self._prepare(message)
             case say.Commit():
@@ -132,7 +148,7 @@ class Worker:
             max_body_bytes=int(settings.server.max_body_mb * 1_000_000),
             hash_key=self._begun.hash_key,
         )
-        self._server = uvicorn.Server(
+        self._server = _Server(
             uvicorn.Config(
                 self._data,  # type: ignore[arg-type]
                 http="httptools",

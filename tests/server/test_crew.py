@@ -1,0 +1,120 @@
+"""The crew: nobody misses a change while it joins, and nobody is left behind. The processes are played."""
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from fairlead.errors import OperatorError, Unavailable
+from fairlead.gateway.call import Caller
+from fairlead.server import channel as say
+from fairlead.server.channel import Channel
+from fairlead.server.crew import Crew, Hand, Orders
+
+
+class Process:
+    """Ends when it is killed, or told to drain."""
+
+    pid = 0
+
+    def __init__(self) -> None:
+        self.returncode: int | None = None
+        self.ended = asyncio.Event()
+
+    def kill(self) -> None:
+        self.ended.set()
+
+    async def wait(self) -> int:
+        await self.ended.wait()
+        self.returncode = 0
+        return 0
+
+
+class Played(Crew):
+    """A crew whose workers are channels to `serve`, in this process."""
+
+    def __init__(self) -> None:
+        super().__init__(socket.socket(), self._ignore, lambda hand: None)
+        self.heard: list[object] = []
+        self.keys_wait = asyncio.Event()
+        self.spool_is_full = False
+
+    async def _ignore(self, hand: Hand, message: object) -> None:
+        return None
+
+    async def _spawn(self) -> Hand:
+        process: Any = Process()
+        hand = Hand(f"worker-{len(self.heard)}", process)
+        ours, theirs = socket.socketpair()
+
+        async def serve(message: object) -> say.Message | None:
+            self.heard.append(message)
+            if isinstance(message, say.Begin) and self.spool_is_full:
+                raise Unavailable("no room for a spool")
+            if isinstance(message, say.Keys):
+                await self.keys_wait.wait()
+            if isinstance(message, say.Drain) and any(isinstance(before, say.Commit) for before in self.heard):
+                process.kill()  # who takes no calls yet has nothing to drain
+            return say.Done()
+
+        self.other_end = await Channel.over(theirs, serve)
+        hand.channel = await Channel.over(ours, lambda message: self._handle(hand, message))
+        return hand
+
+    def orders(self) -> Orders:
+        return Orders(say.Begin("", "none", b"", False), say.Prepare(b"", {}), {"old": Caller("k", "k")})
+
+    def last_keys(self) -> set[str]:
+        return [set(message.callers) for message in self.heard if isinstance(message, say.Keys)][-1]
+
+
+async def heard(crew: Played, kind: type) -> None:
+    while not any(isinstance(message, kind) for message in crew.heard):
+        await asyncio.sleep(0.001)
+
+
+def test_a_key_that_is_revoked_while_a_worker_joins_is_revoked_there_too() -> None:
+    async def play() -> None:
+        crew = Played()
+        joining = asyncio.create_task(crew.muster(1, crew.orders()))
+        await asyncio.wait_for(heard(crew, say.Keys), 1)
+        telling = asyncio.create_task(crew.tell_keys({"new": Caller("k", "k", revoked=True)}))
+        await asyncio.sleep(0)
+        crew.keys_wait.set()
+        await asyncio.wait_for(asyncio.gather(joining, telling), 1)
+        assert crew.last_keys() == {"new"}
+        await crew.drain(1)
+
+    asyncio.run(play())
+
+
+def test_a_worker_that_joins_during_a_drain_is_sent_home() -> None:
+    async def play() -> None:
+        crew = Played()
+        crew.keys_wait.set()
+        await crew.muster(1, crew.orders())
+        crew.keys_wait.clear()
+        crew.heard.clear()
+        for hand in crew.hands.values():
+            hand.process.kill()
+        await asyncio.wait_for(heard(crew, say.Keys), 1)  # another one is on its way
+        draining = asyncio.create_task(crew.drain(1))
+        await asyncio.sleep(0.01)
+        crew.keys_wait.set()
+        await asyncio.wait_for(draining, 1)
+        assert not crew.hands
+        assert isinstance(crew.heard[-1], say.Drain)
+
+    asyncio.run(play())
+
+
+def test_a_worker_that_can_not_begin_says_why() -> None:
+    async def play() -> None:
+        crew = Played()
+        crew.spool_is_full = True
+        with pytest.raises(OperatorError, match="no room for a spool"):
+            await asyncio.wait_for(crew.muster(1, crew.orders()), 1)
+        assert not crew.hands
+
+    asyncio.run(play())
