@@ -129,6 +129,7 @@ def test_no_budget_and_no_rates_are_no_limits() -> None:
     [
         (('kind = "anthropic"', 'kind = "anthropic"\nquirks = { nonsense = 1 }'), "backends.claude"),
         (("temperature = 0", "messages = []"), "targets.small.params.messages"),
+        (('[routes.one]\ntargets = ["small"]', '[routes.one]\ntargets = ["gpt"]\nzone = "private"'), "routes.one.zone"),
         (('com/v1"\n', 'com/v1"\nca_file = "missing.pem"\n'), "backends.openai"),
     ],
 )

@@ -26,7 +26,7 @@ from fairlead.config import (
 )
 from fairlead.dialects.quirks import check_settings
 from fairlead.errors import ConfigInvalid
-from fairlead.gateway.call import Backend, Caller, Limit, Purse, Route, Spool, Target, Timeouts, Unit, Window
+from fairlead.gateway.call import ZONES, Backend, Caller, Limit, Purse, Route, Spool, Target, Timeouts, Unit, Window
 from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.identity import Identities
 from fairlead.gateway.ledger import Ledger
@@ -79,13 +79,14 @@ def build(
 def generation(
     config: Config, pool: Pool, engines: Mapping[str, EngineAddress], adapters: Mapping[str, Backend] | None = None
 ) -> Generation:
-    """Raises ConfigInvalid, naming the file, where a backend can't be made of its settings."""
+    """Raises ConfigInvalid, naming the file, where a backend can't be made or a route would deny every call."""
     made = dict(adapters or {})
     try:
         for name, settings in config.backends.items():
             if name not in made:
                 made[name] = _account(config, name, settings, pool)
         targets = all_targets(config)
+        routes = {name: _route(config, name, targets) for name in config.routes}
     except ConfigInvalid as error:
         message = f"{config.source or BUILT_IN}: {error.message}"
         raise ConfigInvalid(message, hint=error.hint, code=error.code, **error.details) from error
@@ -95,7 +96,6 @@ def generation(
             f"engine:{name}",
             build_backend(name, kind="openai", base_url=url, key=address.key, quirks=LLAMACPP_QUIRKS, pool=pool),
         )
-    routes = {name: _route(config, name, targets) for name in config.routes}
     return Generation(routes=Routes(routes, _house_limits(config), config.hash), backends=made, strategies=STRATEGIES)
 
 
@@ -153,6 +153,11 @@ def _house_limits(config: Config) -> tuple[tuple[str, Limit], ...]:
 
 def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
     settings = config.routes[name]
+    if all(ZONES.index(targets[target].zone) > ZONES.index(settings.zone) for target in settings.targets):
+        raise ConfigInvalid(
+            f"routes.{name}.zone: no target of it lies within {settings.zone}, so every call would be denied",
+            hint="a target lies where its backend does; an engine is private",
+        )
     most = MONEY.match(settings.max_cost_per_call)
     return Route(
         name=name,
