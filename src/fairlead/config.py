@@ -331,7 +331,10 @@ class _Reader:
             if isinstance(cause, SecretMissing):
                 raise cause from None
             what, _, at = str(error).partition(" - at `$")
-            raise self.wrong(path + at.rstrip("`"), what) from error
+            allowed = re.findall(r"'(\w+)'", str(fields.get(at.strip(".`"))))  # of a Literal: msgspec does not tell
+            raise self.wrong(
+                path + at.rstrip("`"), what, ", ".join(allowed) and f"one of {', '.join(allowed)}"
+            ) from error
 
     def _secret(self, kind: type, value: Any) -> Secret:
         if kind is not Secret:
@@ -410,6 +413,8 @@ class _Checks:
             raise self.reader.wrong(f"{path}.base_url", f"{backend.base_url!r} is no http(s) URL")
         elif backend.kind == "openai" and not backend.base_url:
             raise self.reader.wrong(f"{path}.base_url", "missing", "such as https://api.openai.com/v1")
+        elif backend.base_url.rstrip("/").endswith(("/chat/completions", "/messages")):
+            raise self.reader.wrong(f"{path}.base_url", "names an endpoint", "leave out what comes after /v1")
 
     def _target(self, path: str, target: TargetSettings) -> None:
         config = self.config
