@@ -242,6 +242,21 @@ def test_while_the_store_is_broken_records_wait_and_it_is_told_once(
         assert counted(store) == (1, 1)
 
 
+def test_while_the_store_is_removed_records_wait_and_arrive_where_it_is_put_back(tmp_path: Path, root: Path) -> None:
+    file = tmp_path / "data" / FILE
+    with Spool(root / "w", segment_bytes=SMALL) as spool:
+        with open_store(tmp_path / "data") as store:
+            shipper = Shipper(store, root)
+            file.rename(tmp_path / "aside")
+            for record in whole_call():
+                spool.append(record)
+            assert "was removed or replaced" in shipper.ship().failed
+        (tmp_path / "aside").rename(file)
+        with open_store(tmp_path / "data") as store:
+            assert Shipper(store, root).ship().failed == ""
+            assert counted(store) == (1, 1)
+
+
 def test_a_shipper_that_died_while_removing_a_directory_is_followed_by_one_that_ends_it(
     store: Store, root: Path
 ) -> None:

@@ -29,12 +29,13 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._file = _identity(engine)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction that may write: committed at the end, rolled back on an error."""
         with (
-            _reached(self.engine),
+            self._reached(),
             self.engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
@@ -43,11 +44,27 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the books and changes nothing."""
-        with _reached(self.engine), self.engine.connect() as connection, connection.begin():
+        with self._reached(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
         self.engine.dispose()
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        if self._file is not None and _identity(self.engine) != self._file:  # SQLite would go on in what has no name
+            raise Unavailable(
+                f"the store at {_shown(self.engine)} was removed or replaced while it was open",
+                hint="put it back and start again: what happened since then waits in the spool",
+                code="store_unavailable",
+            )
+        try:
+            yield
+        except OURS:
+            raise
+        except exc.DBAPIError as error:
+            message = f"the store at {_shown(self.engine)} can't be used now: {_reason(error)}"
+            raise Unavailable(message, hint=HINT, code="store_unavailable") from error
 
     def __enter__(self) -> "Store":
         return self
@@ -56,15 +73,15 @@ class Store:
         self.close()
 
 
-@contextmanager
-def _reached(engine: Engine) -> Iterator[None]:
+def _identity(engine: Engine) -> tuple[int, int] | None:
+    """Which file a store of one file is; None: there is none, or it is no file."""
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return None
     try:
-        yield
-    except OURS:
-        raise
-    except exc.DBAPIError as error:
-        message = f"the store at {_shown(engine)} can't be used now: {_reason(error)}"
-        raise Unavailable(message, hint=HINT, code="store_unavailable") from error
+        found = Path(engine.url.database).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _reason(error: Exception) -> str:
