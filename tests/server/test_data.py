@@ -230,3 +230,14 @@ def test_health_needs_no_key_and_a_draining_server_says_so() -> None:
     assert ask(client, "/readyz", method="GET", key="")[0] == 503
     assert ask(client)[0] == 503
     assert ask(client, "/metrics", method="GET", key="")[0] == 404
+
+
+def test_open_metrics_are_not_for_a_web_page_whose_name_points_here() -> None:
+    async def metrics() -> bytes:
+        return b"fairlead_up 1"
+
+    client = one(said())
+    client.listener.metrics = metrics
+    of = {"path": "/metrics", "method": "GET", "key": ""}
+    assert ask(client, **of, headers={"host": "127.0.0.1:4000"})[0] == 200
+    assert ask(client, **of, headers={"host": "evil.example:4000"})[0] == 404

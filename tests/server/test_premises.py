@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.errors import InUse, OperatorError
-from fairlead.server.premises import Premises, Tenant, address_of, bind, is_loopback, tenant_of
+from fairlead.server.premises import Premises, Tenant, address_of, bind, is_loopback, names_loopback, tenant_of
 
 
 def test_the_second_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
@@ -53,3 +53,15 @@ def test_a_taken_port_is_in_use() -> None:
 )
 def test_loopback_is_loopback(address: str, expected: bool) -> None:
     assert is_loopback(address) == expected
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:4001", "127.0.0.1:4001", "127.0.0.2", "[::1]:4001", "[::1]"])
+def test_a_host_that_is_this_machine_is_told(host: str) -> None:
+    assert names_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", ":", "evil.example:4001", "127.0.0.1.evil.example", "localhost.evil.example:80", "10.0.0.1:4001", "["]
+)
+def test_a_host_that_only_points_here_is_none(host: str) -> None:
+    assert not names_loopback(host)

@@ -25,7 +25,8 @@ from fairlead import __version__, config
 from fairlead.errors import FairleadError, RequestInvalid, Unauthenticated
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
 from fairlead.server.office import CallFilter, KeyWanted
-from fairlead.server.premises import address_of, bind, is_loopback
+from fairlead.server.premises import address_of, bind, is_loopback, names_loopback
+from fairlead.server.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
     from fairlead.server.steward import Steward
@@ -72,7 +73,7 @@ class AdminListener:
             server = _Server(
                 uvicorn.Config(
                     self._application(trusted),
-                    http="httptools",
+                    http=BoundedProtocol,
                     ws="none",
                     lifespan="off",
                     log_config=None,
@@ -140,7 +141,9 @@ class AdminListener:
 
     def _authenticate(self, request: Request) -> None:
         path = request.url.path
-        if path in OPEN or (path == "/metrics" and self._open_metrics):
+        if path in OPEN:
+            return
+        if path == "/metrics" and self._open_metrics and names_loopback(request.headers.get("host", "")):
             return
         sent = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if not secrets.compare_digest(sent.encode(), self._token.encode()):

@@ -17,6 +17,7 @@ from fairlead.ids import now_us
 from fairlead.money import format_usd
 from fairlead.server.data import JSON, Endpoint, Exchange, Headers
 from fairlead.server.errors import body_of
+from fairlead.server.premises import names_loopback
 
 STREAM_HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -183,7 +184,8 @@ async def _readyz(exchange: Exchange) -> None:
 
 
 async def _metrics(exchange: Exchange) -> None:
-    if exchange.listener.metrics is None:
+    asked_of = exchange.headers.get(b"host", b"").decode("latin-1")
+    if exchange.listener.metrics is None or not names_loopback(asked_of):
         raise EndpointUnsupported("metrics are on the admin listener", hint="`admin` in [server] says where")
     body = await exchange.listener.metrics()
     await exchange.respond(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])

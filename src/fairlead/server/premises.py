@@ -5,6 +5,7 @@ The lock is held by the process, so that it is free again after any kind of deat
 
 import errno
 import fcntl
+import ipaddress
 import os
 import secrets
 import socket
@@ -110,6 +111,16 @@ def address_of(sock: socket.socket) -> str:
 def is_loopback(address: str) -> bool:
     host, _ = host_and_port(address)
     return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def names_loopback(host: str) -> bool:
+    """Whether a `Host` header names this machine itself. A web page that had its own name point here names another."""
+    name, _, port = host.rpartition(":")
+    name = (name if port.isdigit() else host).strip("[]").lower()
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _taken(path: Path, tenant: Tenant | None) -> InUse:

@@ -27,6 +27,7 @@ from fairlead.server import channel as say
 from fairlead.server.channel import Channel
 from fairlead.server.data import DataListener
 from fairlead.server.openai import ENDPOINTS, HINTS
+from fairlead.server.protocol import BoundedProtocol
 from fairlead.store.spool import Spool
 
 COUNT_EVERY_S = 1.0
@@ -151,7 +152,7 @@ class Worker:
         self._server = _Server(
             uvicorn.Config(
                 self._data,  # type: ignore[arg-type]
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
