@@ -60,7 +60,7 @@ serve: $(VENV)/.runtime ## Serve fairlead.toml, or both shipped models where the
 	$(BIN)/fairlead serve $(ARGS)
 
 .PHONY: models
-models: $(TRAIN_VENV)/.train ## Train the shipped models anew (CPU, seeded; about an hour)
+models: $(TRAIN_VENV)/.train ## Train the shipped models anew (CPU, seeded; about half an hour)
 	$(TRAIN_VENV)/bin/python -m models $(ARGS)
 
 .PHONY: bench
