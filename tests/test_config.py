@@ -77,7 +77,7 @@ def test_the_hash_follows_what_was_written(base: Path) -> None:
         (('"5usd/day"', '"5 euros"'), "routes.r.budget", "usd/day"),
         (('"5usd/day"', "5"), "routes.r.budget", ""),
         (('zone = "contract"', 'zone = "secret"'), "backends.cloud.zone", "private, contract, public"),
-        (("input = 1.5", "input = -1"), "targets.far.price", ""),
+        (("input = 1.5", "input = -1"), "targets.far.price.input", ""),
         (("https://api", "ftp://api"), "backends.cloud.base_url", ""),
         (("com/v1", "com/v1/chat/completions"), "backends.cloud.base_url", "/v1"),
         (('model = "m-1"', ""), "targets.far.model", "name"),
@@ -94,6 +94,28 @@ def test_the_hash_follows_what_was_written(base: Path) -> None:
 def test_what_is_wrong_is_named_with_its_path(change: tuple[str, str], path: str, hint: str, base: Path) -> None:
     error = wrong(GOOD.replace(*change), base)
     assert error.message.startswith(f"fairlead.toml: {path}: ") and hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("table", "path"),
+    [
+        ("[routes.invoices]\nheartbeat_s = 0", "routes.invoices.heartbeat_s"),
+        ("[routes.invoices]\ntotal_s = nan", "routes.invoices.total_s"),
+        ("[routes.invoices.limits]\nconcurrent = 9223372036854775808", "routes.invoices.limits.concurrent"),
+        ('[routes.invoices]\nbudget = "99999999999usd/day"', "routes.invoices.budget"),
+        ("[targets.small.timeouts]\nconnect_s = -1", "targets.small.timeouts.connect_s"),
+        ("[targets.small.price]\ninput = -1\noutput = 1", "targets.small.price.input"),
+        ("[server]\nmax_body_mb = inf", "server.max_body_mb"),
+        ("[server]\nworkers = 257", "server.workers"),
+        ("[store]\nship_every_s = 0", "store.ship_every_s"),
+    ],
+)
+def test_a_number_that_can_not_be_is_refused_with_its_path(table: str, path: str, base: Path) -> None:
+    text = '[backends.b]\nkind = "openai"\nbase_url = "http://b/v1"\nzone = "private"\n[targets.small]\n'
+    text += 'backend = "b"\nmodel = "m"\n[routes.invoices]\ntargets = ["small"]\n'
+    head, _, line = table.partition("\n")
+    text = text.replace(f"{head}\n", f"{head}\n{line}\n") if f"{head}\n" in text else f"{text}{table}\n"
+    assert wrong(text, base).details["path"] == path
 
 
 def test_a_secret_written_into_the_file_is_refused_and_not_repeated(base: Path) -> None:

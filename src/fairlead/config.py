@@ -24,9 +24,10 @@ from fairlead.errors import ConfigInvalid, SecretMissing
 Zone = Literal["private", "contract", "public"]
 ZONE_ORDER: tuple[Zone, ...] = ("private", "contract", "public")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}\Z")
-MONEY = re.compile(r"\s*(\d+(?:\.\d{1,9})?)\s*usd\s*\Z", re.IGNORECASE)
-BUDGET = re.compile(r"\s*(\d+(?:\.\d{1,9})?)\s*usd\s*/\s*(hour|day|week|month|total)\s*\Z", re.IGNORECASE)
+MONEY = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*usd\s*\Z", re.IGNORECASE)
+BUDGET = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*usd\s*/\s*(hour|day|week|month|total)\s*\Z", re.IGNORECASE)
 REFERENCE = re.compile(r"(env|file):(.+)\Z", re.DOTALL)
+LARGEST = 2**53  # every reader of JSON and every store can hold it, and sums of it
 BUILT_IN = "built-in configuration"
 T = TypeVar("T")
 
@@ -400,10 +401,10 @@ class _Checks:
                     host_and_port(address)
                 except ValueError as error:
                     raise self.reader.wrong(path, str(error), "HOST:PORT, such as 127.0.0.1:4000") from error
-        if not 1 <= server.workers <= 256:
-            raise self.reader.wrong("server.workers", f"{server.workers} is not between 1 and 256")
-        if server.max_body_mb <= 0 or server.drain_s < 0:
-            raise self.reader.wrong("server", "max_body_mb must be above 0 and drain_s not below")
+        self._bounded("server", server, 1, "workers", below=257)
+        self._bounded("server", server, 0.001, "max_body_mb")
+        self._bounded("server", server, 0, "drain_s")
+        self._bounded("store", self.config.store, 0.01, "ship_every_s")
 
     def _backend(self, path: str, backend: BackendSettings) -> None:
         if backend.kind == "script":
@@ -429,10 +430,9 @@ class _Checks:
             raise self.reader.wrong(
                 f"{path}.zone", f"{target.zone} is narrower than its home's zone {home}", "set the backend's zone"
             )
+        self._bounded(f"{path}.timeouts", target.timeouts, 0.001, *target.timeouts.__struct_fields__)
         if target.price:
-            values = [getattr(target.price, field) for field in target.price.__struct_fields__]
-            if any(value is not None and not 0 <= value < 1e9 for value in values):
-                raise self.reader.wrong(f"{path}.price", "a price is not below 0")
+            self._bounded(f"{path}.price", target.price, 0, *target.price.__struct_fields__, below=10**9)
 
     def _route(self, path: str, route: RouteSettings) -> None:
         if not route.targets:
@@ -443,22 +443,24 @@ class _Checks:
             raise self.reader.wrong(f"{path}.targets", "names a target twice")
         if route.strategy == "single" and len(route.targets) > 1:
             raise self.reader.wrong(f"{path}.strategy", "single takes one target", 'strategy = "fallback" takes many')
-        if route.max_output_tokens < 1:
-            raise self.reader.wrong(f"{path}.max_output_tokens", "must be at least 1")
+        self._bounded(path, route, 1, "max_output_tokens")
+        self._bounded(path, route, 0.001, "heartbeat_s", "total_s")
         if route.budget and not BUDGET.match(route.budget):
             raise self.reader.wrong(f"{path}.budget", f"{route.budget!r} is no budget", 'such as "5usd/day"')
         if route.max_cost_per_call and not MONEY.match(route.max_cost_per_call):
             raise self.reader.wrong(f"{path}.max_cost_per_call", "is no money", 'such as "0.50usd"')
-        for field in route.limits.__struct_fields__:
-            value = getattr(route.limits, field)
-            if value is not None and value < 1:
-                raise self.reader.wrong(f"{path}.limits.{field}", "must be at least 1")
+        self._bounded(f"{path}.limits", route.limits, 1, *route.limits.__struct_fields__)
 
     def _budget(self, path: str, name: str, budget: BudgetSettings) -> None:
         if not BUDGET.match(budget.amount):
             raise self.reader.wrong(f"{path}.amount", f"{budget.amount!r} is no budget", 'such as "100usd/month"')
         if name != "all" and not budget.team:
             raise self.reader.wrong(f"{path}.team", "missing", "only [budgets.all] is over everything")
+
+    def _bounded(self, path: str, section: _Section, least: float, *fields: str, below: int = LARGEST) -> None:
+        for field in fields:
+            if (value := getattr(section, field)) is not None and not least <= value < below:  # `nan` is not, either
+                raise self.reader.wrong(f"{path}.{field}", f"must be at least {least:g} and below {below}")
 
     def _exists(self, path: str, name: str, table: Mapping[str, Any]) -> None:
         if name and name not in table:

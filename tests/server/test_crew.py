@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fairlead.errors import OperatorError, Unavailable
-from fairlead.gateway.call import Caller
+from fairlead.gateway.call import Caller, Limit
 from fairlead.server import channel as say
 from fairlead.server.channel import Channel
 from fairlead.server.crew import Crew, Hand, Orders
@@ -116,5 +116,20 @@ def test_a_worker_that_can_not_begin_says_why() -> None:
         with pytest.raises(OperatorError, match="no room for a spool"):
             await asyncio.wait_for(crew.muster(1, crew.orders()), 1)
         assert not crew.hands
+
+    asyncio.run(play())
+
+
+def test_keys_that_a_worker_could_not_be_told_are_not_said_to_be_known() -> None:
+    async def play() -> None:
+        crew = Played()
+        crew.keys_wait.set()
+        await crew.muster(1, crew.orders())
+        too_large = Limit("key:k:requests:minute", "key k", "requests", 2**64, "minute")
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(crew.tell_keys({"new": Caller("k", "k", limits=(too_large,))}), 1)
+        await crew.tell_keys({"newer": Caller("k", "k")})
+        assert crew.last_keys() == {"newer"}
+        await crew.drain(1)
 
     asyncio.run(play())

@@ -158,8 +158,8 @@ class Channel:
             raise Unavailable("the other process is gone")
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        self._send(_Frame(number, 0, body))
         try:
+            self._send(_Frame(number, 0, body))
             reply = await answer
         finally:
             self._waiting.pop(number, None)

@@ -81,11 +81,14 @@ class Crew:
             await asyncio.gather(*(self._ask(hand, say.Commit()) for hand in hands), return_exceptions=True)
 
     async def tell_keys(self, callers: dict[str, Caller]) -> None:
-        """Returns when every worker knows them, so that a revoked key is dead when this returns."""
+        """Returns when every worker knows them, so that a revoked key is dead when this returns. Raises Unavailable
+        where one that lives did not say so."""
         self._orders.callers = callers
-        await asyncio.gather(
-            *(self._ask(hand, say.Keys(callers)) for hand in self.hands.values()), return_exceptions=True
-        )
+        hands = list(self.hands.values())
+        answers = await asyncio.gather(*(self._ask(hand, say.Keys(callers)) for hand in hands), return_exceptions=True)
+        for hand, answer in zip(hands, answers, strict=True):
+            if isinstance(answer, BaseException) and not hand.channel.closed.is_set():
+                raise Unavailable("a worker does not know the keys yet", hint="try again") from answer
 
     async def recall(self, name: str, limit: str, window_us: int) -> tuple[int, int, int]:
         hand = self.hands.get(name)

@@ -6,12 +6,12 @@ Every method runs off the event loop. What is asked over HTTP or on a terminal i
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from fairlead.app import limits
-from fairlead.config import BUDGET, Config, Limits
+from fairlead.config import BUDGET, LARGEST, Config, Limits
 from fairlead.errors import RequestInvalid
 from fairlead.gateway.call import Caller, Limit
 from fairlead.ids import now_us
@@ -64,13 +64,13 @@ class KeyMade(Struct, frozen=True):
 
 
 class CallFilter(Struct, frozen=True):
-    since_us: int = 0
-    until_us: int | None = None
+    since_us: Annotated[int, Meta(ge=0, lt=LARGEST)] = 0
+    until_us: Annotated[int, Meta(ge=0, lt=LARGEST)] | None = None
     route: str | None = None
     key: str | None = None
     status: str | None = None
     target: str | None = None
-    limit: int = 50
+    limit: Annotated[int, Meta(ge=1, lt=LARGEST)] = 50
 
 
 class Office:
@@ -89,8 +89,12 @@ class Office:
         """Raises RequestInvalid for a name that is taken or a budget that is none."""
         budget = _budget(wanted.budget)
         rates = KeyLimits(wanted.requests_per_minute, wanted.tokens_per_minute, wanted.concurrent)
-        if any(rate is not None and rate < 1 for rate in (rates.requests_per_minute, rates.tokens_per_minute)):
-            raise RequestInvalid("a limit must be at least 1", hint="leave it out for none")
+        for name in rates.__struct_fields__:
+            rate = getattr(rates, name)
+            if rate is not None and not 1 <= rate < LARGEST:
+                raise RequestInvalid(f"a limit must be at least 1, {name} is {rate}", hint="leave it out for none")
+        if wanted.expires_us is not None and not 0 <= wanted.expires_us < LARGEST:
+            raise RequestInvalid("`expires_us` is no time", hint="microseconds since 1970, UTC", param="expires_us")
 
         def write(connection: Connection) -> KeyMade:
             row, secret = keys.new_key(

@@ -1,0 +1,40 @@
+"""The office: what can't be is refused before it is written."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fairlead.errors import RequestInvalid
+from fairlead.server.office import CallFilter, KeyWanted, Office
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"requests_per_minute": 0},
+        {"tokens_per_minute": 2**63},
+        {"concurrent": -5},
+        {"concurrent": 0},
+        {"expires_us": 2**64},
+        {"expires_us": -1},
+        {"budget": "9999999999usd/day"},
+    ],
+)
+def test_a_key_that_no_worker_could_be_told_is_not_made(tmp_path: Path, wanted: dict[str, Any]) -> None:
+    async def play() -> None:
+        office = await Office.open(tmp_path)
+        with pytest.raises(RequestInvalid):
+            await office.new_key(KeyWanted(name="app", **wanted), by="test")
+        assert await office.keys() == []
+        office.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("query", [{"limit": "-1"}, {"limit": "0"}, {"since_us": "99999999999999999999"}])
+def test_a_question_beyond_all_numbers_is_no_question(query: dict[str, str]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(query, CallFilter, strict=False)
