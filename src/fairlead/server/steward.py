@@ -8,9 +8,10 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -75,9 +76,8 @@ class Steward:
         """Serve until told to stop. Raises OperatorError where it can't begin."""
         self._listen_to_signals()
         async with AsyncExitStack() as house:
-            async with self._reloading:  # whoever wants a reload meanwhile waits until there is something to reload
-                await self._move_in(house)
-                await self._begin(house)
+            if not await self._done_before_stop(self._open(house)):
+                return
             announce(self._serving())
             await self._stopping.wait()
             log.info("draining: calls in flight get %g s", self.settings.server.drain_s)
@@ -130,6 +130,25 @@ class Steward:
         await self._shipping.ship()
 
     # --- beginning ---------------------------------------------------------------------------------------------------
+
+    async def _open(self, house: AsyncExitStack) -> None:
+        async with self._reloading:  # whoever wants a reload meanwhile waits until there is something to reload
+            await self._move_in(house)
+            await self._begin(house)
+
+    async def _done_before_stop(self, work: Coroutine[Any, Any, None]) -> bool:
+        """An engine may load for minutes: who tells us to stop meanwhile need not wait for that."""
+        working, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            working.cancel()
+            await asyncio.wait({working})
+        if working.cancelled():
+            return False
+        working.result()
+        return True
 
     async def _move_in(self, house: AsyncExitStack) -> None:
         """The data directory, the addresses, the store: what only one steward can have."""
