@@ -141,6 +141,26 @@ def test_a_stream_that_breaks_ends_with_an_error_event_and_no_end_mark() -> None
     assert "[DONE]" not in body.decode() and '"finish_reason":"stop"' not in body.decode()
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("line", [words("hi"), TargetFailed("500"), TargetRejected("bad", status=400)])
+def test_who_has_the_end_of_a_response_finds_its_call_in_the_books(line: object, stream: bool) -> None:
+    client = one(line if stream or not isinstance(line, list) else said())
+    closed_at_the_end: list[bool] = []
+    respond = client.listener
+
+    async def watched(scope: Any, receive: Any, send: Any) -> None:
+        async def seen(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                closed_at_the_end.append(len(client.world.spool.calls()) == 1)
+            await send(message)
+
+        await respond(scope, receive, seen)
+
+    client.listener = watched  # type: ignore[assignment]
+    ask(client, body={**CHAT, "stream": stream})
+    assert closed_at_the_end == [True]
+
+
 def test_a_stream_hides_usage_that_nobody_asked_for() -> None:
     for wanted in (False, True):
         body = {**CHAT, "stream": True, "stream_options": {"include_usage": wanted}}

@@ -4,7 +4,9 @@ Translation is in `dialects/openai.py`; what is served where, in `gateway/`.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 
 import msgspec
 
@@ -50,6 +52,9 @@ HINTS: tuple[tuple[str, str], ...] = (
 )
 
 
+End = Callable[[], Awaitable[None]]  # sends what ends a response
+
+
 def _model_endpoint(task: Task) -> Endpoint:
     async def endpoint(exchange: Exchange) -> None:
         caller = exchange.listener.identities.authenticate(
@@ -60,26 +65,30 @@ def _model_endpoint(task: Task) -> Endpoint:
         context = exchange.describe(body)
         watcher = exchange.watch()
         try:
-            with exchange.gateway.open(caller, request, context) as book:
-                try:
-                    await (_streamed if request.stream else _unary)(exchange, book, request)
-                except FairleadError as error:
-                    await _failed(exchange, book, error)
-                    raise
-        except FairleadError:
-            pass  # told to the caller and written into the books
+            end = await _serve(exchange, exchange.gateway.open(caller, request, context), request)
+            await end()
         finally:
             watcher.cancel()
 
     return endpoint
 
 
-async def _unary(exchange: Exchange, book: Book, request: Request) -> None:
+async def _serve(exchange: Exchange, book: Book, request: Request) -> End:
+    """All but the end of the response: the books are closed before it goes out, so that whoever has an answer finds its
+    call in them."""
+    try:
+        with book:
+            return await (_streamed if request.stream else _unary)(exchange, book, request)
+    except FairleadError as error:
+        return _failed(exchange, book, error)
+
+
+async def _unary(exchange: Exchange, book: Book, request: Request) -> End:
     answer = await exchange.gateway.answer(book)
-    await exchange.respond(200, _body(answer, request), [JSON, *_labels(book), *_cost(answer)])
+    return partial(exchange.respond, 200, _body(answer, request), [JSON, *_labels(book), *_cost(answer)])
 
 
-async def _streamed(exchange: Exchange, book: Book, request: Request) -> None:
+async def _streamed(exchange: Exchange, book: Book, request: Request) -> End:
     writer = openai.StreamWriter(
         model=request.route, created=now_us() // 1_000_000, include_usage=request.wants_usage, task=request.task
     )
@@ -93,7 +102,7 @@ async def _streamed(exchange: Exchange, book: Book, request: Request) -> None:
         async for item in items:
             if written := writer.write(item):
                 await exchange.write(written)
-        await exchange.write(writer.end(), more=False)
+    return partial(exchange.write, writer.end(), more=False)
 
 
 async def _until_first_word(exchange: Exchange, book: Book, items: Stream) -> list[Item]:
@@ -127,13 +136,12 @@ async def _until_first_word(exchange: Exchange, book: Book, items: Stream) -> li
             await asyncio.wait({waiting})
 
 
-async def _failed(exchange: Exchange, book: Book, error: FairleadError) -> None:
+def _failed(exchange: Exchange, book: Book, error: FairleadError) -> End:
     """Tell the caller. In a stream that has begun: a typed error event, and no end mark, so that no client takes what
     came for a whole answer."""
     if exchange.started:
-        await exchange.write(b"data: " + body_of(error) + b"\n\n", more=False)
-    else:
-        await exchange.fail(error, _labels(book))
+        return partial(exchange.write, b"data: " + body_of(error) + b"\n\n", more=False)
+    return partial(exchange.fail, error, _labels(book))
 
 
 def _body(answer: Answer, request: Request) -> bytes:
