@@ -97,7 +97,7 @@ def test_the_callers_own_mistake_is_asked_of_no_other_target() -> None:
     world = World([route(target("a"), target("b"))], {"a": TargetRejected("bad", status=400), "b": said()})
     with pytest.raises(TargetRejected):
         run(world.answer())
-    assert len(world.spool.intents()) == 1 and world.spool.calls()[0].status == "denied"
+    assert len(world.spool.intents()) == 1 and world.spool.calls()[0].status == "failed"
 
 
 def test_denied_calls_have_a_row_and_no_attempt() -> None:

@@ -1,7 +1,9 @@
 """What travels over plain HTTP: curl's request, the headers of an answer, traces."""
 
+import http.client
 import json
 import shutil
+import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -62,3 +64,15 @@ def test_broken_json_is_refused_in_openais_shape(door: Door, key: KeyMade) -> No
         post(door, key, body='{"model": "chat", ')
     said = json.loads(caught.value.read())["error"]
     assert (caught.value.code, said["type"]) == (400, "invalid_request_error")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/api/nothing", 404), ("DELETE", "/api/keys", 405)])
+def test_the_admin_listener_refuses_in_the_same_shape(door: Door, method: str, path: str, status: int) -> None:
+    line = http.client.HTTPConnection("fairlead")
+    line.sock = socket.socket(socket.AF_UNIX)
+    line.sock.connect(str(door.folder / "data" / "admin.sock"))
+    line.request(method, path)
+    answer = line.getresponse()
+    error = json.loads(answer.read())["error"]
+    assert (answer.status, error["code"]) == (status, "not_found") and error["hint"]
+    line.close()

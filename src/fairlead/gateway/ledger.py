@@ -18,13 +18,12 @@ from fairlead.errors import (
     LimitExceeded,
     PolicyDenied,
     RequestInvalid,
-    TargetRejected,
 )
 from fairlead.gateway.call import Call, Caller, Context, Spool
 from fairlead.ids import new_id, now_us
 from fairlead.records import CallClosed, Outcome
 
-DENIALS = (PolicyDenied, BudgetExceeded, LimitExceeded, RequestInvalid, TargetRejected)
+DENIALS = (PolicyDenied, BudgetExceeded, LimitExceeded, RequestInvalid)
 HANG_UPS = (asyncio.CancelledError, GeneratorExit)
 
 

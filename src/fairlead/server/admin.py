@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fairlead import __version__, config
-from fairlead.errors import FairleadError, RequestInvalid, Unauthenticated
+from fairlead.errors import FairleadError, NotFound, RequestInvalid, Unauthenticated
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
 from fairlead.server.office import CallFilter, KeyWanted
 from fairlead.server.premises import address_of, bind, is_loopback, names_loopback
@@ -120,7 +120,7 @@ class AdminListener:
             Route("/api/engines", self._edge(self._engines, trusted)),
             Route("/api/engines/{name}/restart", self._edge(self._restart, trusted), methods=["POST"]),
         ]
-        return Starlette(routes=routes)
+        return Starlette(routes=routes, exception_handlers={404: _not_here, 405: _not_so})
 
     def _edge(self, endpoint: Any, trusted: bool) -> Any:
         """Who may ask, and errors in the shape that the data listener gives them."""
@@ -131,8 +131,7 @@ class AdminListener:
                     self._authenticate(request)
                 return await endpoint(request)
             except FairleadError as error:
-                headers = {name.decode(): value.decode() for name, value in headers_of(error)}
-                return Response(body_of(error), status_of(error), headers, "application/json")
+                return _told(error)
             except Exception:  # the edge: a bug answers 500 and tells the log
                 log.exception("%s %s", request.method, request.url.path)
                 return Response(body_of(INTERNAL), 500, media_type="application/json")
@@ -229,6 +228,19 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+
+async def _not_here(request: Request, _: Exception) -> Response:
+    return _told(NotFound(f"{request.url.path[:200]} is not served here", hint="docs/http-api.md lists what is"))
+
+
+async def _not_so(request: Request, _: Exception) -> Response:
+    return _told(NotFound(f"{request.url.path[:200]} does not take {request.method}", hint="docs/http-api.md"), 405)
+
+
+def _told(error: FairleadError, status: int | None = None) -> Response:
+    headers = {name.decode(): value.decode() for name, value in headers_of(error)}
+    return Response(body_of(error), status or status_of(error), headers, "application/json")
 
 
 def _json(value: Any, status: int = 200) -> Response:
