@@ -74,10 +74,16 @@ async def heard(crew: Played, kind: type) -> None:
         await asyncio.sleep(0.001)
 
 
+async def mustered(crew: Played) -> None:
+    """One worker, up to its first call."""
+    await crew.recruit(1)
+    await crew.muster(crew.orders())
+
+
 def test_a_key_that_is_revoked_while_a_worker_joins_is_revoked_there_too() -> None:
     async def play() -> None:
         crew = Played()
-        joining = asyncio.create_task(crew.muster(1, crew.orders()))
+        joining = asyncio.create_task(mustered(crew))
         await asyncio.wait_for(heard(crew, say.Keys), 1)
         telling = asyncio.create_task(crew.tell_keys({"new": Caller("k", "k", revoked=True)}))
         await asyncio.sleep(0)
@@ -93,7 +99,7 @@ def test_a_worker_that_joins_during_a_drain_is_sent_home() -> None:
     async def play() -> None:
         crew = Played()
         crew.keys_wait.set()
-        await crew.muster(1, crew.orders())
+        await mustered(crew)
         crew.keys_wait.clear()
         crew.heard.clear()
         for hand in crew.hands.values():
@@ -114,7 +120,7 @@ def test_a_worker_that_can_not_begin_says_why() -> None:
         crew = Played()
         crew.spool_is_full = True
         with pytest.raises(OperatorError, match="no room for a spool"):
-            await asyncio.wait_for(crew.muster(1, crew.orders()), 1)
+            await asyncio.wait_for(mustered(crew), 1)
         assert not crew.hands
 
     asyncio.run(play())
@@ -124,12 +130,24 @@ def test_keys_that_a_worker_could_not_be_told_are_not_said_to_be_known() -> None
     async def play() -> None:
         crew = Played()
         crew.keys_wait.set()
-        await crew.muster(1, crew.orders())
+        await mustered(crew)
         too_large = Limit("key:k:requests:minute", "key k", "requests", 2**64, "minute")
         with pytest.raises(Unavailable):
             await asyncio.wait_for(crew.tell_keys({"new": Caller("k", "k", limits=(too_large,))}), 1)
         await crew.tell_keys({"newer": Caller("k", "k")})
         assert crew.last_keys() == {"newer"}
         await crew.drain(1)
+
+    asyncio.run(play())
+
+
+def test_recruits_that_never_got_orders_are_dismissed() -> None:
+    async def play() -> None:
+        crew = Played()
+        await crew.recruit(2)
+        recruits = list(crew._recruits)
+        await asyncio.wait_for(crew.drain(0), 1)
+        assert [hand.process.returncode for hand in recruits] == [0, 0] and not crew.hands
+        assert all(hand.channel.closed.is_set() for hand in recruits)
 
     asyncio.run(play())

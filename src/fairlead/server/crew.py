@@ -60,11 +60,17 @@ class Crew:
         self._watching: set[asyncio.Task[None]] = set()
         self._draining = False
         self._changing = asyncio.Lock()
+        self._recruits: list[Hand] = []
 
-    async def muster(self, count: int, orders: Orders) -> None:
-        """Start them all; returns when each takes calls. Raises what is wrong with the configuration."""
+    async def recruit(self, count: int) -> None:
+        """Start that many processes, which wait for orders: they load their program while the steward loads its own."""
+        self._recruits = [await self._spawn() for _ in range(count)]
+
+    async def muster(self, orders: Orders) -> None:
+        """Give the recruits their orders; returns when each takes calls. Raises what is wrong with the settings."""
         self._orders = orders
-        await asyncio.gather(*(self._start() for _ in range(count)))
+        recruits, self._recruits = self._recruits, []
+        await asyncio.gather(*(self._engage(hand) for hand in recruits))
 
     async def change(self, settings: config.Config, engines: dict[str, EngineAddress]) -> None:
         """A new generation: taken by all or by none. Raises ConfigInvalid, and then the old one stands."""
@@ -103,6 +109,8 @@ class Crew:
     async def drain(self, patience_s: float) -> None:
         """No new calls; those in flight get `patience_s` to finish."""
         self._draining = True
+        for hand in self._recruits:
+            await _dismiss(hand)
         for hand in self.hands.values():
             hand.channel.tell(say.Drain())
         clock = asyncio.get_running_loop().time
@@ -126,17 +134,17 @@ class Crew:
         return await asyncio.wait_for(hand.channel.ask(message), PATIENCE_S)
 
     async def _start(self) -> None:
-        """One worker, up to its first call. It joins the crew under the same lock that changes generations."""
-        hand = await self._spawn()
+        """One more worker, up to its first call."""
+        await self._engage(await self._spawn())
+
+    async def _engage(self, hand: Hand) -> None:
+        """It joins the crew under the same lock that changes generations."""
         try:
             async with self._changing:
                 await self._instruct(hand)
         except BaseException as error:
             self.hands.pop(hand.name, None)
-            hand.channel.close()
-            with contextlib.suppress(ProcessLookupError):
-                hand.process.kill()
-            await hand.process.wait()
+            await _dismiss(hand)
             if isinstance(error, FairleadError | TimeoutError) and not isinstance(error, ConfigInvalid):
                 why = str(error) or "it did not answer"
                 raise OperatorError(f"a worker process did not start: {why}", hint="its words are above") from error
@@ -192,3 +200,11 @@ class Crew:
                 log.error("no worker could be started: %s (%s)", error.message, error.hint)
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+
+async def _dismiss(hand: Hand) -> None:
+    """End a worker that never took a call."""
+    hand.channel.close()
+    with contextlib.suppress(ProcessLookupError):
+        hand.process.kill()
+    await hand.process.wait()

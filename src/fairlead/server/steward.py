@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -21,14 +21,15 @@ from fairlead.errors import ConfigInvalid, FairleadError, Unavailable
 from fairlead.gateway.call import Limit
 from fairlead.ids import now_us
 from fairlead.server import channel as say
-from fairlead.server.admin import AdminListener
 from fairlead.server.broker import LeaseBroker
 from fairlead.server.crew import Crew, Hand, Orders
 from fairlead.server.engine_room import EngineRoom, addresses
-from fairlead.server.office import Office
 from fairlead.server.premises import Premises, Tenant, address_of, bind, is_loopback
-from fairlead.server.shipping import ShippingRoom
 from fairlead.telemetry import Metrics
+
+if TYPE_CHECKING:
+    from fairlead.server.office import Office
+    from fairlead.server.shipping import ShippingRoom
 
 log = logging.getLogger("fairlead.steward")
 RECKON_AGAIN_S = 1.0
@@ -158,6 +159,13 @@ class Steward:
         self._listener = bind(server.listen, "listen")
         house.callback(self._listener.close)
         self.listen = address_of(self._listener)
+        self.crew = Crew(self._listener, self._serve_worker, self._worker_died)
+        house.push_async_callback(self._drain)
+        await self.crew.recruit(server.workers)
+        # Loaded here, while the workers load theirs: SQL is half of what a start takes.
+        from fairlead.server.office import Office
+        from fairlead.server.shipping import ShippingRoom
+
         self.office = await Office.open(self.premises.path)
         house.callback(self.office.close)
         self._shipping = ShippingRoom(self.office.store, self.premises.path / "spool", self.metrics)
@@ -169,7 +177,6 @@ class Steward:
         self.engines = EngineRoom(self.premises.path)
         house.push_async_callback(self.engines.stop)
         self._broker = LeaseBroker(self._spent, self._recall)
-        self.crew = Crew(self._listener, self._serve_worker, self._worker_died)
         self._shipping.start(self.settings.store.ship_every_s)
         house.push_async_callback(self._shipping.stop)
         running = await self.engines.prepare(self.settings)
@@ -177,7 +184,6 @@ class Steward:
         self._key = "" if self.settings.source else await self.office.quick_start_key()
         house.push_async_callback(self._drain)
         await self.crew.muster(
-            self.settings.server.workers,
             Orders(
                 say.Begin(
                     spools=str(self.premises.path / "spool"),
@@ -190,6 +196,8 @@ class Steward:
             ),
         )
         await self._note_configuration()
+        from fairlead.server.admin import AdminListener  # not before: the workers take calls by now
+
         self.admin = AdminListener(self)
         await self.admin.start()
         house.push_async_callback(self.admin.stop)
