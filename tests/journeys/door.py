@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,7 +125,8 @@ class Door:
         status = self.status()
         engines = [engine.pid for engine in ask(self.remote.engines()) if engine.pid]
         for pid in (status.pid, *status.workers, *engines):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # an engine may be gone already: it dies with its steward
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(PATIENCE_S)
 
     def status(self) -> Any:
