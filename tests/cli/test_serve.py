@@ -11,7 +11,6 @@ import pytest
 from cli.running import Server, command, environment, fairlead, free_port, process, serving, write_config
 from fairlead import config
 from fairlead.cli.serve import banner, curl, plain_invoice, reachable
-from fairlead.engines.models import shipped
 from fairlead.server.steward import Serving
 
 
@@ -135,7 +134,6 @@ def test_the_banner_of_a_server_without_a_file_shows_a_key_and_a_line_to_paste()
 
 
 @pytest.mark.engine
-@pytest.mark.skipif(len(shipped()) < 2, reason="the models are not shipped yet")
 def test_without_a_configuration_the_line_that_is_shown_works_as_it_is(tmp_path: Path) -> None:
     listen = f"127.0.0.1:{free_port()}"
     server = Server(tmp_path, 0, "--listen", listen, "--admin", "off", "--data-dir", str(tmp_path / "data"))

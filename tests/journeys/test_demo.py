@@ -9,12 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.engines.models import shipped
-
 pytestmark = pytest.mark.engine
 
 
-@pytest.mark.skipif(len(shipped()) < 2, reason="the shipped models are not in this tree")
 def test_the_demonstration_holds_what_it_promises_and_leaves_nothing_behind(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     command = [sys.executable, "-m", "fairlead", "demo", "--once", "--requests", "12", "--json", str(figures)]

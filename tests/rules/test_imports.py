@@ -5,9 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from rules.house import ROOT, SRC, product
+from rules.house import ROOT, product
 
 # What nobody does while being imported, on whosever behalf.
 WATCHER = '''
@@ -68,7 +66,6 @@ def test_importing_fairlead_loads_nothing_else() -> None:
     assert python("-c", show).split() == ["fairlead"]
 
 
-@pytest.mark.skipif(not (SRC / "fairlead/cli/main.py").exists(), reason="there is no command line yet")
 def test_the_command_line_loads_nothing_heavy_before_it_is_told_what_to_do() -> None:
     show = "import sys; import fairlead.cli.main; print(*sys.modules)"
     assert not HEAVY & set(python("-c", show).split())

@@ -160,7 +160,7 @@ class Steward:
         house.callback(self._listener.close)
         self.listen = address_of(self._listener)
         self.crew = Crew(self._listener, self._serve_worker, self._worker_died)
-        house.push_async_callback(self._drain)
+        house.push_async_callback(self._drain)  # of recruits, where the start fails before they have their orders
         await self.crew.recruit(server.workers)
         # Loaded here, while the workers load theirs: SQL is half of what a start takes.
         from fairlead.server.office import Office
@@ -182,7 +182,7 @@ class Steward:
         running = await self.engines.prepare(self.settings)
         self.engines.commit(running, 0)
         self._key = "" if self.settings.source else await self.office.quick_start_key()
-        house.push_async_callback(self._drain)
+        house.push_async_callback(self._drain)  # before the engines stop and the store closes
         await self.crew.muster(
             Orders(
                 say.Begin(
