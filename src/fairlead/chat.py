@@ -4,36 +4,69 @@ It knows no wire format (that is `dialects/`), no transport and no money. Everyt
 house has no business with (a JSON schema, a tool's parameters, log probabilities) stay `msgspec.Raw`.
 """
 
-from collections.abc import AsyncGenerator, Callable
-from typing import Literal
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Literal, TypeVar
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 Role = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
-Task = Literal["chat", "complete", "embed"]
+Task = Literal["chat", "complete", "embed", "rerank"]
+Modality = Literal["image", "audio", "video", "document"]
 
 
-# --- what is asked ---------------------------------------------------------------------------------------------------
+# --- what a message is made of ---------------------------------------------------------------------------------------
+#
+# `cache` on a part, a message or a tool is a mark: the prompt up to and with it is worth keeping in a cache, for "5m" or
+# "1h". `origin` names the language of the provider who signed; a signature is sent to nobody else.
 
 
 class Text(Struct, frozen=True, tag="text"):
     text: str
+    cache: str | None = None
 
 
-class Image(Struct, frozen=True, tag="image"):
-    """An image by URL (`https:` or `data:`)."""
+class Media(Struct, frozen=True, tag="media", kw_only=True):
+    """An image, a sound, a film or a document: exactly one of `data` (base64), `url` and `file` is set.
 
-    url: str
+    `media_type` is a MIME type, "" where nobody said. `file` is an id at the provider whose language is `origin`.
+    `detail` is an image's (low, high, auto); `name` a document's.
+    """
+
+    kind: Modality
+    media_type: str = ""
+    data: str | None = None
+    url: str | None = None
+    file: str | None = None
+    origin: str = ""
+    name: str | None = None
     detail: str | None = None
+    cache: str | None = None
 
 
 class Thinking(Struct, frozen=True, tag="thinking"):
-    """A model's own earlier reasoning. `signature` is only valid at the provider named in `origin`."""
+    """A model's own reasoning, or the signature over it.
+
+    A signature without text belongs to the part before it, as Gemini signs. `redacted`: the reasoning itself is hidden,
+    `signature` holds it encrypted. `id` is the provider's name of it, where the language has one (Responses).
+    """
 
     text: str
     signature: str | None = None
     origin: str = ""
+    redacted: bool = False
+    id: str | None = None
+
+
+class ToolCall(Struct, frozen=True, tag="tool_call"):
+    """`arguments` is the JSON text as the model wrote it; it may be invalid JSON."""
+
+    id: str
+    name: str
+    arguments: str
+    signature: str | None = None
+    origin: str = ""
+    cache: str | None = None
 
 
 class Opaque(Struct, frozen=True, tag="opaque"):
@@ -44,24 +77,28 @@ class Opaque(Struct, frozen=True, tag="opaque"):
     dialect: str = ""
 
 
-Part = Text | Image | Thinking | Opaque
+Part = Text | Media | Thinking | ToolCall | Opaque
 
 
-class ToolCall(Struct, frozen=True):
-    """`arguments` is the JSON text as the model wrote it; it may be invalid JSON."""
-
-    id: str
-    name: str
-    arguments: str
+# --- what is asked ---------------------------------------------------------------------------------------------------
 
 
 class Message(Struct, frozen=True):
+    """`parts` keep the order in which they were said, an assistant's tool calls among them.
+
+    A tool's result is a message of its own, with role `tool`: its parts are text and media.
+    """
+
     role: Role
     parts: tuple[Part, ...] = ()
-    tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None  # of a message with role `tool`
     is_error: bool = False  # of a message with role `tool`: the tool failed
     name: str | None = None
+    cache: str | None = None  # of a message with role `tool`: the mark on the result as a whole
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
 class Tool(Struct, frozen=True):
@@ -69,6 +106,7 @@ class Tool(Struct, frozen=True):
     description: str | None = None
     parameters: Raw | None = None  # a JSON schema
     strict: bool | None = None
+    cache: str | None = None
 
 
 class ToolChoice(Struct, frozen=True):
@@ -85,26 +123,66 @@ class Shape(Struct, frozen=True):
     name: str | None = None
     schema: Raw | None = None
     strict: bool | None = None
+    description: str | None = None
 
 
 class Chat(Struct, frozen=True, kw_only=True):
-    """A conversation to be continued. None means that the caller did not say."""
+    """A conversation to be continued. None means that the caller did not say.
+
+    A caller asks for thinking by `effort` (none, minimal, low, medium, high, xhigh, max) or by `thinking_tokens`, a
+    budget (0: off); `shows_thinking` is whether the answer should tell it. `logprobs` is how many alternatives are
+    wanted with each token, 0 for the token alone. `others` are the fields that the house has no word for: path -> value
+    as it stood, in the language `dialect`.
+    """
 
     messages: tuple[Message, ...]
     max_output_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    logprobs: int | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     shape: Shape | None = None
-    effort: str | None = None  # reasoning effort: none, minimal, low, medium, high, xhigh
+    effort: str | None = None
+    thinking_tokens: int | None = None
+    shows_thinking: bool | None = None
     user: str | None = None
     samples: int = 1
-    others: tuple[str, ...] = ()  # top-level fields that the caller sent and the house has no word for
+    others: Mapping[str, Raw] = {}
+    dialect: str = ""
+
+
+class Embed(Struct, frozen=True, kw_only=True):
+    """Texts, or token ids, whose vectors are wanted. `purpose`: query, document, classification, clustering."""
+
+    inputs: tuple[str | tuple[int, ...], ...]
+    dimensions: int | None = None
+    encoding: Literal["float", "base64"] = "float"
+    purpose: str | None = None
+    user: str | None = None
+    others: Mapping[str, Raw] = {}
+    dialect: str = ""
+
+
+class Rerank(Struct, frozen=True, kw_only=True):
+    """Documents to be put in the order in which they answer a query. `top`: only so many, the best."""
+
+    query: str
+    documents: tuple[str, ...]
+    top: int | None = None
+    returns_documents: bool = False
+    others: Mapping[str, Raw] = {}
+    dialect: str = ""
+
+
+NOTHING: frozenset[str] = frozenset()
+Reading = TypeVar("Reading", Chat, Embed, Rerank)
 
 
 class Spoken(Struct, frozen=True):
@@ -129,13 +207,24 @@ class Request(Struct, frozen=True, kw_only=True):
     input_bound: int | None = None
     input_bytes: int = 0
     wants_usage: bool = False  # the caller of a stream asked for its usage chunk
+    needs: frozenset[str] = NOTHING  # what a model must be able to do: modalities, tools, thinking, schema
     spoken: Spoken | None = None
-    read: Callable[[], Chat] | None = None
+    read: Callable[[], Chat | Embed | Rerank] | None = None
 
     def chat(self) -> Chat:
-        if self.read is None:
-            raise TypeError(f"a request of task {self.task!r} has no reading as a chat")
-        return self.read()
+        return self._read(Chat)
+
+    def embed(self) -> Embed:
+        return self._read(Embed)
+
+    def rerank(self) -> Rerank:
+        return self._read(Rerank)
+
+    def _read(self, kind: type[Reading]) -> Reading:
+        read = None if self.read is None else self.read()
+        if not isinstance(read, kind):
+            raise TypeError(f"a request of task {self.task!r} can't be read as {kind.__name__}")
+        return read
 
 
 # --- what comes back -------------------------------------------------------------------------------------------------
@@ -144,7 +233,9 @@ class Request(Struct, frozen=True, kw_only=True):
 class Usage(Struct, frozen=True):
     """Tokens of one attempt.
 
-    `input` counts all prompt tokens, the cached ones too; `output` all completion tokens, reasoning too.
+    `input` counts all prompt tokens, the cached ones too; `output` all completion tokens, reasoning too. `details` are
+    counts that have prices of their own, by the catalog's names (`cache_write_1h_tokens`, `input_audio_tokens`,
+    `web_searches`, ...); those of tokens are contained in the counts above.
     `estimated`: counted by us, because the target did not say.
     `spoken`: the stream's own usage event, passed on to a caller who asked for it.
     """
@@ -156,17 +247,39 @@ class Usage(Struct, frozen=True):
     reasoning: int = 0
     estimated: bool = False
     spoken: bytes | None = None
+    details: Mapping[str, int] = {}
 
 
 class Said(Struct, frozen=True):
-    """One choice of an answer."""
+    """One choice of an answer. `refusal` is what a model says instead of an answer; `stop` the sequence that ended it."""
 
-    text: str | None = None
-    reasoning: str | None = None
-    refusal: str | None = None
-    tool_calls: tuple[ToolCall, ...] = ()
+    parts: tuple[Part, ...] = ()
     finish: Finish | None = None
+    refusal: str | None = None
+    stop: str | None = None
     logprobs: Raw | None = None
+
+    @property
+    def text(self) -> str | None:
+        """All text, None where there is none at all."""
+        texts = [part.text for part in self.parts if isinstance(part, Text)]
+        return "".join(texts) if texts else None
+
+    @property
+    def reasoning(self) -> str | None:
+        return "".join(part.text for part in self.parts if isinstance(part, Thinking)) or None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+
+class Ranked(Struct, frozen=True):
+    """A document's place in what was sent, and how well it answers (the higher the better; providers' scales differ)."""
+
+    index: int
+    score: float
+    document: str | None = None
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -182,6 +295,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     dialect: str = ""
     spoken: bytes | None = None
     said: tuple[Said, ...] = ()
+    vectors: tuple[tuple[float, ...], ...] | None = None  # of an embedding
+    ranking: tuple[Ranked, ...] | None = None
+    dropped: tuple[str, ...] = ()  # what of the request was left out, where the route allows it
     finish: str | None = None  # of the first choice
     usage: Usage | None = None
     cost_nusd: int | None = None
@@ -196,6 +312,7 @@ class Head(Struct, frozen=True):
     target: str = ""
     dialect: str = ""
     spoken: bytes | None = None
+    dropped: tuple[str, ...] = ()
 
 
 class ToolDelta(Struct, frozen=True):
@@ -205,12 +322,15 @@ class ToolDelta(Struct, frozen=True):
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    signature: str | None = None
+    origin: str = ""
 
 
 class Chunk(Struct, frozen=True):
     """A piece of a stream. `words` is true if it carries content, a tool call or reasoning (see "first word").
 
-    `spoken` is the event's data as the provider sent it; then the other fields may be left empty.
+    `part` is what comes whole: a Thinking without text that signs the reasoning before it or is redacted, generated
+    Media.     `spoken` is the event's data as the provider sent it; then the other fields may be left empty.
     """
 
     index: int = 0
@@ -222,6 +342,8 @@ class Chunk(Struct, frozen=True):
     logprobs: Raw | UnsetType = UNSET
     words: bool = False
     spoken: bytes | None = None
+    part: Part | None = None
+    stop: str | None = None  # the stop sequence that ended it, with `finish`
 
 
 Item = Head | Chunk | Usage

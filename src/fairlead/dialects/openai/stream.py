@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw, Struct
 
 from fairlead.chat import Chunk, Head, Item, Task, ToolDelta, Usage
 from fairlead.dialects.failures import failure
-from fairlead.dialects.openai_answer import (
+from fairlead.dialects.openai.answer import (
     CallSaid,
     FunctionSaid,
     UsageSaid,
@@ -20,7 +20,7 @@ from fairlead.dialects.openai_answer import (
     read_usage,
     write_usage,
 )
-from fairlead.dialects.openai_chat import DIALECT
+from fairlead.dialects.openai.chat import DIALECT
 from fairlead.dialects.reading import UNREADABLE, check_utf8
 from fairlead.errors import StreamBroken
 

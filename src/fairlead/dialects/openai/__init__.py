@@ -5,11 +5,11 @@ server is asked in it (`pass_request`, `write_request`, `read_answer`, `StreamRe
 """
 
 from fairlead.dialects.failures import read_error
-from fairlead.dialects.openai_answer import error_body, models_body, read_answer, write_answer
-from fairlead.dialects.openai_ask import pass_request, write_request
-from fairlead.dialects.openai_chat import DIALECT, read_chat
-from fairlead.dialects.openai_request import read_request
-from fairlead.dialects.openai_stream import StreamReader, StreamWriter
+from fairlead.dialects.openai.answer import error_body, models_body, read_answer, write_answer
+from fairlead.dialects.openai.ask import pass_request, write_request
+from fairlead.dialects.openai.chat import DIALECT, read_chat
+from fairlead.dialects.openai.request import read_request
+from fairlead.dialects.openai.stream import StreamReader, StreamWriter
 
 __all__ = [
     "DIALECT",

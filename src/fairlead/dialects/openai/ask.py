@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from fairlead.chat import Chat, Image, Message, Opaque, Part, Request, Text, Thinking, Tool, ToolCall
-from fairlead.dialects.openai_chat import DIALECT, LIMIT_NAMES, read_output_limit
+from fairlead.dialects.openai.chat import DIALECT, LIMIT_NAMES, read_output_limit
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
 from fairlead.dialects.reading import is_null, raw_json, unsayable
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from fairlead.chat import Chat, Request, Spoken, Task
-from fairlead.dialects.openai_chat import LIMIT_NAMES, read_chat, read_output_limit
+from fairlead.dialects.openai.chat import LIMIT_NAMES, read_chat, read_output_limit
 from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, take, take_optional
 from fairlead.errors import RequestInvalid
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fairlead.chat import Answer, Chunk, Finish, Head, Item, Said, Task, ToolCall, ToolDelta, Usage
-from fairlead.dialects.anthropic_ask import DIALECT
+from fairlead.dialects.anthropic.ask import DIALECT
 from fairlead.dialects.failures import failure, unclear
 from fairlead.dialects.reading import UNREADABLE, check_utf8, text_of
 from fairlead.errors import StreamBroken

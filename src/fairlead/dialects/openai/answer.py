@@ -12,8 +12,8 @@ from msgspec import Raw, Struct
 
 from fairlead.chat import Answer, Finish, Said, Task, ToolCall, Usage
 from fairlead.dialects.failures import failure, unclear
-from fairlead.dialects.openai_ask import write_tool_call
-from fairlead.dialects.openai_chat import DIALECT
+from fairlead.dialects.openai.ask import write_tool_call
+from fairlead.dialects.openai.chat import DIALECT
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 
 _ENCODER = msgspec.json.Encoder()

@@ -1,0 +1,69 @@
+"""What holds of a conversation in every language: a tool's result answers a call, and ids tell the calls apart."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from fairlead.chat import Message, Part, ToolCall
+from fairlead.errors import RequestInvalid
+
+
+def check_tools(messages: Sequence[Message], paths: Sequence[str]) -> None:
+    """Raises RequestInvalid where a result has no call before it, or one message calls twice by the same id.
+
+    `paths` say where each message stands in the request. An id may be used again in a later turn: some servers number
+    the calls of every turn from zero.
+    """
+    called: set[str] = set()
+    for message, path in zip(messages, paths, strict=True):
+        if message.role == "tool" and message.tool_call_id not in called:
+            raise RequestInvalid(
+                f"`{path}`: no earlier message made the tool call {message.tool_call_id!r} that this is the result of.",
+                param=path,
+                hint="Send the assistant's message with its tool calls before their results.",
+            )
+        ids = [call.id for call in message.tool_calls]
+        if len(set(ids)) < len(ids):
+            twice = next(id for id in ids if ids.count(id) > 1)
+            raise RequestInvalid(
+                f"`{path}`: two tool calls have the id {twice!r}.", param=path, hint="Give every call an id of its own."
+            )
+        called.update(ids)
+
+
+def with_ids(messages: Iterable[Message], *, taboo: re.Pattern[str], longest: int) -> tuple[Message, ...]:
+    """The same messages with ids of tool calls that a target takes: every call in the conversation has one of its own,
+    without what `taboo` finds and at most `longest` long; results follow their calls. The same conversation always gets
+    the same ids, and those that are fine stay as they are.
+    """
+    given: set[str] = set()
+    current: dict[str, str] = {}  # the caller's id -> the one that its latest call was given
+    made: list[Message] = []
+    for message in messages:
+        if message.role == "tool":
+            made.append(replace(message, tool_call_id=current.get(message.tool_call_id or "", message.tool_call_id)))
+        elif any(isinstance(part, ToolCall) for part in message.parts):
+            made.append(replace(message, parts=_renamed(message.parts, current, given, taboo, longest)))
+        else:
+            made.append(message)
+    return tuple(made)
+
+
+def _renamed(
+    parts: tuple[Part, ...], current: dict[str, str], given: set[str], taboo: re.Pattern[str], longest: int
+) -> tuple[Part, ...]:
+    renamed: list[Part] = []
+    for part in parts:
+        if isinstance(part, ToolCall):
+            fine = taboo.sub("_", part.id)[:longest] or "call"
+            name, again = fine, 1
+            while name in given:
+                again += 1
+                suffix = f"_{again}"
+                name = fine[: longest - len(suffix)] + suffix
+            given.add(name)
+            current[part.id] = name
+            part = part if name == part.id else replace(part, id=name)
+        renamed.append(part)
+    return tuple(renamed)
