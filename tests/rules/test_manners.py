@@ -13,7 +13,7 @@ CATCHES_ALL = {
     "src/fairlead/telemetry.py": "telemetry is optional: it never breaks what it watches",
 }
 READS_ENVIRONMENT = {
-    "src/fairlead/config.py": "the only module that reads settings",
+    "src/fairlead/config/": "the only place that reads settings",
     "src/fairlead/engines/llamacpp_child.py": "a process of its own, which tells OpenMP there how to wait",
 }
 TELLS_THE_TIME = {"src/fairlead/ids.py"}

@@ -1,0 +1,62 @@
+"""The only place that reads settings and the environment: `fairlead.toml` -> a frozen Config.
+
+Everything that can be wrong with a configuration is found here, with its file and path, before anything is started.
+Secrets are references (`env:NAME`, `file:PATH`); their values are read once, at load, and masked in every repr. What a
+backend, an engine or a strategy does with its settings is not known here.
+"""
+
+from fairlead.config.checks import host_and_port
+from fairlead.config.handing import decode, encode, masked
+from fairlead.config.reading import BUILT_IN, find_data_dir, find_file, load, parse
+from fairlead.config.sections import (
+    BUDGET,
+    LARGEST,
+    MONEY,
+    NAME,
+    ZONE_ORDER,
+    BackendSettings,
+    BudgetSettings,
+    Config,
+    EngineSettings,
+    Limits,
+    PriceSettings,
+    RouteSettings,
+    Secret,
+    Server,
+    StoreSettings,
+    TargetSettings,
+    TimeoutSettings,
+    Zone,
+)
+from fairlead.config.tables import environment
+
+__all__ = [
+    "BUDGET",
+    "BUILT_IN",
+    "LARGEST",
+    "MONEY",
+    "NAME",
+    "ZONE_ORDER",
+    "BackendSettings",
+    "BudgetSettings",
+    "Config",
+    "EngineSettings",
+    "Limits",
+    "PriceSettings",
+    "RouteSettings",
+    "Secret",
+    "Server",
+    "StoreSettings",
+    "TargetSettings",
+    "TimeoutSettings",
+    "Zone",
+    "decode",
+    "encode",
+    "environment",
+    "find_data_dir",
+    "find_file",
+    "host_and_port",
+    "load",
+    "masked",
+    "parse",
+]

@@ -1,0 +1,143 @@
+"""What one section says of another, and numbers that lie within their bounds. Nothing is read here."""
+
+import difflib
+import re
+import zoneinfo
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from fairlead.config.sections import (
+    BUDGET,
+    LARGEST,
+    MONEY,
+    ZONE_ORDER,
+    BackendSettings,
+    BudgetSettings,
+    Config,
+    RouteSettings,
+    Section,
+    TargetSettings,
+    Zone,
+)
+from fairlead.errors import ConfigInvalid
+
+
+class Wrong(Protocol):
+    """Makes the error for a path of the configuration; it knows which file that stands in."""
+
+    def __call__(self, path: str, what: str, hint: str = "") -> ConfigInvalid: ...
+
+
+def check(config: Config, wrong: Wrong) -> None:
+    """Raises ConfigInvalid for the first thing that can't work."""
+    _Checks(config, wrong).run()
+
+
+class _Checks:
+    def __init__(self, config: Config, wrong: Wrong) -> None:
+        self.config = config
+        self.wrong = wrong
+
+    def run(self) -> None:
+        self._zones_of_time()
+        self._server()
+        for name, backend in self.config.backends.items():
+            self._backend(f"backends.{name}", backend)
+        for name, target in self.config.targets.items():
+            self._target(f"targets.{name}", target)
+        for name, route in self.config.routes.items():
+            self._route(f"routes.{name}", route)
+        for name, budget in self.config.budgets.items():
+            self._budget(f"budgets.{name}", name, budget)
+
+    def _zones_of_time(self) -> None:
+        named = {"timezone": self.config.timezone}
+        named |= {f"budgets.{name}.timezone": budget.timezone for name, budget in self.config.budgets.items()}
+        for path, zone in named.items():
+            try:
+                zoneinfo.ZoneInfo(zone)
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+                raise self.wrong(path, f"unknown time zone {zone!r}", "such as UTC or Europe/Berlin") from error
+
+    def _server(self) -> None:
+        server = self.config.server
+        for path, address in (("server.listen", server.listen), ("server.admin", server.admin)):
+            if not (path == "server.admin" and address == "off"):
+                try:
+                    host_and_port(address)
+                except ValueError as error:
+                    raise self.wrong(path, str(error), "HOST:PORT, such as 127.0.0.1:4000") from error
+        self._bounded("server", server, 1, "workers", below=257)
+        self._bounded("server", server, 0.001, "max_body_mb")
+        self._bounded("server", server, 0, "drain_s")
+        self._bounded("store", self.config.store, 0.01, "ship_every_s")
+
+    def _backend(self, path: str, backend: BackendSettings) -> None:
+        if backend.kind == "script":
+            if not backend.script:
+                raise self.wrong(f"{path}.script", "a scripted backend needs the path of its script")
+        elif backend.base_url and not re.match(r"https?://[^\s/]+", backend.base_url):
+            raise self.wrong(f"{path}.base_url", f"{backend.base_url!r} is no http(s) URL")
+        elif backend.kind == "openai" and not backend.base_url:
+            raise self.wrong(f"{path}.base_url", "missing", "such as https://api.openai.com/v1")
+        elif backend.base_url.rstrip("/").endswith(("/chat/completions", "/messages")):
+            raise self.wrong(f"{path}.base_url", "names an endpoint", "leave out what comes after /v1")
+
+    def _target(self, path: str, target: TargetSettings) -> None:
+        config = self.config
+        if bool(target.backend) == bool(target.engine):
+            raise self.wrong(path, "names exactly one of `backend` and `engine`")
+        self._exists(f"{path}.backend", target.backend, config.backends)
+        self._exists(f"{path}.engine", target.engine, config.engines)
+        if target.backend and not target.model:
+            raise self.wrong(f"{path}.model", "missing", "the model's name at that backend")
+        home: Zone = config.backends[target.backend].zone if target.backend else "private"
+        if target.zone and ZONE_ORDER.index(target.zone) < ZONE_ORDER.index(home):
+            raise self.wrong(
+                f"{path}.zone", f"{target.zone} is narrower than its home's zone {home}", "set the backend's zone"
+            )
+        self._bounded(f"{path}.timeouts", target.timeouts, 0.001, *target.timeouts.__struct_fields__)
+        if target.price:
+            self._bounded(f"{path}.price", target.price, 0, *target.price.__struct_fields__, below=10**9)
+
+    def _route(self, path: str, route: RouteSettings) -> None:
+        if not route.targets:
+            raise self.wrong(f"{path}.targets", "empty", "name at least one target")
+        for number, name in enumerate(route.targets):
+            self._exists(f"{path}.targets[{number}]", name, self.config.targets)
+        if len(set(route.targets)) != len(route.targets):
+            raise self.wrong(f"{path}.targets", "names a target twice")
+        if route.strategy == "single" and len(route.targets) > 1:
+            raise self.wrong(f"{path}.strategy", "single takes one target", 'strategy = "fallback" takes many')
+        self._bounded(path, route, 1, "max_output_tokens")
+        self._bounded(path, route, 0.001, "heartbeat_s", "total_s")
+        if route.budget and not BUDGET.match(route.budget):
+            raise self.wrong(f"{path}.budget", f"{route.budget!r} is no budget", 'such as "5usd/day"')
+        if route.max_cost_per_call and not MONEY.match(route.max_cost_per_call):
+            raise self.wrong(f"{path}.max_cost_per_call", "is no money", 'such as "0.50usd"')
+        self._bounded(f"{path}.limits", route.limits, 1, *route.limits.__struct_fields__)
+
+    def _budget(self, path: str, name: str, budget: BudgetSettings) -> None:
+        if not BUDGET.match(budget.amount):
+            raise self.wrong(f"{path}.amount", f"{budget.amount!r} is no budget", 'such as "100usd/month"')
+        if name != "all" and not budget.team:
+            raise self.wrong(f"{path}.team", "missing", "only [budgets.all] is over everything")
+
+    def _bounded(self, path: str, section: Section, least: float, *fields: str, below: int = LARGEST) -> None:
+        for field in fields:
+            if (value := getattr(section, field)) is not None and not least <= value < below:  # `nan` is not, either
+                raise self.wrong(f"{path}.{field}", f"must be at least {least:g} and below {below}")
+
+    def _exists(self, path: str, name: str, table: Mapping[str, Any]) -> None:
+        if name and name not in table:
+            near = difflib.get_close_matches(name, table, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(sorted(table)) or 'none'}"
+            raise self.wrong(path, f"there is no {name!r}", hint)
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """`127.0.0.1:4000`, `[::1]:4000` -> host and port. Raises ValueError."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535 or not host:
+        raise ValueError(f"{address!r} is no HOST:PORT")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,27 @@
+"""One generation on its way: from the steward to its workers with its secrets, to people without them."""
+
+from typing import Any
+
+import msgspec
+
+from fairlead.config.sections import Config, Secret
+
+
+def encode(config: Config) -> bytes:
+    """With the secrets' values: only for a private socket between our own processes."""
+    return msgspec.msgpack.encode(config, enc_hook=_open_secret)
+
+
+def decode(data: bytes) -> Config:
+    return msgspec.msgpack.decode(data, type=Config, dec_hook=lambda _kind, pair: Secret(*pair))
+
+
+def masked(config: Config) -> dict[str, Any]:
+    """The configuration in plain values, each secret as the reference that it was written as."""
+    return msgspec.to_builtins(msgspec.structs.replace(config, text=""), enc_hook=lambda value: value.source)
+
+
+def _open_secret(value: Any) -> tuple[str, str]:
+    if isinstance(value, Secret):
+        return (value.value, value.source)
+    raise NotImplementedError(type(value))

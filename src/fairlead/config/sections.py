@@ -1,0 +1,159 @@
+"""The settings that there are, as frozen values with their defaults.
+
+Where they are read from is not known here, nor what one of them has to do with another.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Zone = Literal["private", "contract", "public"]
+ZONE_ORDER: tuple[Zone, ...] = ("private", "contract", "public")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}\Z")
+MONEY = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*usd\s*\Z", re.IGNORECASE)
+BUDGET = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*usd\s*/\s*(hour|day|week|month|total)\s*\Z", re.IGNORECASE)
+LARGEST = 2**53  # every reader of JSON and every store can hold it, and sums of it
+
+
+class Secret:
+    """A value that must not be seen, and where it came from."""
+
+    __slots__ = ("source", "value")
+
+    def __init__(self, value: str, source: str) -> None:
+        self.value = value
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"Secret({self.source})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and (self.value, self.source) == (other.value, other.source)
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.source))
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file: unknown keys are refused."""
+
+
+class Server(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes need a restart, but for `max_body_mb` and `metrics`."""
+
+    listen: str = "127.0.0.1:4000"
+    admin: str = "127.0.0.1:4001"  # "off": only the Unix socket
+    workers: int = 1
+    max_body_mb: float = 20.0
+    drain_s: float = 30.0
+    metrics: Literal["auto", "admin"] = "auto"  # auto: also on the data listener while that is on loopback
+
+
+class StoreSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    sync: Literal["none", "interval"] = "none"  # of the spool: interval survives power loss, but for the last second
+    ship_every_s: float = 0.25
+
+
+class BackendSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account at somewhere tokens come from. `kind` is the wire format."""
+
+    kind: Literal["openai", "anthropic", "script"]
+    zone: Zone
+    base_url: str = ""
+    key: Secret | None = None
+    headers: Mapping[str, str] = {}
+    secret_headers: Mapping[str, Secret] = {}
+    provider: str = ""  # the catalog's name of it, for prices
+    ca_file: str = ""
+    quirks: Mapping[str, Any] = {}
+    script: str = ""  # kind "script": path of a TOML file with its lines
+
+
+class EngineSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model server that Fairlead starts and watches. `model`: shipped:NAME, a path, or hf:owner/repo/file."""
+
+    kind: Literal["llamacpp"] = "llamacpp"
+    model: str
+    context: int = 0  # tokens per slot; 0: as the model was trained, but at most 8192
+    slots: int = 4
+    threads: int = 0  # 0: as many as there are cores; one for a very small model
+    embeddings: bool = False
+    port: int = 0  # 0: any free one
+
+
+class PriceSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """US dollars per million tokens; `per_request` US dollars."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
+    per_request: float = 0.0
+
+
+class TimeoutSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    connect_s: float | None = None
+    first_token_s: float | None = None
+    between_tokens_s: float | None = None
+    total_s: float | None = None
+
+
+class TargetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Exactly one of `backend` and `engine`."""
+
+    model: str = ""
+    backend: str = ""
+    engine: str = ""
+    zone: Zone | None = None  # where it differs from its backend's; never wider than that
+    params: Mapping[str, Any] = {}
+    price: PriceSettings | None = None
+    timeouts: TimeoutSettings = TimeoutSettings()
+
+
+class Limits(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent: int | None = None
+
+
+class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    targets: tuple[str, ...]
+    strategy: Literal["single", "fallback"] | None = None  # None: fallback where there are several targets
+    zone: Zone = "public"
+    max_output_tokens: int = 4096
+    max_cost_per_call: str = ""  # "0.50usd"
+    budget: str = ""  # "5usd/day"
+    limits: Limits = Limits()
+    heartbeat_s: float = 15.0
+    total_s: float = 600.0
+
+
+class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A budget over everything (`[budgets.all]`) or over a team's keys (`[budgets.NAME]` with `team`)."""
+
+    amount: str  # "100usd/month"
+    team: str = ""
+    timezone: str = "UTC"
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """One generation of the configuration, checked.
+
+    `hash` is over what was written and what was said over it; secrets' values are left out.
+    """
+
+    data_dir: str
+    server: Server = Server()
+    store: StoreSettings = StoreSettings()
+    backends: Mapping[str, BackendSettings] = {}
+    engines: Mapping[str, EngineSettings] = {}
+    targets: Mapping[str, TargetSettings] = {}
+    routes: Mapping[str, RouteSettings] = {}
+    budgets: Mapping[str, BudgetSettings] = {}
+    timezone: str = "UTC"
+    source: str = ""  # the file, or "" for the built-in configuration
+    hash: str = ""
+    text: str = ""  # as it was written; secrets are references in it
+    overrides: Mapping[str, Any] = {}  # what was said at start over the file; a reload says it again
