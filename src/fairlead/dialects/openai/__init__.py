@@ -6,13 +6,15 @@ server is asked in it (`pass_request`, `write_request`, `read_answer`, `StreamRe
 
 from fairlead.dialects.failures import read_error
 from fairlead.dialects.openai.answer import error_body, models_body, read_answer, write_answer
-from fairlead.dialects.openai.ask import pass_request, write_request
+from fairlead.dialects.openai.ask import LANGUAGE, pass_request, write_request
 from fairlead.dialects.openai.chat import DIALECT, read_chat
-from fairlead.dialects.openai.request import read_request
+from fairlead.dialects.openai.request import TASKS, read_request
 from fairlead.dialects.openai.stream import StreamReader, StreamWriter
 
 __all__ = [
     "DIALECT",
+    "LANGUAGE",
+    "TASKS",
     "StreamReader",
     "StreamWriter",
     "error_body",

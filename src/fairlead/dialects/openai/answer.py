@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from fairlead.chat import Answer, Finish, Said, Task, ToolCall, Usage
+from fairlead.chat import Answer, Finish, Part, Said, Task, Text, Thinking, ToolCall, Usage
 from fairlead.dialects.failures import failure, unclear
 from fairlead.dialects.openai.ask import write_tool_call
 from fairlead.dialects.openai.chat import DIALECT
@@ -111,7 +111,7 @@ _FULL_BODY = msgspec.json.Decoder(_FullBody)
 _TEXT_PART = msgspec.json.Decoder(_TextPart)
 
 
-def read_answer(body: bytes, *, task: Task = "chat", full: bool = False) -> Answer:
+def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin: str = DIALECT) -> Answer:
     """Read an answer for the books: id, model, finish of the first choice, usage; `spoken` is the body as it came.
 
     `full` also fills `said`, one per choice. Raises TargetUnclear if this is no answer, and the TargetError that fits
@@ -189,18 +189,15 @@ def _said(choice: _FullChoice) -> Said:
     finish = read_finish(choice.finish_reason)
     logprobs = None if is_null(choice.logprobs) else choice.logprobs
     if message is None:
-        return Said(text=choice.text, finish=finish, logprobs=logprobs)
+        return Said((Text(choice.text),) if choice.text else (), finish, logprobs=logprobs)
     reasoning = message.reasoning_content
     if reasoning is None and isinstance(message.reasoning, str):
         reasoning = message.reasoning
-    return Said(
-        text=None if message.content is None else read_text(message.content),
-        reasoning=reasoning or None,
-        refusal=message.refusal,
-        tool_calls=_read_calls(message),
-        finish=finish,
-        logprobs=logprobs,
-    )
+    parts: list[Part] = [Thinking(reasoning)] if reasoning else []
+    if text := read_text(message.content):
+        parts.append(Text(text))
+    parts += _read_calls(message)
+    return Said(tuple(parts), finish, message.refusal, logprobs=logprobs)
 
 
 def _read_calls(message: _Message) -> tuple[ToolCall, ...]:
@@ -266,6 +263,7 @@ def write_usage(usage: Usage) -> dict[str, Any]:
 
 def error_body(
     *,
+    status: int = 500,
     message: str,
     type: str,
     code: str,

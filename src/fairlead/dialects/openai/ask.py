@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from fairlead.chat import Chat, Image, Message, Opaque, Part, Request, Text, Thinking, Tool, ToolCall
+from fairlead.chat import Chat, Media, Message, Opaque, Part, Request, Text, Thinking, Tool, ToolCall
+from fairlead.dialects.losses import Losses
+from fairlead.dialects.media import write_url
 from fairlead.dialects.openai.chat import DIALECT, LIMIT_NAMES, read_output_limit
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
 from fairlead.dialects.reading import is_null, raw_json, unsayable
@@ -106,6 +108,8 @@ def write_request(
     stream: bool,
     params: Mapping[str, Any],
     quirks: Mapping[str, Any],
+    losses: Losses,
+    origin: str = DIALECT,
 ) -> bytes:
     """A conversation in the house language as the body of a chat completion. Quirks: see `pass_request`.
 
@@ -114,7 +118,7 @@ def write_request(
     what has no word here.
     """
     if chat.others:
-        raise unsayable(chat.others[0], "this field", LANGUAGE)
+        raise unsayable(next(iter(chat.others)), "this field", LANGUAGE)
     fields: dict[str, Any] = {"model": model, "messages": _write_messages(chat)}
     fields[quirks.get("max_tokens_name", "max_tokens")] = narrowed(max_output_tokens, params)
     optional = {
@@ -154,7 +158,7 @@ def _write_message(message: Message, path: str) -> dict[str, Any]:
     content: list[Part] = [
         part
         for part in message.parts
-        if not isinstance(part, Thinking) and not (isinstance(part, Opaque) and part.kind in aside)
+        if not isinstance(part, Thinking | ToolCall) and not (isinstance(part, Opaque) and part.kind in aside)
     ]
     said["content"] = _write_content(content, message)
     if thought := "".join(part.text for part in message.parts if isinstance(part, Thinking) and not part.origin):
@@ -184,10 +188,10 @@ def _write_part(part: Part) -> Any:
     match part:
         case Text(text=text) | Thinking(text=text):
             return {"type": "text", "text": text}
-        case Image(url=url, detail=None):
-            return {"type": "image_url", "image_url": {"url": url}}
-        case Image(url=url, detail=detail):
-            return {"type": "image_url", "image_url": {"url": url, "detail": detail}}
+        case Media(detail=None):
+            return {"type": "image_url", "image_url": {"url": write_url(part)}}
+        case Media(detail=detail):
+            return {"type": "image_url", "image_url": {"url": write_url(part), "detail": detail}}
         case Opaque(raw=raw):
             return raw
 

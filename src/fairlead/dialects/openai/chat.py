@@ -9,7 +9,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
-from fairlead.chat import Chat, Image, Message, Opaque, Part, Role, Shape, Text, Thinking, Tool, ToolCall, ToolChoice
+from fairlead.chat import Chat, Message, Opaque, Part, Role, Shape, Text, Thinking, Tool, ToolCall, ToolChoice
+from fairlead.dialects.media import read_url
 from fairlead.dialects.reading import is_null, need, required, take, take_optional
 from fairlead.errors import RequestInvalid
 
@@ -150,7 +151,7 @@ def read_chat(fields: dict[str, Raw]) -> Chat:
     tools, unknown_tools = _read_tools(fields)
     choice, unknown_choice = _read_tool_choice(fields)
     shape, unknown_shape = _read_shape(fields)
-    unknown = tuple(name for name, raw in fields.items() if name not in _KNOWN and bytes(raw) not in _IDLE)
+    unknown = {name: raw for name, raw in fields.items() if name not in _KNOWN and bytes(raw) not in _IDLE}
     return Chat(
         messages=_read_messages(fields),
         max_output_tokens=next((limit for limit in limits if limit is not None), None),
@@ -166,7 +167,8 @@ def read_chat(fields: dict[str, Raw]) -> Chat:
         effort=take_optional(_STRING, fields, "reasoning_effort"),
         user=take_optional(_STRING, fields, "user"),
         samples=take_optional(_SAMPLES, fields, "n") or 1,
-        others=unknown + unknown_tools + unknown_choice + unknown_shape,
+        others=unknown | unknown_tools | unknown_choice | unknown_shape,
+        dialect=DIALECT,
     )
 
 
@@ -186,11 +188,10 @@ def _read_message(message: _Message, path: str, legacy_calls: dict[str, str]) ->
     calls: tuple[ToolCall, ...] = ()
     if role == "assistant":
         calls, opaque = _read_calls(message, path, legacy_calls)
-        parts = _read_reasoning(message) + parts + opaque
+        parts = (*_read_reasoning(message), *parts, *calls, *opaque)
     return Message(
         role=role,
         parts=parts,
-        tool_calls=calls,
         tool_call_id=_read_result_id(message, path, legacy_calls) if role == "tool" else None,
         name=message.name,
     )
@@ -222,7 +223,8 @@ def _read_part(raw: Raw, path: str) -> Part:
         return Text(take(_REFUSAL_PART, raw, path).refusal)
     if kind == "image_url":
         image = take(_IMAGE_PART, raw, path).image_url
-        return Image(image) if isinstance(image, str) else Image(image.url, image.detail)
+        said = _ImageUrl(image) if isinstance(image, str) else image
+        return read_url(said.url, f"{path}.image_url", "image", detail=said.detail)
     return Opaque(kind, raw, DIALECT)
 
 
@@ -270,56 +272,56 @@ def _read_result_id(message: _Message, path: str, legacy_calls: dict[str, str]) 
     return message.tool_call_id
 
 
-def _read_tools(fields: dict[str, Raw]) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
+def _read_tools(fields: dict[str, Raw]) -> tuple[tuple[Tool, ...], dict[str, Raw]]:
     tools: list[Tool] = []
-    unknown: list[str] = []
+    unknown: dict[str, Raw] = {}
     for position, raw in enumerate(take_optional(_RAWS, fields, "tools") or ()):
         path = f"tools[{position}]"
         kind = take(_TOOL_KIND, raw, path)
         if kind.type is None and is_null(kind.function):
             raise required(f"{path}.type")
         if kind.type not in (None, "function"):  # several servers let the type of a function go unsaid
-            unknown.append(path)
+            unknown[path] = raw
             continue
         said = take(_TOOL, raw, path).function
         parameters = None if is_null(said.parameters) else said.parameters
         tools.append(Tool(said.name, said.description, parameters, said.strict))
-    return tuple(tools), tuple(unknown)
+    return tuple(tools), unknown
 
 
-def _read_tool_choice(fields: dict[str, Raw]) -> tuple[ToolChoice | None, tuple[str, ...]]:
+def _read_tool_choice(fields: dict[str, Raw]) -> tuple[ToolChoice | None, dict[str, Raw]]:
     choice = take_optional(_CHOICE, fields, "tool_choice")
     match choice:
         case None:
-            return None, ()
+            return None, {}
         case "auto" | "none" | "required":
-            return ToolChoice(choice), ()
+            return ToolChoice(choice), {}
         case "any":  # Mistral's word for it
-            return ToolChoice("required"), ()
+            return ToolChoice("required"), {}
         case str():
             raise _unknown_value("tool_choice", choice, ("auto", "none", "required"))
         case _Choice(type="function", function=None):
             raise required("tool_choice.function")
         case _Choice(type="function", function=_Named(name=name)):
-            return ToolChoice("named", name), ()
-    return None, ("tool_choice",)
+            return ToolChoice("named", name), {}
+    return None, {"tool_choice": fields["tool_choice"]}
 
 
-def _read_shape(fields: dict[str, Raw]) -> tuple[Shape | None, tuple[str, ...]]:
+def _read_shape(fields: dict[str, Raw]) -> tuple[Shape | None, dict[str, Raw]]:
     said = take_optional(_FORMAT, fields, "response_format")
     if said is None:
-        return None, ()
+        return None, {}
     if said.type == "text":
-        return Shape("text"), ()
+        return Shape("text"), {}
     if said.type == "json_object":
-        return (Shape("json") if is_null(said.schema_) else Shape("schema", schema=said.schema_)), ()
+        return (Shape("json") if is_null(said.schema_) else Shape("schema", schema=said.schema_)), {}
     if said.type != "json_schema":
-        return None, ("response_format",)
+        return None, {"response_format": fields["response_format"]}
     if said.json_schema is None:
         raise required("response_format.json_schema")
     if is_null(said.json_schema.schema_):
         raise required("response_format.json_schema.schema")
-    return Shape("schema", said.json_schema.name, said.json_schema.schema_, said.json_schema.strict), ()
+    return Shape("schema", said.json_schema.name, said.json_schema.schema_, said.json_schema.strict), {}
 
 
 def _read_stop(fields: dict[str, Raw]) -> tuple[str, ...]:

@@ -75,18 +75,21 @@ _PROMPT = msgspec.json.Decoder(str | Annotated[list[str | int | list[int]], Meta
 _TOOLS = msgspec.json.Decoder(list[_Tool])
 
 
-def read_request(task: Task, body: bytes) -> Request:
+TASKS: frozenset[Task] = frozenset({"chat", "complete", "embed"})
+
+
+def read_request(task: Task, body: bytes, *, route: str | None = None, stream: bool | None = None) -> Request:
     """Read one request of the given task, no deeper than the road needs.
 
     Raises RequestInvalid (`malformed_json` or `invalid_request`; `param` is the path). `samples` counts the answers
     that will be generated: `n` or `best_of`, times the prompts of a completion.
     """
     fields = read_fields(body)
-    route = take(_ROUTE, need(fields, "model"), "model")
+    route = take(_ROUTE, need(fields, "model"), "model") if route is None else route
     if task == "embed":
         _read_prompts(fields, "input")
         return _request(task, route, body, fields, bounded=True)
-    stream = bool(take_optional(_FLAG, fields, "stream"))
+    stream = bool(take_optional(_FLAG, fields, "stream")) if stream is None else stream
     samples = take_optional(_SAMPLES, fields, "n") or 1
     if task == "complete":
         best_of = take_optional(_SAMPLES, fields, "best_of") or 1

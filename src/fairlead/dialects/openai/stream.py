@@ -98,7 +98,7 @@ class StreamReader:
     `samples` is how many choices the caller asked for.
     """
 
-    def __init__(self, full: bool = False, task: Task = "chat", samples: int = 1) -> None:
+    def __init__(self, full: bool = False, task: Task = "chat", samples: int = 1, origin: str = DIALECT) -> None:
         self.ended = False  # the provider said [DONE]
         self.usage: Usage | None = None  # the latest that was told, also in the middle of a stream
         self._full = full
@@ -259,6 +259,10 @@ class StreamWriter:
     def end(self) -> bytes:
         """The end of a stream that came to its own end."""
         return b"data: [DONE]\n\n"
+
+    def fail(self, body: bytes) -> bytes:
+        """The event for an error after the stream has begun. No end mark: nobody takes what came for a whole answer."""
+        return _event(body)
 
     def _head(self, head: Head) -> bytes:
         self._id = head.id
