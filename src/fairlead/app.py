@@ -168,6 +168,7 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         max_cost_nusd=int(Decimal(most[1]) * NUSD) if most else None,
         limits=limits("route", name, f"route {name}", settings.budget, settings.limits, config.timezone),
         heartbeat_s=settings.heartbeat_s,
+        lossy=settings.lossy,
         total_s=settings.total_s,
     )
 

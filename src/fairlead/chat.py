@@ -11,14 +11,14 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 Role = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
-Task = Literal["chat", "complete", "embed", "rerank"]
+Task = Literal["chat", "complete", "embed", "rerank", "count"]
 Modality = Literal["image", "audio", "video", "document"]
 
 
 # --- what a message is made of ---------------------------------------------------------------------------------------
 #
-# `cache` on a part, a message or a tool is a mark: the prompt up to and with it is worth keeping in a cache, for "5m" or
-# "1h". `origin` names the language of the provider who signed; a signature is sent to nobody else.
+# `cache` on a part, a message or a tool is a mark: the prompt up to and with it is worth keeping in a cache, for "5m"
+# or "1h". `origin` names the language of the provider who signed; a signature is sent to nobody else.
 
 
 class Text(Struct, frozen=True, tag="text"):
@@ -251,7 +251,7 @@ class Usage(Struct, frozen=True):
 
 
 class Said(Struct, frozen=True):
-    """One choice of an answer. `refusal` is what a model says instead of an answer; `stop` the sequence that ended it."""
+    """One choice of an answer. `refusal` is said instead of an answer; `stop` is the sequence that ended it."""
 
     parts: tuple[Part, ...] = ()
     finish: Finish | None = None
@@ -275,7 +275,7 @@ class Said(Struct, frozen=True):
 
 
 class Ranked(Struct, frozen=True):
-    """A document's place in what was sent, and how well it answers (the higher the better; providers' scales differ)."""
+    """A document by its place in what was sent, and how well it answers: the higher the better, in no common scale."""
 
     index: int
     score: float
@@ -297,6 +297,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     said: tuple[Said, ...] = ()
     vectors: tuple[tuple[float, ...], ...] | None = None  # of an embedding
     ranking: tuple[Ranked, ...] | None = None
+    tokens: int | None = None  # of a prompt that was counted
     dropped: tuple[str, ...] = ()  # what of the request was left out, where the route allows it
     finish: str | None = None  # of the first choice
     usage: Usage | None = None

@@ -1,15 +1,18 @@
 """An account at a server that is asked over HTTP: where it is, what every request carries, what its answers mean.
 
-It knows URLs, headers and statuses, and no word of the language in between: that is handed in by the backend. Static
-headers become bytes once, here, so that a request costs no formatting. Whatever leaves as an error has the target's
-name on it and no credential in it.
+It knows URLs, headers and statuses, and no word of the language in between: that is handed in. What stands above a
+body becomes bytes once for each target, so that a request costs no formatting. Whatever leaves as an error has the
+target's name on it and no credential in it.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, TypeVar
+from urllib.parse import quote
 
 from fairlead import __version__
+from fairlead.backends.formats import Format
 from fairlead.backends.status import error_for
 from fairlead.errors import ConfigInvalid, TargetError, TargetUnclear
 from fairlead.wire.address import place, request_head
@@ -23,7 +26,14 @@ MAX_ERROR_BYTES = 64 * 1024
 SHORTEST_SECRET = 8  # shorter words of headers are no credentials, and errors need them
 TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 JSON_HEADERS = {"content-type": "application/json", "user-agent": f"fairlead/{__version__}"}
+NONE: Mapping[str, str] = MappingProxyType({})
 Failure = TypeVar("Failure", bound=TargetError)
+
+
+class Signer(Protocol):
+    """Credentials that are made anew for a request: its header lines, each ended. Raises TargetError."""
+
+    async def lines(self, method: str, url: str, body: bytes) -> bytes: ...
 
 
 class Account:
@@ -32,33 +42,45 @@ class Account:
     def __init__(
         self,
         pool: Pool,
+        spoken: Format,
         *,
         base_url: str,
-        paths: Mapping[str, str],
-        headers: Mapping[str, str],
-        secrets: tuple[str | None, ...],
-        ca_file: str,
-        dialect: str,
-        read_error: Callable[[int, bytes], tuple[str, str]],
+        key: str | None = None,
+        auth: str = "",
+        paths: Mapping[str, str] = NONE,
+        headers: Mapping[str, str] = NONE,
+        ca_file: str = "",
+        signer: Signer | None = None,
     ) -> None:
-        """`paths`: by task, below `base_url`. `headers` are sent with every request, `secrets` taken out of errors."""
-        there = place(base_url)
+        """`auth` and `paths` win over those of the format. `headers` are sent with every request and win over our own;
+        what is in them and `key` are taken out of errors."""
+        if not base_url:  # nobody is asked by default: a forgotten URL would send private words to a public place
+            hint = f'Write where the server is, like base_url = "{spoken.example}".'
+            raise ConfigInvalid("base_url is missing", hint=hint, path="base_url")
+        self._there = place(base_url.rstrip("/").removesuffix(spoken.trims))
+        self._format = spoken
         self._pool = pool
-        self._origin = pool.origin(there, ca_file)
-        every = JSON_HEADERS | {name.lower(): value for name, value in headers.items()}
-        unary, stream = {"accept": "application/json"} | every, every | {"accept": "text/event-stream"}
-        self._unary = {task: request_head("POST", there, path, unary) for task, path in paths.items()}
-        self._stream = {task: request_head("POST", there, path, stream) for task, path in paths.items()}
-        self._dialect = dialect
-        self._read_error = read_error
-        words = {word for secret in secrets for word in (secret or "").split()}  # of "Bearer KEY" also KEY alone
+        self._origin = pool.origin(self._there, ca_file)
+        self._paths = {**spoken.paths, **paths}
+        self._stream_paths = {**self._paths, **spoken.stream_paths, **_streamed(paths)}
+        said = {name.lower(): value for name, value in headers.items()}
+        self._headers = JSON_HEADERS | dict(spoken.headers) | _credential(key, auth or spoken.auth) | said
+        self._signer = signer
+        self._heads: dict[tuple[str, str, bool], tuple[bytes, str]] = {}
+        # Of "Bearer KEY" also KEY alone.
+        words = {word for secret in (key, *headers.values()) for word in (secret or "").split()}
         self._secrets = sorted((word for word in words if len(word) >= SHORTEST_SECRET), key=len, reverse=True)
+        for task in self._paths:
+            self._head(task, "model", stream=False)  # what is wrong with a header is found now
+
+    def serves(self, task: str) -> bool:
+        return task in self._paths
 
     async def answer(self, task: str, body: bytes, asking: "Asking") -> bytes:
         """The body of a success. Raises TargetError."""
         limits = asking.target.timeouts
         deadlines = Deadlines(connect_s=limits.connect_s, total_s=limits.total_s)
-        response = await self._ask(self._unary[task], body, asking, deadlines)
+        response = await self._ask(task, body, asking, deadlines, stream=False)
         answer = await response.body()
         if answer[:1] == b"{":  # as it should be; the dialect reads the rest
             return answer
@@ -70,9 +92,9 @@ class Account:
 
     async def stream(self, task: str, body: bytes, asking: "Asking") -> Response:
         """A success that is an event stream. Whoever holds it ends it. Raises TargetError."""
-        response = await self._ask(self._stream[task], body, asking, _deadlines(asking.target.timeouts))
-        kind = response.headers.get("content-type", "text/event-stream")
-        if not kind.lower().startswith("text/event-stream"):
+        response = await self._ask(task, body, asking, _deadlines(asking.target.timeouts), stream=True)
+        kind = response.headers.get("content-type", self._format.stream_type)
+        if not kind.lower().startswith(self._format.stream_type):
             said = await response.excerpt(MAX_ERROR_BYTES)
             raise self._unclear(response, said, f"{kind or 'nothing'} instead of an event stream", asking)
         return response
@@ -80,23 +102,38 @@ class Account:
     def named(self, error: Failure, asking: "Asking") -> Failure:
         """The same error, with the target's name on it and without what nobody may see."""
         error.target = error.target or asking.target.name
-        error.dialect = error.dialect or self._dialect
+        error.dialect = error.dialect or self._format.language.DIALECT
         error.message = self._masked(error.message)
         error.args = (error.message,)
         if error.body is not None:
             error.body = self._masked(error.body.decode("latin-1"))[:MAX_ERROR_BYTES].encode("latin-1")
         return error
 
-    async def _ask(self, head: bytes, body: bytes, asking: "Asking", deadlines: Deadlines) -> Response:
+    async def _ask(self, task: str, body: bytes, asking: "Asking", deadlines: Deadlines, *, stream: bool) -> Response:
+        head, url = self._head(task, asking.target.model, stream=stream)
         trace = asking.trace
         lines = f"traceparent: {trace}\r\n".encode() if TRACE.match(trace) else b""
+        if self._signer is not None:
+            lines += await self._signer.lines("POST", url, body)
         response = await self._pool.ask(self._origin, head, body, deadlines, lines)
         if 200 <= response.status < 300:
             return response
         status = response.status
         said = await response.excerpt(MAX_ERROR_BYTES)
-        read = self._read_error(status, said)
-        raise error_for(status, read, said, response.headers, target=asking.target.name, dialect=self._dialect)
+        read = self._format.language.read_error(status, said)
+        dialect = self._format.language.DIALECT
+        raise error_for(status, read, said, response.headers, target=asking.target.name, dialect=dialect)
+
+    def _head(self, task: str, model: str, *, stream: bool) -> tuple[bytes, str]:
+        """What stands above the body, and the URL; made when first needed, then kept: there are as many as targets."""
+        found = self._heads.get((task, model, stream))
+        if found is None:
+            accept = self._format.stream_type if stream else "application/json"
+            path = (self._stream_paths if stream else self._paths)[task].replace("{model}", quote(model, safe=""))
+            head = request_head("POST", self._there, path, {"accept": accept} | self._headers)
+            url = f"{self._there.scheme}://{self._there.authority}{self._there.path}{path}{self._there.query}"
+            found = self._heads[task, model, stream] = head, url
+        return found
 
     def _unclear(self, response: Response, body: bytes, what: str, asking: "Asking") -> TargetUnclear:
         return TargetUnclear(
@@ -112,13 +149,16 @@ class Account:
         return text
 
 
-def needed_url(base_url: str, example: str) -> str:
-    """Nobody is asked by default: a forgotten URL would send private words to a public place."""
-    if not base_url:
-        raise ConfigInvalid(
-            "base_url is missing", hint=f'Write where the server is, like base_url = "{example}".', path="base_url"
-        )
-    return base_url
+def _credential(key: str | None, auth: str) -> dict[str, str]:
+    """How a key is shown, in the words of `formats.Auth`."""
+    if not key or auth == "none":
+        return {}
+    return {"authorization": f"Bearer {key}"} if auth == "bearer" else {auth: key}
+
+
+def _streamed(paths: Mapping[str, str]) -> dict[str, str]:
+    """Paths of streams among an account's own: `stream:chat`."""
+    return {task.removeprefix("stream:"): path for task, path in paths.items() if task.startswith("stream:")}
 
 
 def _deadlines(limits: "Timeouts") -> Deadlines:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fairlead.backends.anthropic import Anthropic
+from fairlead.backends.account import NONE, Signer
+from fairlead.backends.formats import FORMATS
+from fairlead.backends.http import Http
 from fairlead.backends.lines import load
-from fairlead.backends.openai import OpenAI
 from fairlead.backends.script import Script
 from fairlead.errors import ConfigInvalid
 from fairlead.wire.pool import Pool
@@ -17,26 +18,41 @@ def build(
     kind: str,
     base_url: str = "",
     key: str | None = None,
-    headers: Mapping[str, str] = {},
-    quirks: Mapping[str, Any] = {},
+    auth: str = "",
+    paths: Mapping[str, str] = NONE,
+    headers: Mapping[str, str] = NONE,
+    quirks: Mapping[str, Any] = NONE,
     ca_file: str = "",
+    signer: Signer | None = None,
+    origin: str = "",
     script: str = "",
     pool: Pool,
-) -> OpenAI | Anthropic | Script:
+) -> Http | Script:
     """Raises ConfigInvalid, its path beginning with `backends.NAME`, for whatever can't work; nothing is sent yet.
 
-    `kind` is openai, anthropic or script; `script` the path of the lines that a scripted backend plays.
+    `kind` is a wire format of `formats.py` or script; `script` the path of the lines that a scripted backend plays.
     """
     try:
         if kind == "script":
-            return _scripted(script, base_url or key or headers or quirks or ca_file)
+            return _scripted(script, base_url or key or headers or quirks or ca_file or signer)
         if script:
             raise ConfigInvalid("only a backend of kind script plays one", path="script")
-        if kind == "openai":
-            return OpenAI(pool, base_url=base_url, key=key, headers=headers, quirks=quirks, ca_file=ca_file)
-        if kind == "anthropic":
-            return Anthropic(pool, base_url=base_url, key=key, headers=headers, quirks=quirks, ca_file=ca_file)
-        raise ConfigInvalid(f"there is no wire format {kind!r}", hint="openai, anthropic or script", path="kind")
+        if kind not in FORMATS:
+            hint = ", ".join((*FORMATS, "script"))
+            raise ConfigInvalid(f"there is no wire format {kind!r}", hint=f"one of {hint}", path="kind")
+        return Http(
+            pool,
+            kind=kind,
+            base_url=base_url,
+            key=key,
+            auth=auth,
+            paths=paths,
+            headers=headers,
+            quirks=quirks,
+            ca_file=ca_file,
+            signer=signer,
+            origin=origin,
+        )
     except ConfigInvalid as error:
         raise _placed(error, name) from error
 

@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from fairlead.backends.lines import Line, check
 from fairlead.backends.status import error_for
-from fairlead.chat import Answer, Chunk, Head, Request, Said, Stream, Text, ToolDelta, Usage
+from fairlead.chat import Answer, Chunk, Head, Part, Request, Said, Stream, Text, Thinking, ToolDelta, Usage
 from fairlead.errors import (
     RequestInvalid,
     StreamBroken,
@@ -56,13 +56,16 @@ class Script:
         line, prompt = self._next(request, asking)
         clock = _Clock(asking)
         _fail(line, asking)
+        if request.task == "count":
+            used = line.used(prompt)
+            return Answer(target=asking.target.name, model=asking.target.model, tokens=used.input if used else 0)
         pauses_s = line.latency_s + line.delay_s * max(len(line.cuts) - 1, 0)
         await clock.pause(pauses_s, "total")
         if line.stall_after is not None:
             await clock.stall("total")
         if line.cut_after is not None:
             raise _broken(asking)
-        said = Said(line.whole, line.reasoning, None, line.calls(), line.end)
+        said = Said(_parts(line), line.end)
         return Answer(
             id=f"script-{new_id()}",
             model=asking.target.model,
@@ -164,6 +167,13 @@ def _late(asking: "Asking", stage: str) -> TargetTimeout:
 def _broken(asking: "Asking") -> StreamBroken:
     name = asking.target.name
     return StreamBroken(f"{name} broke off in the middle of its answer", target=name, dialect=DIALECT)
+
+
+def _parts(line: Line) -> tuple[Part, ...]:
+    """All that a line says, whole."""
+    reasoning = (Thinking(line.reasoning),) if line.reasoning else ()
+    text = (Text(line.whole),) if line.whole is not None else ()
+    return (*reasoning, *text, *line.calls())
 
 
 def _chunks(line: Line, samples: int) -> list[Chunk]:

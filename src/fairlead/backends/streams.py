@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from fairlead.backends.account import Account
 from fairlead.chat import Head, Item, Stream
 from fairlead.errors import StreamBroken, TargetError, TargetTimeout
+from fairlead.wire.response import Decoder
 
 if TYPE_CHECKING:
     from fairlead.gateway.call import Asking
@@ -28,22 +29,30 @@ class Reader(Protocol):
 
 
 async def read_stream(
-    account: Account, task: str, begin: Callable[[], tuple[bytes, Reader]], asking: "Asking"
+    account: Account,
+    task: str,
+    begin: Callable[[], tuple[bytes, Reader]],
+    decoder: Callable[[], Decoder],
+    asking: "Asking",
+    dropped: list[str],
 ) -> Stream:
     """Ask, and yield what comes. `begin` gives the request's body and a fresh reader, once the stream is iterated.
+
+    `dropped` is what of the request was left out; the Head tells.
 
     Raises TargetError, StreamBroken where the provider did not tell the end, and what `begin` raises.
 
     A connection that breaks after the answer was whole does the answer no harm: then at most the usage is missing.
     """
     body, reader = begin()
+    target = asking.target.name
     try:
         response = await account.stream(task, body, asking)
         try:
-            async for batch in response.events():
+            async for batch in response.events(decoder()):
                 for event, data in batch:
                     for item in reader.read(event, data):
-                        yield replace(item, target=asking.target.name) if isinstance(item, Head) else item
+                        yield item if type(item) is not Head else replace(item, target=target, dropped=tuple(dropped))
                 if reader.ended:
                     break
         except (StreamBroken, TargetTimeout):

@@ -128,6 +128,7 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limits: Limits = Limits()
     heartbeat_s: float = 15.0
     total_s: float = 600.0
+    lossy: bool = False  # leave out what a target's language can't say (and tell), instead of refusing
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

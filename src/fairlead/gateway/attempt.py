@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from fairlead.chat import Answer, Chunk, Item, Request, Stream, Usage
 from fairlead.errors import CostUnbounded, FairleadError, RequestInvalid, TargetError, TargetTimeout, Unavailable
-from fairlead.gateway.call import Asking, Backend, Call, Limit, Purse, Target
+from fairlead.gateway.call import GENERATING, Asking, Backend, Call, Limit, Purse, Target
 from fairlead.gateway.ledger import HANG_UPS, Book
 from fairlead.ids import new_id, now_us
 from fairlead.money import Price, cost_nusd, worst_case_nusd
@@ -83,6 +83,7 @@ class Attempts:
             target=target,
             max_output_tokens=allowed if asked is None else min(asked, allowed),
             trace=self._call.context.trace,
+            lossy=self._call.route.lossy,
         )
 
     def _worst_case(self, price: Price | None, request: Request, asking: Asking) -> int | None:
@@ -96,7 +97,9 @@ class Attempts:
                     hint=f"set `price` in [targets.{target.name}], or run `fairlead catalog update`",
                 )
             return None
-        output = 0 if request.task == "embed" else asking.max_output_tokens
+        if request.task == "count":
+            return 0  # nothing is generated, and no provider bills it
+        output = asking.max_output_tokens if request.task in GENERATING else 0
         if request.input_bound is not None:
             return worst_case_nusd(price, request.input_bound, output, request.samples)
         if budgeted and self._call.route.max_cost_nusd is None:
@@ -234,6 +237,8 @@ class Attempt:
 
     def _estimate(self, error: BaseException | None) -> Usage:
         """Tokens where the target did not count: from what was sent and what came back; none where it refused."""
+        if self._request.task == "count":
+            return Usage()
         code = error.code if isinstance(error, FairleadError) else ""
         unsent = isinstance(error, TargetTimeout) and error.details.get("stage") == "connect"
         untold = isinstance(error, RequestInvalid)  # the target's language has no word for it: nothing was sent
@@ -243,7 +248,7 @@ class Attempt:
         return Usage(input=-(-self._request.input_bytes // BYTES_PER_TOKEN), output=output, estimated=True)
 
     def _cost(self, usage: Usage) -> int | None:
-        if not (usage.input or usage.output) and not self._ended:
+        if self._request.task == "count" or (not (usage.input or usage.output) and not self._ended):
             return 0
         return cost_nusd(self._price, usage) if self._price else None
 
@@ -286,5 +291,7 @@ class Attempt:
 
 def _worst_tokens(request: Request, asking: Asking) -> int:
     """Tokens that an attempt can use at most; where the prompt has no bound, its bytes stand in."""
+    if request.task == "count":
+        return 0
     prompt = request.input_bound if request.input_bound is not None else request.input_bytes
-    return prompt + (0 if request.task == "embed" else asking.max_output_tokens * request.samples)
+    return prompt + (asking.max_output_tokens * request.samples if request.task in GENERATING else 0)

@@ -18,6 +18,8 @@ from fairlead.records import Record
 Zone = Literal["private", "contract", "public"]
 ZONES: tuple[Zone, ...] = ("private", "contract", "public")  # from the narrowest to the widest
 
+GENERATING = frozenset({"chat", "complete"})  # the tasks that have an output to bound and to pay for
+
 Unit = Literal["nusd", "tokens", "requests", "concurrent"]
 Window = Literal["minute", "hour", "day", "week", "month", "total"]
 
@@ -91,6 +93,7 @@ class Route(Struct, frozen=True):
     limits: tuple[Limit, ...] = ()
     heartbeat_s: float = 15.0
     total_s: float = 600.0
+    lossy: bool = False  # what a target's language can't say is left out and told, instead of refused
 
 
 class Context(Struct, frozen=True):
@@ -145,6 +148,7 @@ class Asking(Struct, frozen=True):
     max_output_tokens: int  # what the route allows, already no more than the caller named
     trace: str = ""
     attempt: str = ""
+    lossy: bool = False
 
 
 class Backend(Protocol):

@@ -35,6 +35,12 @@ class Deadlines(Struct, frozen=True):
     total_s: float = 600.0
 
 
+class Decoder(Protocol):
+    """Bytes of a stream as they come -> its events: name and data of each."""
+
+    def feed(self, chunk: bytes) -> list[Event]: ...
+
+
 class Link(Protocol):
     """What a response needs of its connection."""
 
@@ -127,9 +133,12 @@ class Response:
         self.close()
         return found[:max_bytes]
 
-    def events(self) -> "EventStream":
-        """The body as server-sent events, in batches as they come: `async for batch in response.events()`."""
-        return EventStream(self, self._deadlines)
+    def events(self, decoder: Decoder | None = None) -> "EventStream":
+        """The body as events, in batches as they come: `async for batch in response.events()`.
+
+        They are server-sent events, unless `decoder` finds others in the bytes.
+        """
+        return EventStream(self, self._deadlines, decoder or Events())
 
     async def read(self, by: float, stage: str) -> bytes:
         """What has come of the body since the last read, waiting for it until `by` (loop time); b"" at the end."""
@@ -226,10 +235,10 @@ class EventStream:
 
     __slots__ = ("_begun", "_deadlines", "_events", "_response")
 
-    def __init__(self, response: Response, deadlines: Deadlines) -> None:
+    def __init__(self, response: Response, deadlines: Deadlines, decoder: Decoder) -> None:
         self._response = response
         self._deadlines = deadlines
-        self._events = Events()
+        self._events = decoder
         self._begun = False
 
     def __aiter__(self) -> "EventStream":

@@ -6,7 +6,7 @@ pure.
 
 from msgspec.structs import replace
 
-from fairlead.gateway.call import Call
+from fairlead.gateway.call import GENERATING, Call
 
 
 def limits(call: Call) -> Call:
@@ -14,7 +14,7 @@ def limits(call: Call) -> Call:
     added = (*call.caller.limits, *call.route.limits)
     narrowed = call.narrowed
     asked, allowed = call.request.max_output_tokens, call.route.max_output_tokens
-    if call.request.task != "embed" and asked is not None and asked > allowed:
+    if call.request.task in GENERATING and asked is not None and asked > allowed:
         narrowed = (*narrowed, f"limits: {asked} output tokens asked for, route allows {allowed}")
     if not added and narrowed is call.narrowed:
         return call
