@@ -13,12 +13,17 @@ PRICE = Price("p", input=3_000_000_000, output=15_000_000_000, cache_read=300_00
 TIER = Tier(above_input=200_000, input=6_000_000_000, output=22_500_000_000)
 LONG = Price("p", 3_000_000_000, 15_000_000_000, 300_000_000, None, 0, (TIER,))
 
+DETAILS = ("cache_write_1h_tokens", "input_audio_tokens", "cache_audio_read_tokens", "output_audio_tokens")
+
 rates = st.integers(0, 10**12)
 perhaps = st.none() | rates
-tiers = st.lists(st.builds(Tier, st.integers(1, 2000), rates, rates, perhaps, perhaps), max_size=3)
+details = st.dictionaries(st.sampled_from(DETAILS), rates)
+tiers = st.lists(st.builds(Tier, st.integers(1, 2000), rates, rates, perhaps, perhaps, details), max_size=3)
 prices = st.builds(
-    lambda *fields: Price("p", *fields[:-1], tiers=tuple(sorted(fields[-1], key=lambda tier: tier.above_input))),
-    rates, rates, perhaps, perhaps, st.integers(0, 10**9), tiers,
+    lambda *fields, details, tiers: Price(
+        "p", *fields, tiers=tuple(sorted(tiers, key=lambda tier: tier.above_input)), details=details
+    ),
+    rates, rates, perhaps, perhaps, st.integers(0, 10**9), details=details, tiers=tiers,
 )  # fmt: skip
 
 
@@ -46,6 +51,27 @@ def test_a_request_may_have_a_fee() -> None:
     assert cost_nusd(Price("p", 0, 0, request=5_000_000), Usage(input=9, output=9)) == 5_000_000
 
 
+def test_what_has_a_rate_of_its_own_is_billed_at_that_and_only_once() -> None:
+    price = Price("p", 10**9, 10**9, details={"input_audio_tokens": 7 * 10**9, "cache_write_1h_tokens": 3 * 10**9})
+    usage = Usage(input=100, output=10, details={"input_audio_tokens": 40, "cache_write_1h_tokens": 50})
+    assert cost_nusd(price, usage) == (10 * 1 + 40 * 7 + 50 * 3 + 10) * 1000
+
+
+def test_reasoning_is_billed_apart_where_it_has_a_rate_and_as_output_elsewhere() -> None:
+    usage = Usage(input=0, output=100, reasoning=60)
+    assert cost_nusd(Price("p", 0, 10**9), usage) == 100 * 1000
+    assert cost_nusd(Price("p", 0, 10**9, details={"output_reasoning_tokens": 2 * 10**9}), usage) == 160 * 1000
+
+
+def test_searches_are_billed_beside_the_tokens() -> None:
+    price = Price("p", 10**9, 0, details={"web_searches": 10**13})
+    assert cost_nusd(price, Usage(input=5, details={"web_searches": 2})) == 5 * 1000 + 2 * 10_000_000
+
+
+def test_what_is_told_in_detail_without_a_rate_of_its_own_costs_what_the_rest_costs() -> None:
+    assert cost_nusd(Price("p", 10**9, 0), Usage(input=5, details={"input_image_tokens": 5, "web_searches": 1})) == 5000
+
+
 @pytest.mark.parametrize(("input_tokens", "cost"), [(1, 0), (2, 1), (3, 2), (5, 2), (7, 4)])
 def test_halves_are_rounded_to_even(input_tokens: int, cost: int) -> None:
     assert cost_nusd(Price("p", 500_000, 0), Usage(input=input_tokens)) == cost
@@ -58,7 +84,7 @@ def test_the_cost_is_the_exact_sum_rounded_once(price: Price, given: int, said: 
     rate = next((tier for tier in reversed(price.tiers) if given > tier.above_input), price)
     exact = Decimal((given - read - written) * rate.input + said * rate.output)
     exact += read * (rate.input if rate.cache_read is None else rate.cache_read)
-    exact += written * (rate.input if rate.cache_write is None else rate.cache_write)
+    exact += written * (rate.input if rate.cache_write is None else rate.cache_write)  # nothing is told in detail
     rounded = (exact / 1_000_000).to_integral_value(ROUND_HALF_EVEN)
     assert cost_nusd(price, Usage(given, said, read, written)) == rounded + price.request
 
@@ -70,7 +96,15 @@ def test_no_truth_within_the_bounds_costs_more_than_the_worst_case(
     given = data.draw(st.integers(0, bound))
     read = data.draw(st.integers(0, given))
     written = data.draw(st.integers(0, given - read))
-    usage = Usage(given, data.draw(st.integers(0, most * samples)), read, written)
+    said = data.draw(st.integers(0, most * samples))
+    spoken = data.draw(st.integers(0, given - read - written))
+    told = {
+        "cache_write_1h_tokens": data.draw(st.integers(0, written)),
+        "input_audio_tokens": spoken + (heard := data.draw(st.integers(0, read))),
+        "cache_audio_read_tokens": heard,
+        "output_audio_tokens": data.draw(st.integers(0, said)),
+    }
+    usage = Usage(given, said, read, written, details=told)
     assert cost_nusd(price, usage) <= worst_case_nusd(price, bound, most, samples)
 
 

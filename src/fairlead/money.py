@@ -1,13 +1,17 @@
 """Money: prices, what an attempt cost, what it may cost at worst, and US dollars as text.
 
 Money is integer nano-dollars (`nusd`; one US dollar is 10**9 of them), rounded once, half to even, at the end of a sum.
-Nothing here knows where a price comes from, who is billed, or what a budget is.
+What may be billed apart from the rest, and what contains what, is in `units.py`. Nothing here knows where a price comes
+from, who is billed, or what a budget is.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
+
+from fairlead.units import bill, is_of
 
 NUSD = 1_000_000_000  # nano-dollars in a dollar
 MTOK = 1_000_000  # prices are per million tokens
@@ -19,7 +23,8 @@ class Price(Struct, frozen=True):
     """One dated row of the catalog, in nano-dollars per million tokens (1 USD per million tokens is 10**9).
 
     A tier holds for prompts of more than `above_input` tokens and then prices the whole request, as providers bill long
-    contexts. None means: the provider has no such price; then the plain input price counts.
+    contexts. None means: the provider has no such price; then the plain input price counts. `details` are the rates of
+    all other units, by their names in `units.py`, per million of them too: of searches as of tokens.
     """
 
     id: str
@@ -29,18 +34,23 @@ class Price(Struct, frozen=True):
     cache_write: int | None = None
     request: int = 0  # nano-dollars per request
     tiers: tuple["Tier", ...] = ()
+    details: Mapping[str, int] = {}
 
 
-class Tier(Struct, frozen=True):
+class Tier(Struct, frozen=True, omit_defaults=True):
     above_input: int
     input: int
     output: int
     cache_read: int | None = None
     cache_write: int | None = None
+    details: Mapping[str, int] = {}
 
 
 class Tokens(Protocol):
-    """What is billed: `input` counts all prompt tokens, those read from and written to a cache too."""
+    """What is billed: `input` counts all prompt tokens, those read from and written to a cache too.
+
+    `details` are counts of units that may have a rate of their own; those of tokens are contained in the others.
+    """
 
     @property
     def input(self) -> int: ...
@@ -50,11 +60,17 @@ class Tokens(Protocol):
     def cache_read(self) -> int: ...
     @property
     def cache_write(self) -> int: ...
+    @property
+    def reasoning(self) -> int: ...
+    @property
+    def details(self) -> Mapping[str, int]: ...
 
 
 def cost_nusd(price: Price, usage: Tokens) -> int:
     """What `usage` costs at `price`, in nano-dollars."""
     rate = _rate(price, usage.input)
+    if rate.details and (usage.details or (usage.reasoning and "output_reasoning_tokens" in rate.details)):
+        return price.request + _half_even(_in_detail(rate, usage))
     plain = max(0, usage.input - usage.cache_read - usage.cache_write)
     millionths = (
         plain * rate.input
@@ -66,14 +82,17 @@ def cost_nusd(price: Price, usage: Tokens) -> int:
 
 
 def worst_case_nusd(price: Price, input_bound: int, max_output: int, samples: int = 1) -> int:
-    """The most that a request can cost, in nano-dollars: the dearest tier that it can reach, nothing read from a cache.
+    """The most that a request can cost, in nano-dollars: the dearest tier that it can reach, and all that goes in and
+    comes out at the dearest rate there is for it. Searches are not in it: nothing bounds them.
 
     `input_bound` and `max_output` (per sample) are tokens. Some providers bill the prompt once for all samples, some
     once for each; the dearer is taken.
     """
-    rates = [price, *(tier for tier in price.tiers if input_bound > tier.above_input)]
-    dearest_input = max(max(rate.input, rate.cache_read or 0, rate.cache_write or 0) for rate in rates)
-    dearest_output = max(rate.output for rate in rates)
+    dearest_input, dearest_output = _dearest("input", price), _dearest("output", price)
+    for tier in price.tiers:
+        if input_bound > tier.above_input:
+            dearest_input = max(dearest_input, _dearest("input", tier))
+            dearest_output = max(dearest_output, _dearest("output", tier))
     millionths = samples * (input_bound * dearest_input + max_output * dearest_output)
     return price.request - (-millionths // MTOK)  # rounded up: a bound must hold
 
@@ -101,6 +120,32 @@ def _rate(price: Price, input_tokens: int) -> Price | Tier:
         if input_tokens > tier.above_input:
             rate = tier
     return rate
+
+
+def _in_detail(rate: Price | Tier, usage: Tokens) -> int:
+    """Millionths of a nano-dollar: every unit that has a rate of its own at that."""
+    rates = {"input_tokens": rate.input, "output_tokens": rate.output, **rate.details}
+    if rate.cache_read is not None:
+        rates["cache_read_tokens"] = rate.cache_read
+    if rate.cache_write is not None:
+        rates["cache_write_tokens"] = rate.cache_write
+    counts = {
+        **usage.details,
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "cache_read_tokens": usage.cache_read,
+        "cache_write_tokens": usage.cache_write,
+        "output_reasoning_tokens": usage.reasoning,
+    }
+    return bill(rates, counts)
+
+
+def _dearest(direction: str, rate: Price | Tier) -> int:
+    dearest = max(rate.input, rate.cache_read or 0, rate.cache_write or 0) if direction == "input" else rate.output
+    for unit, nusd in rate.details.items():
+        if nusd > dearest and is_of(direction, unit):
+            dearest = nusd
+    return dearest
 
 
 def _half_even(millionths: int) -> int:

@@ -47,11 +47,12 @@ def test_what_is_not_listed_is_unknown() -> None:
 
 
 def test_a_price_is_all_that_its_row_says() -> None:
-    tiers = (Tier(10, 5, 6, 7, 8),)
-    price = prices(Model("m", {"equals": "m"}, (Dated(1, 2, 3, 4, 5, tiers),))).find("acme", "m", 0)
+    tiers = (Tier(10, 5, 6, 7, 8, {"web_searches": 9}),)
+    row = Dated(1, 2, 3, 4, 5, tiers, details={"web_searches": 8})
+    price = prices(Model("m", {"equals": "m"}, (row,))).find("acme", "m", 0)
     assert price is not None
     assert (price.input, price.output, price.cache_read, price.cache_write, price.request) == (1, 2, 3, 4, 5)
-    assert price.tiers == tiers
+    assert (price.tiers, price.details) == (tiers, {"web_searches": 8})
 
 
 def test_a_model_without_a_price_hides_its_namesakes_behind_it() -> None:
@@ -126,7 +127,8 @@ def test_every_row_that_ships_can_be_read_and_none_is_free_by_accident() -> None
     listed = msgspec.json.decode(SHIPPED.read_bytes(), type=PriceList)
     rows = [dated for provider in listed.providers for model in provider.models for dated in model.prices]
     assert len(rows) > 2000
-    assert all(dated.input > 0 for dated in rows)
+    models = [model for provider in listed.providers for model in provider.models]
+    assert all(model.id.endswith(":free") for model in models for dated in model.prices if not dated.input)
     for dated in rows:
         assert [tier.above_input for tier in dated.tiers] == sorted({tier.above_input for tier in dated.tiers})
     for provider in listed.providers:
@@ -145,4 +147,14 @@ def test_known_models_are_found_by_the_names_that_requests_use() -> None:
         ("openai", "text-embedding-3-small"),
     ):
         assert find_price(provider, model, at_us) is not None
-    assert find_price("openai", "gpt-realtime", at_us) is None  # it is billed by more than text
+    assert find_price("openai", "whisper-1", at_us) is None  # it is billed by the hour
+
+
+def test_what_is_billed_apart_has_its_own_rate() -> None:
+    at_us = 20_500 * DAY_US
+    claude, talking = find_price("anthropic", "claude-sonnet-4-5", at_us), find_price("openai", "gpt-realtime", at_us)
+    assert claude is not None
+    assert talking is not None
+    assert claude.details["cache_write_1h_tokens"] == 2 * claude.input
+    assert claude.details["web_searches"] == 10 * 10**12  # ten dollars for a thousand
+    assert talking.details["input_audio_tokens"] > talking.input

@@ -43,6 +43,7 @@ class Dated(Struct, frozen=True, omit_defaults=True):
     since: str = ""
     from_minute: int | None = None
     to_minute: int | None = None
+    details: Mapping[str, int] = {}
 
 
 class Model(Struct, frozen=True, omit_defaults=True):
@@ -189,6 +190,7 @@ def _row(name: str, dated: Dated, undated: str) -> _Row:
         cache_write=dated.cache_write,
         request=dated.request,
         tiers=dated.tiers,
+        details=dated.details,
     )
     return _Row(_day_us(dated.since) if dated.since else -(2**63), from_us, to_us, price)
 

@@ -1,14 +1,14 @@
 """Makes the price list from genai-prices, an optional package that collects what providers publish.
 
-What a row can say: input and output tokens, cache reads and writes, a fee per request, tiers for long prompts, days and
-hours from which a price holds. What it leaves out, and how:
+What a row can say: a rate for every unit of tokens (input, output, read from or written to a cache and for how long,
+audio, image and video, reasoning, citations) and of searches; a fee per request; tiers for long prompts; days and hours
+from which a price holds. What it leaves out, and how:
 
-- Models whose text answers are billed by anything else as well (reasoning or citation tokens apart from output, audio,
-  image or video tokens in the answer, audio by the hour alone, characters, pages) stay in the list without a price, so
-  that they are unknown rather than mistaken for a namesake. So do models that are listed without any price.
-- Beside the tokens of a text call these may be billed and are not counted: web and file searches; audio, image, video
-  and document input at a price of its own (it counts as text input); cache writes that live an hour (they count as
-  plain cache writes); other prices for batches and service tiers.
+- Characters, pages, pixels, messages and hours of audio: what they cost is not said, and no chat, embedding or rerank
+  call is billed by them. A model that is billed by nothing else stays in the list without a price, so that it is
+  unknown rather than mistaken for a namesake.
+- So do models that are listed without any price, but for those named `:free`, which are.
+- Other prices for batches, service tiers and speeds: what is listed is what a call costs that asks for none of them.
 
 Nothing here runs while requests are served.
 """
@@ -27,28 +27,31 @@ from fairlead.catalog.prices import SHIPPED, Dated, Model, PriceList, Provider
 from fairlead.errors import ExtraMissing
 from fairlead.ids import now_us
 from fairlead.money import Tier
+from fairlead.units import SEARCHES, TOKENS
 
-TOKENS = {  # a row's field: their name of it
+PLAIN = {  # a row's field: their name of it
     "input": "input_mtok",
     "output": "output_mtok",
     "cache_read": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
 }
+DETAILS = {  # a unit of its own rate: their name of it
+    **{unit: unit.removesuffix("tokens") + "mtok" for unit in TOKENS},
+    **{unit: f"{unit}_kcount" for unit in sorted(SEARCHES)},
+}
 PER_REQUEST = "requests_kcount"
-NOT_COUNTED = {
-    "web_searches_kcount",
-    "storage_searches_kcount",
-    "cache_write_1h_mtok",
-    "input_audio_mtok",
-    "input_audio_hours",
+LEFT_OUT = {
+    "input_mchars",
+    "input_text_messages_kcount",
     "audio_hours",
-    "input_image_mtok",
-    "input_video_mtok",
+    "input_audio_hours",
+    "output_audio_hours",
+    "input_gpixels",
     "input_document_kpages",
     "input_annotated_document_kpages",
-    "cache_audio_read_mtok",
-    "cache_image_read_mtok",
 }
+SAID = {*DETAILS.values(), PER_REQUEST}
+FREE = ":free"
 
 
 class Updated(Struct, frozen=True):
@@ -110,31 +113,38 @@ def _dated(model: Any) -> tuple[Dated, ...]:
         rows = [_row(one.prices, one.constraint) for one in model.prices]
     else:
         rows = [_row(model.prices, None)]
+    if rows == [None] and model.id.endswith(FREE):
+        return (Dated(0, 0),)
     said = [row for row in rows if row is not None]
     return tuple(said) if len(said) == len(rows) else ()
 
 
 def _row(prices: Any, constraint: Any) -> Dated | None:
     given = {key: value for key, value in vars(prices).items() if value is not None}
-    if "input_mtok" not in given or given.keys() - {*TOKENS.values(), PER_REQUEST, *NOT_COUNTED}:
+    if "input_mtok" not in given or given.keys() - SAID - LEFT_OUT:
         return None
-    tokens = {name: given[key] for name, key in TOKENS.items() if key in given}
-    starts = sorted({tier.start for value in tokens.values() for tier in getattr(value, "tiers", ())})
+    starts = sorted({tier.start for key in SAID & given.keys() for tier in getattr(given[key], "tiers", ())})
     per_request = given.get(PER_REQUEST, Decimal(0)) / 1000
     when = _when(constraint)
     if when is None or not isinstance(per_request, Decimal):
         return None
     return Dated(
-        **{"output": 0, **_rates(tokens, 0)},
+        **_rates(given, 0),
         request=_nusd(per_request),
-        tiers=tuple(Tier(start, **{"output": 0, **_rates(tokens, start + 1)}) for start in starts),
+        tiers=tuple(Tier(start, **_rates(given, start + 1)) for start in starts),
         **when,
     )
 
 
-def _rates(tokens: dict[str, Any], input_tokens: int) -> dict[str, int]:
-    """What each kind of token costs in a request with that many input tokens."""
-    return {name: _nusd(_at(value, input_tokens)) for name, value in tokens.items()}
+def _rates(given: dict[str, Any], input_tokens: int) -> dict[str, Any]:
+    """What a million of each unit costs in a request with that many input tokens."""
+    plain = {name: _nusd(_at(given[key], input_tokens)) for name, key in PLAIN.items() if key in given}
+    details = {
+        unit: _nusd(_at(given[key], input_tokens) * (1000 if unit in SEARCHES else 1))  # searches are per thousand
+        for unit, key in DETAILS.items()
+        if key in given and key not in PLAIN.values()
+    }
+    return {"output": 0, **plain, "details": details}
 
 
 def _at(value: Any, input_tokens: int) -> Decimal:
