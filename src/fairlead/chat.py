@@ -173,8 +173,8 @@ class Embed(Struct, frozen=True, kw_only=True):
 class Rerank(Struct, frozen=True, kw_only=True):
     """Documents to be put in the order in which they answer a query. `top`: only so many, the best."""
 
-    query: str
-    documents: tuple[str, ...]
+    query: str | Media | Opaque
+    documents: tuple[str | Media | Opaque, ...]
     top: int | None = None
     returns_documents: bool = False
     others: Mapping[str, Raw] = {}

@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from fairlead.errors import ConfigInvalid
 
-RESERVED = frozenset({"model", "messages", "prompt", "input", "system", "stream", "stream_options", "n", "best_of"})
+RESERVED = frozenset(
+    {"model", "messages", "prompt", "input", "system", "stream", "stream_options", "n", "best_of", "query", "documents"}
+)
 LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
@@ -37,7 +39,17 @@ class AnthropicQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     drop: tuple[str, ...] = ()
 
 
-_TYPES: dict[str, Any] = {"openai": OpenAIQuirks, "anthropic": AnthropicQuirks}
+class RerankQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table is in `rerank.pass_request`."""
+
+    top_name: Literal["top_n", "top_k"] = "top_n"
+    documents_as: Literal["text", "object"] = "text"
+    return_name: Literal["return_documents", "return_text", ""] = "return_documents"
+    rename: dict[str, str] = {}
+    drop: tuple[str, ...] = ()
+
+
+_TYPES: dict[str, Any] = {"openai": OpenAIQuirks, "anthropic": AnthropicQuirks, "rerank": RerankQuirks}
 
 
 def check_settings(dialect: str, *, params: Mapping[str, Any], quirks: Mapping[str, Any]) -> None:
