@@ -169,6 +169,7 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         limits=limits("route", name, f"route {name}", settings.budget, settings.limits, config.timezone),
         heartbeat_s=settings.heartbeat_s,
         lossy=settings.lossy,
+        keep_responses_s=settings.keep_responses_s,
         total_s=settings.total_s,
     )
 

@@ -111,6 +111,7 @@ class _Checks:
             raise self.wrong(f"{path}.strategy", "single takes one target", 'strategy = "fallback" takes many')
         self._bounded(path, route, 1, "max_output_tokens")
         self._bounded(path, route, 0.001, "heartbeat_s", "total_s")
+        self._bounded(path, route, 0, "keep_responses_s", below=10**9)
         if route.budget and not BUDGET.match(route.budget):
             raise self.wrong(f"{path}.budget", f"{route.budget!r} is no budget", 'such as "5usd/day"')
         if route.max_cost_per_call and not MONEY.match(route.max_cost_per_call):

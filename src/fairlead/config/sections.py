@@ -129,6 +129,7 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     heartbeat_s: float = 15.0
     total_s: float = 600.0
     lossy: bool = False  # leave out what a target's language can't say (and tell), instead of refusing
+    keep_responses_s: float = 0.0  # how long a response can be continued by its id; 0: not at all, nothing is kept
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -279,6 +279,7 @@ class Attempt:
             cache_read_tokens=usage.cache_read,
             cache_write_tokens=usage.cache_write,
             reasoning_tokens=usage.reasoning,
+            usage_details=usage.details,
             cost_nusd=self.cost_nusd,
             overrun=self._worst is not None and (self.cost_nusd or 0) > self._worst,
             estimated=self.estimated,

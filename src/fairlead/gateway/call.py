@@ -94,6 +94,7 @@ class Route(Struct, frozen=True):
     heartbeat_s: float = 15.0
     total_s: float = 600.0
     lossy: bool = False  # what a target's language can't say is left out and told, instead of refused
+    keep_responses_s: float = 0.0  # how long a response may be continued by its id
 
 
 class Context(Struct, frozen=True):

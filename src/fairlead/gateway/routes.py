@@ -39,6 +39,9 @@ class Routes:
             context=context,
         )
 
+    def get(self, name: str) -> Route | None:
+        return self._routes.get(name)
+
     def visible(self, caller: Caller) -> list[str]:
         """Names of the routes that this caller may use."""
         return sorted(name for name in self._routes if may_use(caller, name))

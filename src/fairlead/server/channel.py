@@ -95,6 +95,36 @@ class Counts(Struct, frozen=True, tag=True):
     refused: int
 
 
+class Keep(Struct, frozen=True, tag=True):
+    """From a worker: a response that may be continued, until it expires. The reply is Done."""
+
+    response: str
+    owner: str
+    call: str
+    zone: str
+    at_us: int
+    expires_us: int
+    body: bytes
+
+
+class Find(Struct, frozen=True, tag=True):
+    """From a worker: a response that was kept. The reply is Found."""
+
+    response: str
+    owner: str
+
+
+class Forget(Struct, frozen=True, tag=True):
+    """From a worker: a response that nobody shall continue. The reply is Found, its body empty where there was one."""
+
+    response: str
+    owner: str
+
+
+class Found(Struct, frozen=True, tag=True):
+    body: bytes | None
+
+
 class Done(Struct, frozen=True, tag=True):
     pass
 
@@ -114,7 +144,7 @@ class Refused(Struct, frozen=True, tag=True):
 
 Message = (
     Prepare | Begin | Commit | Keys | Recall | Drain | LeaseAsked | GivenBack | Leased | MetricsAsked | Text | Counts
-    | Done | Failed | Refused
+    | Keep | Find | Forget | Found | Done | Failed | Refused
 )  # fmt: skip
 
 

@@ -10,10 +10,12 @@ import time
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from secrets import token_hex
-from typing import Any
+from types import ModuleType
+from typing import Any, Protocol
 
+from fairlead.dialects import openai
 from fairlead.errors import BodyTooLarge, EndpointUnsupported, FairleadError, RequestInvalid, Unavailable
-from fairlead.gateway.call import Context
+from fairlead.gateway.call import Caller, Context
 from fairlead.gateway.flow import Gateway
 from fairlead.gateway.identity import Identities
 from fairlead.ids import now_us
@@ -28,6 +30,7 @@ log = logging.getLogger("fairlead.data")
 JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 TAGS_AT_MOST = 16
+CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
 
 
 class Exchange:
@@ -35,6 +38,9 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, listener: "DataListener") -> None:
         self.path: str = scope["path"]
+        self.query: bytes = scope.get("query_string", b"")
+        self.language: ModuleType = openai  # that errors are told in
+        self.call = ""  # the id of the call in the books, once there is one
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.listener = listener
         self.context = Context(at_us=now_us(), started=time.monotonic())
@@ -47,6 +53,11 @@ class Exchange:
     @property
     def gateway(self) -> Gateway:
         return self.listener.gateway
+
+    def caller(self) -> Caller:
+        """Whose key came with it, in whichever header the caller's language has for it. Raises Unauthenticated."""
+        said = next((value for name in CREDENTIALS if (value := self.headers.get(name))), b"")
+        return self.listener.identities.authenticate(said.decode("latin-1"))
 
     async def body(self) -> bytes:
         """The whole body. Raises BodyTooLarge before more than the limit is held."""
@@ -119,10 +130,19 @@ class Exchange:
         return asyncio.create_task(watching())
 
     async def fail(self, error: FairleadError, headers: Headers) -> None:
-        await self.respond(status_of(error), body_of(error), [JSON, *headers_of(error), *headers])
+        body = body_of(error, self.language)
+        await self.respond(status_of(error), body, [JSON, *headers_of(error, self.language), *headers])
 
 
 Endpoint = Callable[[Exchange], Awaitable[None]]
+
+
+class Archive(Protocol):
+    """Where responses are kept that a later request may continue. Raises Unavailable."""
+
+    async def keep(self, kept: Any) -> None: ...
+    async def find(self, response: str, owner: str) -> bytes | None: ...
+    async def forget(self, response: str, owner: str) -> bool: ...
 
 
 class DataListener:
@@ -139,8 +159,10 @@ class DataListener:
         *,
         max_body_bytes: int,
         hash_key: bytes,
+        archive: "Archive | None" = None,
     ) -> None:
         self.gateway = gateway
+        self.archive = archive
         self.identities = identities
         self.max_body_bytes = max_body_bytes
         self.hash_key = hash_key

@@ -1,9 +1,10 @@
 """Errors become HTTP: one table from the tree in `fairlead.errors` to a status and OpenAI's error type."""
 
 import math
+from types import ModuleType
 
 from fairlead import errors
-from fairlead.dialects import openai
+from fairlead.dialects import bedrock, openai
 from fairlead.errors import FairleadError, TargetError, TargetRejected
 
 STATUS: dict[type[FairleadError], tuple[int, str]] = {
@@ -48,14 +49,15 @@ def status_of(error: FairleadError) -> int:
     return STATUS[type(error)][0]
 
 
-def body_of(error: FairleadError) -> bytes:
-    """The provider's own body where the caller speaks its language and is to blame; else OpenAI's shape."""
-    if isinstance(error, TargetRejected) and error.body and error.dialect == openai.DIALECT:
+def body_of(error: FairleadError, language: ModuleType = openai) -> bytes:
+    """The provider's own body where the caller speaks its language and is to blame; else ours, in that language."""
+    if isinstance(error, TargetRejected) and error.body and error.dialect == language.DIALECT:
         return error.body
     extra = {name: value for name, value in error.details.items() if value is not None}
     if isinstance(error, TargetError) and error.target:
         extra["target"] = error.target
-    return openai.error_body(
+    return language.error_body(
+        status=status_of(error),
         message=error.message,
         type=STATUS[type(error)][1],
         code=error.code,
@@ -65,9 +67,12 @@ def body_of(error: FairleadError) -> bytes:
     )
 
 
-def headers_of(error: FairleadError) -> list[tuple[bytes, bytes]]:
-    """`Retry-After` where we know it, rounded up to whole seconds."""
+def headers_of(error: FairleadError, language: ModuleType = openai) -> list[tuple[bytes, bytes]]:
+    """`Retry-After` where we know it, rounded up to whole seconds; the error's type, where a language has it there."""
+    headers = []
+    if language is bedrock:
+        headers.append((b"x-amzn-errortype", bedrock.error_type(status_of(error)).encode()))
     wait_s = error.retry_after_s if isinstance(error, TargetError) else error.details.get("retry_after_s")
     if isinstance(wait_s, int | float) and math.isfinite(wait_s) and wait_s >= 0:
-        return [(b"retry-after", str(math.ceil(wait_s)).encode())]
-    return []
+        headers.append((b"retry-after", str(math.ceil(wait_s)).encode()))
+    return headers

@@ -16,7 +16,7 @@ from fairlead.errors import RequestInvalid
 from fairlead.gateway.call import Caller, Limit
 from fairlead.ids import now_us
 from fairlead.money import format_usd
-from fairlead.store import budgets, calls, configs, keys
+from fairlead.store import budgets, calls, configs, contents, keys
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
 from fairlead.store.opening import Connection, Store, open_store
@@ -84,6 +84,36 @@ class Office:
 
     def close(self) -> None:
         self.store.close()
+
+    async def keep_response(
+        self, *, response: str, owner: str, call: str, zone: str, at_us: int, expires_us: int, body: bytes
+    ) -> None:
+        def write(connection: Connection) -> None:
+            contents.keep_response(
+                connection,
+                response=response,
+                owner=owner,
+                call=call,
+                zone=zone,
+                at_us=at_us,
+                expires_us=expires_us,
+                body=body,
+            )
+
+        await self._write(write)
+
+    async def find_response(self, response: str, owner: str) -> bytes | None:
+        return await self._read(
+            lambda connection: contents.find_response(connection, response=response, owner=owner, at_us=now_us())
+        )
+
+    async def forget_response(self, response: str, owner: str) -> bool:
+        return await self._write(
+            lambda connection: contents.forget_response(connection, response=response, owner=owner)
+        )
+
+    async def forget_expired(self) -> None:
+        await self._write(lambda connection: contents.forget_expired(connection, now_us()))
 
     async def new_key(self, wanted: KeyWanted, *, by: str, timezone: str = "UTC") -> KeyMade:
         """Raises RequestInvalid for a name that is taken or a budget that is none."""

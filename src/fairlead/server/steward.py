@@ -5,6 +5,7 @@ touches a request: workers do the road, and the steward may be busy without a ca
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from fairlead import config
 from fairlead.config import Config
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("fairlead.steward")
 RECKON_AGAIN_S = 1.0
+FORGET_EVERY_S = 60.0
 RESTART_ONLY = ("listen", "admin", "workers", "drain_s")
 
 
@@ -196,11 +199,20 @@ class Steward:
             ),
         )
         await self._note_configuration()
+        forgetting = asyncio.create_task(self._forget_expired())
+        house.callback(forgetting.cancel)
         from fairlead.server.admin import AdminListener  # not before: the workers take calls by now
 
         self.admin = AdminListener(self)
         await self.admin.start()
         house.push_async_callback(self.admin.stop)
+
+    async def _forget_expired(self) -> None:
+        """What was kept of responses goes when its time has come; while the store is away, it is not given out either."""
+        while True:
+            await asyncio.sleep(FORGET_EVERY_S)
+            with contextlib.suppress(Unavailable):
+                await self.office.forget_expired()
 
     async def _note_configuration(self) -> None:
         """It is in force, whether that can be written down or not."""
@@ -250,6 +262,13 @@ class Steward:
                 hand.counts = message
             case say.MetricsAsked():
                 return say.Text(await self.exposition())
+            case say.Keep():
+                await self.office.keep_response(**asdict(message))
+                return say.Done()
+            case say.Find(response, owner):
+                return say.Found(await self.office.find_response(response, owner))
+            case say.Forget(response, owner):
+                return say.Found(b"" if await self.office.forget_response(response, owner) else None)
         return None
 
     def _worker_died(self, hand: Hand) -> None:

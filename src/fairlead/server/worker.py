@@ -26,7 +26,7 @@ from fairlead.gateway.purse import Lease, LeasedPurse
 from fairlead.server import channel as say
 from fairlead.server.channel import Channel
 from fairlead.server.data import DataListener
-from fairlead.server.openai import ENDPOINTS, HINTS
+from fairlead.server.endpoints import ENDPOINTS, HINTS
 from fairlead.server.protocol import BoundedProtocol
 from fairlead.store.spool import Spool
 
@@ -44,6 +44,22 @@ class _Broker:
 
     async def lease(self, limit: Limit, window_us: int, needed: int, spent: int, held: int) -> Lease:
         return (await self._channel.ask(say.LeaseAsked(limit, window_us, needed, spent, held))).lease
+
+
+class _Archive:
+    """What is kept of responses, at the other end of the channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def keep(self, kept: say.Keep) -> None:
+        await self._channel.ask(kept)
+
+    async def find(self, response: str, owner: str) -> bytes | None:
+        return (await self._channel.ask(say.Find(response, owner))).body
+
+    async def forget(self, response: str, owner: str) -> bool:
+        return (await self._channel.ask(say.Forget(response, owner))).body is not None
 
 
 class _Server(uvicorn.Server):
@@ -148,6 +164,7 @@ class Worker:
             HINTS,
             max_body_bytes=int(settings.server.max_body_mb * 1_000_000),
             hash_key=self._begun.hash_key,
+            archive=_Archive(self._channel),
         )
         self._server = _Server(
             uvicorn.Config(

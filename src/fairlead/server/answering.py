@@ -1,0 +1,202 @@
+"""A request of any language is served: read, asked of the gateway, and answered in the language that it came in.
+
+What is said is in `dialects/`; what is served where, in `gateway/`; which paths there are, in the endpoints beside this.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+from types import ModuleType
+from typing import Protocol
+
+from msgspec import Struct
+
+from fairlead.chat import Answer, Chunk, Head, Item, Request, Stream
+from fairlead.errors import FairleadError
+from fairlead.gateway.call import Caller
+from fairlead.gateway.ledger import Book
+from fairlead.ids import now_us
+from fairlead.money import format_usd
+from fairlead.server.data import JSON, Exchange, Headers
+from fairlead.server.errors import body_of
+
+HEARTBEAT = b": still waiting for the first word\n\n"
+_UNPRINTABLE = re.compile(r"[^\x21-\x7e]|,")
+_LONGEST_PATH = 120
+
+End = Callable[[], Awaitable[None]]  # sends what ends a response
+
+
+class Writer(Protocol):
+    """Items of a stream -> bytes in the caller's language."""
+
+    def write(self, item: Item) -> bytes: ...
+    def end(self) -> bytes: ...
+    def fail(self, body: bytes) -> bytes: ...
+
+
+Keep = Callable[[bytes | None, Writer | None], Awaitable[None]]
+
+
+def _plain_body(language: ModuleType, answer: Answer, request: Request) -> bytes:
+    return language.write_answer(answer, created=now_us() // 1_000_000, task=request.task)
+
+
+def _plain_writer(language: ModuleType, request: Request) -> Writer:
+    return language.StreamWriter(
+        model=request.route, created=now_us() // 1_000_000, include_usage=request.wants_usage, task=request.task
+    )
+
+
+class Tongue(Struct, frozen=True):
+    """How callers of one language are answered over HTTP.
+
+    `heartbeat` is what may be sent while nothing is said, b"" where the language has no such thing.
+    """
+
+    language: ModuleType
+    body: Callable[[ModuleType, Answer, Request], bytes] = _plain_body
+    writer: Callable[[ModuleType, Request], Writer] = _plain_writer
+    stream_type: bytes = b"text/event-stream; charset=utf-8"
+    heartbeat: bytes = HEARTBEAT
+
+
+async def serve(exchange: Exchange, tongue: Tongue, read: Callable[[bytes], Request]) -> None:
+    """One request from its key to its last byte. `read` makes it of the body."""
+    caller, body = await receive(exchange, tongue)
+    await reply(exchange, tongue, caller, body, read(body))
+
+
+async def receive(exchange: Exchange, tongue: Tongue) -> tuple[Caller, bytes]:
+    """Whose request it is, and its body. From here on errors are told in the caller's language."""
+    exchange.language = tongue.language
+    return exchange.caller(), await exchange.body()
+
+
+async def reply(
+    exchange: Exchange, tongue: Tongue, caller: Caller, body: bytes, request: Request, keep: Keep | None = None
+) -> None:
+    """Ask the gateway and send what comes. `body` is what was received; `keep` is told the whole answer before it ends:
+    the body, or None and the writer of the stream."""
+    context = exchange.describe(body)
+    watcher = exchange.watch()
+    book = exchange.gateway.open(caller, request, context)
+    exchange.call = book.id
+    try:
+        end = await _served(exchange, tongue, book, request, keep)
+        await end()
+    finally:
+        watcher.cancel()
+
+
+async def _served(exchange: Exchange, tongue: Tongue, book: Book, request: Request, keep: Keep | None) -> End:
+    """All but the end of the response: the books are closed before it goes out, so that whoever has an answer finds its
+    call in them."""
+    writer = tongue.writer(tongue.language, request) if request.stream else None
+    try:
+        with book:
+            if writer is None:
+                return await _unary(exchange, tongue, book, request, keep)
+            return await _streamed(exchange, tongue, book, writer, keep)
+    except FairleadError as error:
+        return _failed(exchange, tongue, book, writer, error)
+
+
+async def _unary(exchange: Exchange, tongue: Tongue, book: Book, request: Request, keep: Keep | None) -> End:
+    answer = await exchange.gateway.answer(book)
+    body = answer.spoken if answer.spoken is not None and answer.dialect == tongue.language.DIALECT else None
+    if body is None:
+        body = tongue.body(tongue.language, answer, request)
+    if keep is not None:
+        await keep(body, None)
+    headers = [JSON, *_labels(book), *_cost(answer), *_dropped(answer.dropped)]
+    return partial(exchange.respond, 200, body, headers)
+
+
+async def _streamed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writer, keep: Keep | None) -> End:
+    async with aclosing(exchange.gateway.stream(book)) as items:
+        early = await _until_first_word(exchange, tongue, book, items)
+        if not exchange.started:
+            await exchange.start([*_stream_headers(tongue), *_labels(book), *_told(early)])
+        for item in early:
+            if written := writer.write(item):
+                await exchange.write(written)
+        async for item in items:
+            if written := writer.write(item):
+                await exchange.write(written)
+    last = writer.end()
+    if keep is not None:
+        await keep(None, writer)
+    return partial(exchange.write, last, more=False)
+
+
+async def _until_first_word(exchange: Exchange, tongue: Tongue, book: Book, items: Stream) -> list[Item]:
+    """What comes before the first word, and that word: until then a failure still has a status of its own.
+
+    A model may think for minutes: after the route's heartbeat the 200 goes out, and a comment line each heartbeat.
+    """
+
+    async def early() -> list[Item]:
+        seen: list[Item] = []
+        async for item in items:
+            seen.append(item)
+            if isinstance(item, Chunk) and item.words:
+                break
+        return seen
+
+    waiting = asyncio.create_task(early())
+    try:
+        await asyncio.sleep(0)  # now the call has its route
+        while True:
+            heartbeat_s = book.call.route.heartbeat_s if book.call else 15.0
+            done, _ = await asyncio.wait({waiting}, timeout=heartbeat_s if tongue.heartbeat else None)
+            if done:
+                return waiting.result()
+            if not exchange.started:
+                await exchange.start([*_stream_headers(tongue), *_labels(book)])
+            await exchange.write(tongue.heartbeat)
+    finally:
+        if not waiting.done():
+            waiting.cancel()
+            await asyncio.wait({waiting})
+
+
+def _failed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writer | None, error: FairleadError) -> End:
+    """Tell the caller. In a stream that has begun: a typed error event, and no end mark, so that no client takes what
+    came for a whole answer."""
+    if exchange.started and writer is not None:
+        return partial(exchange.write, writer.fail(body_of(error, tongue.language)), more=False)
+    return partial(exchange.fail, error, _labels(book))
+
+
+def _stream_headers(tongue: Tongue) -> Headers:
+    return [(b"content-type", tongue.stream_type), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+
+
+def _labels(book: Book) -> Headers:
+    """The call's id by its own name and by the names that OpenAI's and Anthropic's clients look for."""
+    id = book.id.encode()
+    labels = [(b"x-fairlead-call", id), (b"x-request-id", id), (b"request-id", id)]
+    if book.target:
+        labels.append((b"x-fairlead-target", book.target.encode()))
+    return labels
+
+
+def _cost(answer: Answer) -> Headers:
+    if answer.cost_nusd is None:
+        return []
+    return [(b"x-fairlead-cost-usd", format_usd(answer.cost_nusd).removesuffix("usd").encode())]
+
+
+def _told(early: list[Item]) -> Headers:
+    return _dropped(early[0].dropped) if early and isinstance(early[0], Head) else []
+
+
+def _dropped(paths: tuple[str, ...]) -> Headers:
+    """What of the request was left out. The paths hold the caller's own words, which may not break out of a header."""
+    if not paths:
+        return []
+    told = ", ".join(_UNPRINTABLE.sub("?", path)[:_LONGEST_PATH] for path in paths[:32])
+    return [(b"x-fairlead-dropped", told.encode("ascii"))]

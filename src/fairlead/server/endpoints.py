@@ -1,0 +1,65 @@
+"""All that the data listener serves: the endpoints of every language, and health; and what it says of paths that it
+does not serve.
+"""
+
+import msgspec
+
+from fairlead import __version__
+from fairlead.errors import EndpointUnsupported
+from fairlead.server import anthropic, bedrock, gemini, openai, responses
+from fairlead.server.data import JSON, Endpoint, Exchange
+from fairlead.server.premises import names_loopback
+
+LATER = "not served by Fairlead yet; call the provider directly for this one"
+HINTS: tuple[tuple[str, str], ...] = (
+    ("/v1/audio", f"audio is {LATER}"),
+    ("/v1/images", f"images are {LATER}"),
+    ("/v1/videos", f"videos are {LATER}"),
+    ("/v1/batches", f"batches are {LATER}"),
+    ("/v1/files", f"files are {LATER}"),
+    ("/v1/uploads", f"uploads are {LATER}"),
+    ("/v1/fine_tuning", f"fine-tuning is {LATER}"),
+    ("/v1/realtime", f"the realtime API is {LATER}"),
+    ("/v1/moderations", f"moderation is {LATER}"),
+    ("/v1/assistants", "assistants are not served; use /v1/chat/completions"),
+    ("/v1/threads", "threads are not served; use /v1/chat/completions"),
+    ("/v1/vector_stores", f"vector stores are {LATER}"),
+    ("/chat/completions", "the base URL of a client ends in /v1"),
+    ("/completions", "the base URL of a client ends in /v1"),
+    ("/embeddings", "the base URL of a client ends in /v1"),
+    ("/models", "the base URL of a client ends in /v1"),
+    ("/v1/v1", "the base URL of a client ends in one /v1"),
+    ("/metrics", "metrics are on the admin listener"),
+)
+
+
+async def _healthz(exchange: Exchange) -> None:
+    await exchange.respond(200, b'{"status":"ok"}', [JSON])
+
+
+async def _readyz(exchange: Exchange) -> None:
+    """Whether this worker takes calls, and under which configuration."""
+    draining = exchange.listener.draining
+    config = exchange.gateway.generation.routes.config
+    body = {"status": "draining" if draining else "ready", "config": config, "version": __version__}
+    await exchange.respond(503 if draining else 200, msgspec.json.encode(body), [JSON])
+
+
+async def _metrics(exchange: Exchange) -> None:
+    asked_of = exchange.headers.get(b"host", b"").decode("latin-1")
+    if exchange.listener.metrics is None or not names_loopback(asked_of):
+        raise EndpointUnsupported("metrics are on the admin listener", hint="`admin` in [server] says where")
+    body = await exchange.listener.metrics()
+    await exchange.respond(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
+
+
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    **openai.ENDPOINTS,
+    **responses.ENDPOINTS,
+    **anthropic.ENDPOINTS,
+    **gemini.ENDPOINTS,
+    **bedrock.ENDPOINTS,
+    ("GET", "/healthz"): _healthz,
+    ("GET", "/readyz"): _readyz,
+    ("GET", "/metrics"): _metrics,
+}

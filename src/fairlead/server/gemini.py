@@ -1,0 +1,79 @@
+"""The endpoints that speak Gemini: the model's name, what is asked of it and whether it streams stand in the path."""
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from fairlead.chat import Answer, Request
+from fairlead.dialects import gemini
+from fairlead.errors import EndpointUnsupported, RequestInvalid, RouteUnknown
+from fairlead.server.answering import Tongue, serve
+from fairlead.server.data import JSON, Endpoint, Exchange
+
+STEM = "/v1beta/models/"
+GEMINI = Tongue(gemini)
+METHODS = ("generateContent", "streamGenerateContent", "embedContent", "batchEmbedContents", "countTokens")
+
+
+def _count_body(_: object, answer: Answer, request: Request) -> bytes:
+    return gemini.count_body(answer.tokens or 0)
+
+
+def _single_body(_: object, answer: Answer, request: Request) -> bytes:
+    return gemini.write_embedding(answer)
+
+
+COUNTING = Tongue(gemini, body=_count_body)
+ONE_VECTOR = Tongue(gemini, body=_single_body)
+
+
+async def _model_method(exchange: Exchange) -> None:
+    """`POST /v1beta/models/ROUTE:METHOD`; a route's name may hold slashes and colons."""
+    exchange.language = gemini
+    route, _, method = exchange.path.removeprefix(STEM).rpartition(":")
+    if not route or method not in METHODS:
+        raise EndpointUnsupported(
+            f"{exchange.path[:200]} is not served here", hint=f"the methods of a model: {', '.join(METHODS)}"
+        )
+    stream = method == "streamGenerateContent"
+    if stream and b"alt=sse" not in exchange.query.split(b"&"):
+        raise RequestInvalid(
+            "a stream is given as server-sent events only", param="alt", hint="add ?alt=sse to the URL"
+        )
+    tongue, read = _served_as(method)
+    await serve(exchange, tongue, partial(read, route=route, stream=stream))
+
+
+def _served_as(method: str) -> tuple[Tongue, Callable[..., Request]]:
+    match method:
+        case "countTokens":
+            return COUNTING, gemini.read_count_request
+        case "embedContent":
+            return ONE_VECTOR, partial(gemini.read_request, "embed")
+        case "batchEmbedContents":
+            return GEMINI, partial(gemini.read_request, "embed")
+    return GEMINI, partial(gemini.read_request, "chat")
+
+
+async def _models(exchange: Exchange) -> None:
+    exchange.language = gemini
+    names = exchange.gateway.generation.routes.visible(exchange.caller())
+    await exchange.respond(200, gemini.models_body(names, created=0), [JSON])
+
+
+async def _model(exchange: Exchange) -> None:
+    exchange.language = gemini
+    names = exchange.gateway.generation.routes.visible(exchange.caller())
+    name = exchange.path.removeprefix(STEM)
+    if name not in names:
+        raise RouteUnknown(f"there is no route {name[:200]!r}", hint=f"GET {STEM.rstrip('/')} lists this key's")
+    [model] = msgspec.json.decode(gemini.models_body([name], created=0))["models"]
+    await exchange.respond(200, msgspec.json.encode(model), [JSON])
+
+
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    ("POST", STEM): _model_method,
+    ("GET", STEM.rstrip("/")): _models,
+    ("GET", STEM): _model,
+}

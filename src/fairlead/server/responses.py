@@ -1,0 +1,128 @@
+"""The endpoints of OpenAI's Responses: a response may be continued by its id where its route keeps responses.
+
+What is kept is kept by the steward, in the store, for the key that asked, and not longer than the route says. A caller
+who sends `"store": false` is not kept. What a response holds is the dialect's knowledge.
+"""
+
+import logging
+from functools import partial
+
+import msgspec
+
+from fairlead.chat import Answer, Request
+from fairlead.dialects import responses
+from fairlead.dialects.reading import read_fields
+from fairlead.errors import NotFound, RequestInvalid, Unavailable
+from fairlead.gateway.call import Caller, Route
+from fairlead.ids import now_us
+from fairlead.server import channel as say
+from fairlead.server.answering import Tongue, Writer, receive, reply, serve
+from fairlead.server.data import JSON, Endpoint, Exchange
+
+log = logging.getLogger("fairlead.data")
+STEM = "/v1/responses/"
+
+
+def _body(_: object, answer: Answer, request: Request) -> bytes:
+    return responses.write_answer(answer, created=now_us() // 1_000_000, request=request)
+
+
+def _writer(_: object, request: Request) -> Writer:
+    return responses.StreamWriter(model=request.route, created=now_us() // 1_000_000, request=request)
+
+
+def _count_body(_: object, answer: Answer, request: Request) -> bytes:
+    return responses.count_body(answer.tokens or 0)
+
+
+RESPONSES = Tongue(responses, body=_body, writer=_writer)
+COUNTING = Tongue(responses, body=_count_body)
+
+
+async def _create(exchange: Exchange) -> None:
+    caller, body = await receive(exchange, RESPONSES)
+    fields = read_fields(body)
+    route = _route(exchange, fields)
+    keeps = route is not None and route.keep_responses_s > 0
+    if keeps and (previous := responses.previous_of(fields)):
+        fields = responses.continued(fields, await _earlier(exchange, caller, previous))
+        request = responses.read_request("chat", msgspec.json.encode(fields))
+    else:
+        request = responses.read_request("chat", body)
+    if route is None or not keeps or not responses.wants_store(fields):
+        await reply(exchange, RESPONSES, caller, body, request)
+        return
+    await reply(exchange, RESPONSES, caller, body, request, partial(_keep, exchange, caller, route, fields))
+
+
+def _route(exchange: Exchange, fields: dict[str, msgspec.Raw]) -> Route | None:
+    """The route that is asked for, if there is one: what is wrong with the name is told where calls are made."""
+    name = responses.route_of(fields)
+    return None if name is None else exchange.gateway.generation.routes.get(name)
+
+
+async def _earlier(exchange: Exchange, caller: Caller, response: str) -> bytes:
+    archive = exchange.listener.archive
+    found = None if archive is None else await archive.find(response, caller.key)
+    if found is None:
+        raise RequestInvalid(
+            f"there is no response {response[:200]!r} to continue",
+            hint="it was made with another key, was not to be stored, or has expired: send the whole conversation",
+            code="previous_response_not_found",
+            param="previous_response_id",
+        )
+    return found
+
+
+async def _keep(
+    exchange: Exchange,
+    caller: Caller,
+    route: Route,
+    fields: dict[str, msgspec.Raw],
+    body: bytes | None,
+    writer: Writer | None,
+) -> None:
+    """Before the answer ends, so that whoever has it can continue it. Where the store is away, the answer is given all
+    the same: it has been paid for."""
+    if isinstance(writer, responses.StreamWriter):
+        body = writer.response()
+    archive = exchange.listener.archive
+    if body is None or archive is None:
+        return
+    at_us = now_us()
+    try:
+        await archive.keep(
+            say.Keep(
+                response=responses.id_of(body),
+                owner=caller.key,
+                call=exchange.call,
+                zone=route.zone,
+                at_us=at_us,
+                expires_us=at_us + round(route.keep_responses_s * 1_000_000),
+                body=responses.kept(fields, body),
+            )
+        )
+    except Unavailable as error:
+        log.warning("a response of call %s can't be continued: %s", exchange.call, error.message)
+
+
+async def _count(exchange: Exchange) -> None:
+    await serve(exchange, COUNTING, responses.read_count_request)
+
+
+async def _one(exchange: Exchange) -> None:
+    """`DELETE /v1/responses/ID`: it can't be continued any more."""
+    exchange.language = responses
+    caller, id = exchange.caller(), exchange.path.removeprefix(STEM)
+    archive = exchange.listener.archive
+    if archive is None or not await archive.forget(id, caller.key):
+        raise NotFound(f"there is no response {id[:200]!r}", hint="only routes with `keep_responses_s` keep them")
+    gone = {"id": id, "object": "response", "deleted": True}
+    await exchange.respond(200, msgspec.json.encode(gone), [JSON])
+
+
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    ("POST", "/v1/responses"): _create,
+    ("POST", "/v1/responses/input_tokens"): _count,
+    ("DELETE", STEM): _one,
+}
