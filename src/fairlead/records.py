@@ -6,6 +6,8 @@ telemetry) needs nothing but this file. Money is integer nano-dollars, None wher
 microseconds; durations microseconds from a monotonic clock, None where the moment never came.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Struct
 
@@ -45,6 +47,7 @@ class Outcome(Struct, frozen=True, kw_only=True, tag="outcome", tag_field="kind"
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    usage_details: Mapping[str, int] = {}  # counts with rates of their own, such as web_searches
     cost_nusd: int | None = None
     overrun: bool = False  # it cost more than was held
     estimated: bool = False

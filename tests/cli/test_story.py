@@ -1,5 +1,6 @@
 """A call is told so that one who was not there understands it."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ from fairlead.cli.story import tell
 from fairlead.store.calls import AttemptRow, CallRow, CallShown
 
 T = TypeVar("T")
-EMPTY = {str: "", int: 0, bool: False, tuple[str, ...]: ()}
+EMPTY = {str: "", int: 0, bool: False, tuple[str, ...]: (), Mapping[str, int]: {}}
 
 
 def row(kind: type[T], **said: object) -> T:
@@ -50,6 +51,11 @@ def test_it_tells_who_asked_what_the_rules_did_who_was_tried_and_how_it_ended_in
 
 def test_tokens_are_told_with_what_they_were() -> None:
     assert "1,200 tokens in (1,000 from cache), 34 out (30 of them reasoning), estimated" in told(CALL, ANSWER)
+
+
+def test_what_has_a_rate_of_its_own_is_told_beside_the_tokens() -> None:
+    searched = replace(ANSWER, usage_details={"web_searches": 2, "cache_write_1h_tokens": 1500})
+    assert "reasoning), estimated; cache write 1h tokens 1,500, web searches 2" in told(CALL, searched)
 
 
 def test_money_that_was_estimated_is_marked_and_so_is_more_than_was_held() -> None:

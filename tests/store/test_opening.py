@@ -10,7 +10,7 @@ import sqlalchemy
 
 from fairlead.errors import OperatorError, StoreMismatch
 from fairlead.store import schema
-from fairlead.store.opening import FILE, connect, migrate, open_store, revision
+from fairlead.store.opening import FILE, Store, connect, migrate, open_store, revision
 
 
 def tables(path: Path) -> dict[str, set[str]]:
@@ -72,6 +72,27 @@ def test_the_migrations_make_the_tables_that_a_fresh_store_has(tmp_path: Path) -
     assert fresh == tables(tmp_path / "migrated" / FILE)
     assert set(fresh) == {*schema.metadata.tables, "alembic_version"}
     open_store(tmp_path / "migrated", create=False).close()
+
+
+def test_what_older_revisions_wrote_is_read_after_migrating(tmp_path: Path) -> None:
+    engine = connect(tmp_path)
+    from fairlead.store.migrations import upgrade
+
+    with Store(engine).begin() as connection:
+        upgrade(connection, "0001")
+        texts = {"key", "team", "route", "target", "backend", "model", "zone", "config", "trace", "purpose", "outcome"}
+        known = dict.fromkeys((*texts, "why", "served_model", "writer"), "") | {"id": "a", "call": "c", "at_us": 1}
+        counts = ("input", "output", "cache_read", "cache_write", "reasoning")
+        known |= {f"{kind}_tokens": 1 for kind in counts} | {"overrun": 0, "estimated": 0, "duration_us": 1}
+        names = ", ".join(known)
+        connection.exec_driver_sql(
+            f"INSERT INTO attempt ({names}) VALUES ({', '.join('?' * len(known))})", (*known.values(),)
+        )
+    assert migrate(engine) == ("0001", schema.HEAD)
+    engine.dispose()
+    with open_store(tmp_path, create=False) as store, store.read() as connection:
+        (row,) = connection.execute(schema.attempt.select()).all()
+        assert (row.id, row.input_tokens, row.usage_details) == ("a", 1, "")
 
 
 def test_to_migrate_a_store_that_is_up_to_date_changes_nothing(tmp_path: Path) -> None:

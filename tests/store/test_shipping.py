@@ -88,7 +88,10 @@ def test_the_rows_hold_what_the_tables_do() -> None:
 
 def test_an_intent_and_its_outcome_become_an_attempt_and_the_end_a_call(store: Store, root: Path) -> None:
     begun = intent("c1", team="red", propensity=0.5, price="p@1", session="s", trace="t")
-    ended = outcome(begun, finish="stop", status=200, reasoning_tokens=3, first_token_us=7, overrun=True)
+    details = {"web_searches": 2, "input_audio_tokens": 5}
+    ended = outcome(
+        begun, finish="stop", status=200, reasoning_tokens=3, first_token_us=7, overrun=True, usage_details=details
+    )
     end = closed("c1", narrowed=("zone: private",), tags=("a=b",), team="red", stream=True)
     with Spool(root / "w") as spool:
         for record in (begun, ended, end):

@@ -126,7 +126,13 @@ def test_long_texts_are_cut_and_names_are_not(tmp_path: Path) -> None:
     one = intent("c" * 32, session="s" * 9000, target="t" * 128, trace="\x01" * 3000)
     records = (
         one,
-        outcome(one, why="w" * 100_000, served_model="m" * 5000, finish="f" * 5000),
+        outcome(
+            one,
+            why="w" * 100_000,
+            served_model="m" * 5000,
+            finish="f" * 5000,
+            usage_details={f"{n:02d}_unit_that_nobody_knows": 2**60 for n in range(100)},
+        ),
         closed(one.call, why="é" * 9000, narrowed=("n" * 3000,) * 50, tags=("t" * 3000,) * 50, request_hash="h" * 64),
     )
     with Spool(tmp_path / "w") as spool:

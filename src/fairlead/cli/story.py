@@ -87,7 +87,8 @@ def _tokens(attempt: "AttemptRow") -> str:
     reasoning = f" ({attempt.reasoning_tokens:,} of them reasoning)" if attempt.reasoning_tokens else ""
     counted = ", estimated" if attempt.estimated else ""
     read = f"{attempt.input_tokens:,} tokens in" + (f" ({of_input})" if of_input else "")
-    return f"{read}, {attempt.output_tokens:,} out{reasoning}{counted}"
+    apart = ", ".join(f"{unit.replace('_', ' ')} {count:,}" for unit, count in sorted(attempt.usage_details.items()))
+    return f"{read}, {attempt.output_tokens:,} out{reasoning}{counted}" + (f"; {apart}" if apart else "")
 
 
 def _cost(attempt: "AttemptRow") -> str:

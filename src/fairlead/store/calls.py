@@ -5,7 +5,7 @@ microseconds, durations microseconds.
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -87,6 +87,7 @@ class AttemptRow(Struct, frozen=True):
     last_token_us: int | None
     duration_us: int
     writer: str
+    usage_details: Mapping[str, int] = {}  # of what has a rate of its own, within the tokens or beside them
 
 
 class CallShown(Struct, frozen=True):
@@ -158,7 +159,7 @@ def show_call(connection: Connection, which: str) -> CallShown:
     call = _call(found[0])
     table = schema.attempt
     query = select(table).where(table.c.call == call.id).order_by(table.c.at_us, table.c.id)
-    return CallShown(call, tuple(AttemptRow(*row) for row in connection.execute(query).all()))
+    return CallShown(call, tuple(_attempt(row) for row in connection.execute(query).all()))
 
 
 def summarize(
@@ -244,6 +245,12 @@ def nearest_rank(values: Iterable[int], percent: int) -> int | None:
 
 def _between(table: Any, since_us: int, until_us: int | None) -> list[Any]:
     return [table.c.at_us >= since_us, *([] if until_us is None else [table.c.at_us < until_us])]
+
+
+def _attempt(row: Row[Any]) -> AttemptRow:
+    columns: dict[str, Any] = dict(row._mapping)
+    columns["usage_details"] = msgspec.json.decode(columns["usage_details"] or "{}", type=dict[str, int])
+    return AttemptRow(**columns)
 
 
 def _call(row: Row[Any]) -> CallRow:

@@ -127,6 +127,8 @@ def _lost(id: str, call: _OpenCall) -> CallClosed:
 def _attempt_row(intent: Intent, outcome: Outcome, writer: str) -> Columns:
     columns = asdict(intent) | asdict(outcome) | {"writer": writer}
     columns["id"] = columns.pop("attempt")
+    details = {unit: min(count, LARGEST) for unit, count in outcome.usage_details.items()}
+    columns["usage_details"] = msgspec.json.encode(details).decode() if details else ""
     return _storable(columns)
 
 

@@ -7,7 +7,7 @@ types only, so that every SQL database can hold them. It knows no engine and ope
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy import text as sql
 
-HEAD = "0001"  # the revision of these tables; revisions sort as texts
+HEAD = "0002"  # the revision of these tables; revisions sort as texts
 
 metadata = MetaData()
 
@@ -83,6 +83,7 @@ attempt = Table(
     Column("last_token_us", BigInteger),
     Column("duration_us", BigInteger, nullable=False),
     Column("writer", String(64), nullable=False),
+    Column("usage_details", Text, nullable=False, server_default=""),  # JSON object of counts; "" for none
     Index("attempt_call", "call"),
     Index("attempt_at", "at_us"),
     Index("attempt_key_at", "key", "at_us"),

@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 _CUTS = (1024, 256, 64, 16)  # characters that are left to each free text, tried in this order
 _FREE_TEXTS = ("why", "served_model", "finish", "session", "trace", "parent")
 _FREE_LISTS = ("narrowed", "tags")
+_CUT_DETAILS = 16
 
 
 class Spool:
@@ -242,6 +243,8 @@ def _cut(record: Record, characters: int) -> dict[str, Any]:
     lists = {name: getattr(record, name) for name in _FREE_LISTS if name in fields}
     changed: dict[str, Any] = {name: _shorten(text, characters) for name, text in texts.items() if text}
     changed |= {name: tuple(_shorten(text, characters) for text in list_[:8]) for name, list_ in lists.items()}
+    if isinstance(record, Outcome):
+        changed["usage_details"] = dict(list(record.usage_details.items())[:_CUT_DETAILS])
     return changed
 
 
