@@ -8,15 +8,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from fairlead.backends.anthropic import Anthropic
+from fairlead.backends.http import Http
 from fairlead.backends.lines import Line, ScriptedCall, ScriptedUsage
-from fairlead.backends.openai import OpenAI
+from fairlead.backends.http import Http
 from fairlead.backends.script import Script
 from fairlead.chat import Chat, Message, Request, Text
 from fairlead.dialects import openai
 from fairlead.gateway.call import Asking, Backend, Target, Timeouts
+from fairlead.wire.eventstream import write_frame
 from fairlead.wire.pool import Pool
-from upstream import Step, Upstream, events, raw, refused_url, reply, silence
+from upstream import Step, Upstream, chunk, events, raw, refused_url, reply, silence
 
 KEY = "sk-test-0123456789"
 Stage = Callable[[str, Pool], AbstractAsyncContextManager[Backend]]
@@ -118,6 +119,136 @@ ANTHROPIC: dict[str, Step] = {
     "stall": events(*happenings(SAID, stop=None), names=True, then="stall"),
 }
 
+# --- Gemini's language ---
+
+
+def generated(*parts: Any, finish: str | None = "STOP", usage: bool = True) -> bytes:
+    """An answer, or an event of a stream: they look alike."""
+    candidate: dict[str, Any] = {"index": 0, "content": {"role": "model", "parts": parts}}
+    if finish:
+        candidate["finishReason"] = finish
+    body: dict[str, Any] = {"candidates": [candidate], "modelVersion": "served-1", "responseId": "g1"}
+    if usage:
+        body["usageMetadata"] = {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7}
+    return json.dumps(body).encode()
+
+
+CALLED = {"functionCall": {"id": "t1", "name": "look_up", "args": {"id": 7}}}
+BEGUN = [generated({"text": text}, finish=None, usage=False) for text in ("Hello", " there")]
+GEMINI: dict[str, Step] = {
+    "hello": reply(generated({"text": "Hello there"})),
+    "no usage": reply(generated({"text": "Hello there"}, usage=False)),
+    "a tool": reply(generated(CALLED)),
+    "malformed": reply(b'{"candidates": [{"cont'),
+    "streamed hello": events(*BEGUN, generated()),
+    "streamed no usage": events(*BEGUN, generated(usage=False)),
+    "streamed a tool": events(generated(CALLED)),
+    "streamed malformed": OPENAI["streamed malformed"],
+    "cut": events(*BEGUN, then="hang_up"),
+    "stall": events(*BEGUN, then="stall"),
+}
+
+# --- Bedrock's language ---
+
+
+def conversed(*content: Any, stop: str = "end_turn", usage: bool = True) -> bytes:
+    body = {"output": {"message": {"role": "assistant", "content": content}}, "stopReason": stop}
+    return json.dumps(body | ({"usage": BILLED} if usage else {})).encode()
+
+
+def framed(*told: tuple[str, Any], then: str = "keep") -> Step:
+    """A response of binary frames: (event, payload) each."""
+    frames = b"".join(write_frame(event, json.dumps(payload).encode()) for event, payload in told)
+    kind = b"content-type: application/vnd.amazon.eventstream\r\n"
+    if then == "keep":
+        return raw(b"HTTP/1.1 200 OK\r\n%scontent-length: %d\r\n\r\n" % (kind, len(frames)) + frames, then=then)
+    return raw(b"HTTP/1.1 200 OK\r\n%stransfer-encoding: chunked\r\n\r\n" % kind + chunk(frames), then=then)
+
+
+def passage(index: int, start: Any, deltas: list[Any]) -> list[tuple[str, Any]]:
+    begun = [("contentBlockStart", {"contentBlockIndex": index, "start": start})] if start else []
+    pieces = [("contentBlockDelta", {"contentBlockIndex": index, "delta": delta}) for delta in deltas]
+    return [*begun, *pieces, ("contentBlockStop", {"contentBlockIndex": index})]
+
+
+BILLED = {"inputTokens": 5, "outputTokens": 2, "totalTokens": 7}
+METERED = ("metadata", {"usage": BILLED, "metrics": {"latencyMs": 1}})
+OPENED = ("messageStart", {"role": "assistant"})
+TOLD = passage(0, None, [{"text": "Hello"}, {"text": " there"}])
+ASKED = passage(0, {"toolUse": {"toolUseId": "t1", "name": "look_up"}}, [{"toolUse": {"input": '{"id":7}'}}])
+BEDROCK: dict[str, Step] = {
+    "hello": reply(conversed({"text": "Hello there"})),
+    "no usage": reply(conversed({"text": "Hello there"}, usage=False)),
+    "a tool": reply(conversed({"toolUse": {"toolUseId": "t1", "name": "look_up", "input": {"id": 7}}}, stop="tool_use")),
+    "malformed": reply(b'{"output": {"mess'),
+    "streamed hello": framed(OPENED, *TOLD, ("messageStop", {"stopReason": "end_turn"}), METERED),
+    "streamed no usage": framed(OPENED, *TOLD, ("messageStop", {"stopReason": "end_turn"})),
+    "streamed a tool": framed(OPENED, *ASKED, ("messageStop", {"stopReason": "tool_use"}), METERED),
+    "streamed malformed": OPENAI["streamed malformed"],
+    "cut": framed(OPENED, *TOLD, then="hang_up"),
+    "stall": framed(OPENED, *TOLD, then="stall"),
+}
+
+# --- the language of OpenAI's Responses ---
+
+
+def responded(*output: Any, usage: bool = True, status: str = "completed") -> dict[str, Any]:
+    body: dict[str, Any] = {"id": "resp_1", "object": "response", "created_at": 1, "model": "served-1"}
+    body |= {"status": status, "output": output, "error": None, "incomplete_details": None}
+    if usage:
+        body["usage"] = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
+    return body
+
+
+def happened(item: Any, deltas: list[tuple[str, Any]], usage: bool = True, end: bool = True) -> list[bytes]:
+    """The data of a stream's events."""
+    place = {"item_id": item["id"], "output_index": 0}
+    told: list[dict[str, Any]] = [
+        {"type": "response.created", "response": responded(usage=False, status="in_progress")},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": [], "arguments": ""}},
+    ]
+    told += [{"type": kind, **place, "content_index": 0, "delta": delta} for kind, delta in deltas]
+    if end:
+        told.append({"type": "response.output_item.done", "output_index": 0, "item": item})
+        told.append({"type": "response.completed", "response": responded(item, usage=usage)})
+    return [json.dumps(event | {"sequence_number": n}).encode() for n, event in enumerate(told)]
+
+
+def spelled(usage: bool = True, end: bool = True) -> list[bytes]:
+    deltas = [("response.output_text.delta", text) for text in ("Hello", " there")]
+    return happened(WRITTEN, deltas, usage, end)
+
+
+WRITTEN = {
+    "type": "message",
+    "id": "msg_1",
+    "role": "assistant",
+    "status": "completed",
+    "content": [{"type": "output_text", "text": "Hello there", "annotations": []}],
+}
+CALLING = {
+    "type": "function_call",
+    "id": "fc_1",
+    "call_id": "t1",
+    "name": "look_up",
+    "arguments": '{"id":7}',
+    "status": "completed",
+}
+RESPONSES: dict[str, Step] = {
+    "hello": reply(json.dumps(responded(WRITTEN)).encode()),
+    "no usage": reply(json.dumps(responded(WRITTEN, usage=False)).encode()),
+    "a tool": reply(json.dumps(responded(CALLING)).encode()),
+    "malformed": reply(b'{"output": [{"mess'),
+    "streamed hello": events(*spelled(), names=True),
+    "streamed no usage": events(*spelled(usage=False), names=True),
+    "streamed a tool": events(
+        *happened(CALLING, [("response.function_call_arguments.delta", '{"id":7}')]), names=True
+    ),
+    "streamed malformed": OPENAI["streamed malformed"],
+    "cut": events(*spelled(end=False), names=True, then="hang_up"),
+    "stall": events(*spelled(end=False), names=True, then="stall"),
+}
+
 # --- everywhere ---
 
 SECRET_ERROR = json.dumps({"error": {"message": f"no good: {KEY}", "type": "x"}}).encode()
@@ -132,22 +263,16 @@ def failing(scene: str) -> Step | None:
     return None
 
 
-@asynccontextmanager
-async def openai_stage(scene: str, pool: Pool) -> AsyncIterator[Backend]:
-    if scene == "refused":
-        yield OpenAI(pool, base_url=refused_url(), key=KEY)
-        return
-    async with Upstream(failing(scene) or OPENAI[scene]) as up:
-        yield OpenAI(pool, base_url=up.url + "/v1", key=KEY)
+def http_stage(kind: str, scenes: dict[str, Step], path: str = "") -> Stage:
+    @asynccontextmanager
+    async def stage(scene: str, pool: Pool) -> AsyncIterator[Backend]:
+        if scene == "refused":
+            yield Http(pool, kind=kind, base_url=refused_url(), key=KEY)
+            return
+        async with Upstream(failing(scene) or scenes[scene]) as up:
+            yield Http(pool, kind=kind, base_url=up.url + path, key=KEY)
 
-
-@asynccontextmanager
-async def anthropic_stage(scene: str, pool: Pool) -> AsyncIterator[Backend]:
-    if scene == "refused":
-        yield Anthropic(pool, base_url=refused_url(), key=KEY)
-        return
-    async with Upstream(failing(scene) or ANTHROPIC[scene]) as up:
-        yield Anthropic(pool, base_url=up.url, key=KEY)
+    return stage
 
 
 HELLO = Line(pieces=("Hello", " there"), usage=ScriptedUsage(5, 2))
@@ -172,4 +297,11 @@ async def script_stage(scene: str, pool: Pool) -> AsyncIterator[Backend]:
         yield Script([SCRIPT[scene.removeprefix("streamed ")]])
 
 
-STAGES: dict[str, Stage] = {"openai": openai_stage, "anthropic": anthropic_stage, "script": script_stage}
+STAGES: dict[str, Stage] = {
+    "openai": http_stage("openai", OPENAI, "/v1"),
+    "anthropic": http_stage("anthropic", ANTHROPIC),
+    "gemini": http_stage("gemini", GEMINI, "/v1beta"),
+    "bedrock": http_stage("bedrock", BEDROCK),
+    "responses": http_stage("responses", RESPONSES, "/v1"),
+    "script": script_stage,
+}

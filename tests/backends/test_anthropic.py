@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from backends.stages import KEY, SAID, asking, happenings, message, spoken
-from fairlead.backends.anthropic import Anthropic
+from fairlead.backends.http import Http
 from fairlead.chat import Chunk
 from fairlead.errors import ConfigInvalid, RequestInvalid, StreamBroken, TargetOverloaded
 from fairlead.wire.pool import Pool
@@ -19,7 +19,7 @@ HELLO = reply(message({"type": "text", "text": "Hello there"}))
 @pytest.mark.parametrize("prefix", ["", "/", "/v1", "/v1/"])
 async def test_every_request_carries_what_it_must(pool: Pool, prefix: str) -> None:
     async with Upstream(HELLO) as up:
-        await Anthropic(pool, base_url=up.url + prefix, key=KEY, headers={"anthropic-beta": "x"}).answer(
+        await Http(pool, kind="anthropic", base_url=up.url + prefix, key=KEY, headers={"anthropic-beta": "x"}).answer(
             spoken(), asking()
         )
         (asked,) = up.requests
@@ -35,7 +35,7 @@ async def test_every_request_carries_what_it_must(pool: Pool, prefix: str) -> No
 
 async def test_a_stream_is_asked_for_as_one(pool: Pool) -> None:
     async with Upstream(events(*happenings(SAID), names=True)) as up:
-        async with aclosing(Anthropic(pool, base_url=up.url).stream(spoken(stream=True), asking())) as stream:
+        async with aclosing(Http(pool, kind="anthropic", base_url=up.url).stream(spoken(stream=True), asking())) as stream:
             items = [item async for item in stream]
         assert json.loads(up.requests[0].body)["stream"] is True
         assert up.requests[0].headers["accept"] == "text/event-stream"
@@ -46,7 +46,7 @@ async def test_an_overload_inside_a_stream_is_one(pool: Pool) -> None:
     error = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
     async with Upstream(events(*happenings(SAID, stop=None), error, names=True)) as up:
         with pytest.raises(TargetOverloaded, match="Overloaded") as caught:
-            async with aclosing(Anthropic(pool, base_url=up.url).stream(spoken(stream=True), asking())) as stream:
+            async with aclosing(Http(pool, kind="anthropic", base_url=up.url).stream(spoken(stream=True), asking())) as stream:
                 async for _ in stream:
                     pass
         assert (caught.value.target, caught.value.dialect) == ("mini", "anthropic")
@@ -55,14 +55,14 @@ async def test_an_overload_inside_a_stream_is_one(pool: Pool) -> None:
 async def test_a_stream_without_its_last_event_is_broken(pool: Pool) -> None:
     async with Upstream(events(*happenings(SAID)[:-1], names=True)) as up:
         with pytest.raises(StreamBroken):
-            async with aclosing(Anthropic(pool, base_url=up.url).stream(spoken(stream=True), asking())) as stream:
+            async with aclosing(Http(pool, kind="anthropic", base_url=up.url).stream(spoken(stream=True), asking())) as stream:
                 async for _ in stream:
                     pass
 
 
 async def test_what_can_not_be_said_in_it_is_the_callers_to_know(pool: Pool) -> None:
     async with Upstream(HELLO) as up:
-        backend = Anthropic(pool, base_url=up.url)
+        backend = Http(pool, kind="anthropic", base_url=up.url)
         with pytest.raises(RequestInvalid) as caught:
             await backend.answer(spoken(logit_bias={"1": 5}), asking())
         assert caught.value.code == "unsupported_feature"
@@ -71,4 +71,4 @@ async def test_what_can_not_be_said_in_it_is_the_callers_to_know(pool: Pool) -> 
 
 async def test_a_quirk_that_nobody_knows_is_refused(pool: Pool) -> None:
     with pytest.raises(ConfigInvalid):
-        Anthropic(pool, base_url="http://h", quirks={"stream_usage": True})
+        Http(pool, kind="anthropic", base_url="http://h", quirks={"stream_usage": True})

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from fairlead.backends.anthropic import Anthropic
+from fairlead.backends.http import Http
 from fairlead.backends.build import build
-from fairlead.backends.openai import OpenAI
+from fairlead.backends.http import Http
 from fairlead.backends.script import Script
 from fairlead.errors import ConfigInvalid
 from fairlead.wire.pool import Pool

@@ -1,6 +1,7 @@
 """A request of any language is served: read, asked of the gateway, and answered in the language that it came in.
 
-What is said is in `dialects/`; what is served where, in `gateway/`; which paths there are, in the endpoints beside this.
+What is said is in `dialects/`, what a call is in `gateway/`; which paths there are, in the files of the languages beside
+this one.
 """
 
 import asyncio

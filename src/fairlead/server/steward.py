@@ -208,7 +208,7 @@ class Steward:
         house.push_async_callback(self.admin.stop)
 
     async def _forget_expired(self) -> None:
-        """What was kept of responses goes when its time has come; while the store is away, it is not given out either."""
+        """What was kept of responses goes when its time has come; while the store is away, none is given out."""
         while True:
             await asyncio.sleep(FORGET_EVERY_S)
             with contextlib.suppress(Unavailable):
