@@ -17,7 +17,7 @@ from fairlead.errors import ConfigInvalid
 RESERVED = frozenset(
     {"model", "messages", "prompt", "input", "system", "stream", "stream_options", "n", "best_of", "query", "documents"}
 )
-LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 
 
 class OpenAIQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +26,11 @@ class OpenAIQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_usage: bool = True
     counts_one_sample: bool = False
+    reasoning: Literal["effort", "openrouter", "qwen", "vllm", "off"] = "effort"
+    returns_reasoning: bool = True
+    system_role: Literal["system", "developer"] = "system"
+    tool_ids: Literal["any", "mistral9"] = "any"
+    cache_control: bool = False
     rename: dict[str, str] = {}
     drop: tuple[str, ...] = ()
 
@@ -35,6 +40,16 @@ class AnthropicQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     thinking: Literal["adaptive", "budget", "off"] = "adaptive"
     ignore: tuple[str, ...] = ()
+    rename: dict[str, str] = {}
+    drop: tuple[str, ...] = ()
+
+
+class ResponsesQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table is in `responses.write_request`."""
+
+    encrypted_reasoning: bool = True
+    plain_reasoning: bool = False
+    cache_breakpoints: bool = False
     rename: dict[str, str] = {}
     drop: tuple[str, ...] = ()
 
@@ -49,7 +64,12 @@ class RerankQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     drop: tuple[str, ...] = ()
 
 
-_TYPES: dict[str, Any] = {"openai": OpenAIQuirks, "anthropic": AnthropicQuirks, "rerank": RerankQuirks}
+_TYPES: dict[str, Any] = {
+    "openai": OpenAIQuirks,
+    "anthropic": AnthropicQuirks,
+    "responses": ResponsesQuirks,
+    "rerank": RerankQuirks,
+}
 
 
 def check_settings(dialect: str, *, params: Mapping[str, Any], quirks: Mapping[str, Any]) -> None:
