@@ -78,6 +78,8 @@ class Attempts:
         if left_s < target.timeouts.total_s:
             target = replace(target, timeouts=replace(target.timeouts, total_s=left_s))
         allowed = self._call.route.max_output_tokens
+        if target.can is not None and target.can.max_output_tokens is not None:
+            allowed = min(allowed, target.can.max_output_tokens)
         asked = request.max_output_tokens
         return Asking(
             target=target,

@@ -64,6 +64,24 @@ class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
     total_s: float = 600.0
 
 
+class Capabilities(Struct, frozen=True):
+    """What a model can do. None: nobody says; then it is asked, and its provider answers for itself.
+
+    `context_tokens` is the longest prompt that it takes, `max_output_tokens` the longest answer that it gives.
+    """
+
+    tasks: frozenset[str] | None = None
+    image: bool | None = None  # as input, like the three that follow
+    audio: bool | None = None
+    video: bool | None = None
+    document: bool | None = None
+    tools: bool | None = None
+    schema: bool | None = None  # answers in the form of a JSON schema, by the provider's own means
+    thinking: bool | None = None
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+
+
 class Target(Struct, frozen=True):
     """A backend, a model there, and the parameters to ask it with."""
 
@@ -75,6 +93,7 @@ class Target(Struct, frozen=True):
     price: Price | None = None  # the operator's own; else
     tariff: Callable[[int], Price | None] | None = None  # the catalog's, at a moment: prices change by date and hour
     timeouts: Timeouts = Timeouts()
+    can: Capabilities | None = None  # None: nothing is known
 
     def price_at(self, at_us: int) -> Price | None:
         """None: unknown."""
@@ -122,6 +141,7 @@ class Call(Struct, frozen=True):
     narrowed: tuple[str, ...] = ()  # what the policies did, in order, for people
     config: str = ""  # hash of the configuration generation
     context: Context = Context()
+    routes: Mapping[str, Route] = {}  # all that there are, so that a rule which says no can say where else
 
 
 class Ask(Protocol):

@@ -37,6 +37,7 @@ class Routes:
             limits=tuple(limit for team, limit in self._limits if not team or team == caller.team),
             config=self.config,
             context=context,
+            routes=self._routes,
         )
 
     def get(self, name: str) -> Route | None:
