@@ -67,6 +67,28 @@ models: $(TRAIN_VENV)/.train ## Train the shipped models anew (CPU, seeded; abou
 bench: $(VENV)/.dev ## CPU time per request and per streamed chunk, beside nginx where it is installed
 	$(BIN)/python bench/road.py $(ARGS)
 
+.PHONY: bench-dialects
+bench-dialects: $(VENV)/.dev ## What translating a chunk and a request costs, for every pair of languages
+	@mkdir -p build
+	$(BIN)/pytest bench/test_dialects.py --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name \
+		--benchmark-json=build/bench-dialects-runs.json $(ARGS)
+	$(BIN)/python bench/dialects_report.py
+
+DATA ?= ../shared/data/dialects
+.PHONY: conformance
+conformance: $(VENV)/.dev ## Recorded traffic of real providers through the dialects (DATA=DIR says where it lies)
+	PYTHONPATH=bench $(BIN)/python -m conformance $(DATA) $(ARGS)
+
+FUZZ_VENV := .venv-fuzz
+$(FUZZ_VENV)/.fuzz: pyproject.toml
+	@test -x $(FUZZ_VENV)/bin/python || $(PYTHON) -m venv $(FUZZ_VENV)
+	$(FUZZ_VENV)/bin/python $(PIP) install --quiet atheris -e .
+	@touch $@
+
+.PHONY: fuzz
+fuzz: $(FUZZ_VENV)/.fuzz ## Fuzz every parser of foreign bytes (ARGS="-max_total_time=600")
+	$(FUZZ_VENV)/bin/python fuzz/parsers.py $(or $(ARGS),-max_total_time=120)
+
 # --- the house --------------------------------------------------------------------------------------------------------
 
 .PHONY: check
@@ -81,6 +103,16 @@ check: $(VENV)/.dev ## Lint, format, types, floors, house rules: under 30 second
 test: $(VENV)/.dev ## All tests (ARGS="-k word" chooses)
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
+CLIENTS_VENV := .venv-clients
+$(CLIENTS_VENV)/.clients: requirements-clients.lock
+	@test -x $(CLIENTS_VENV)/bin/python || $(PYTHON) -m venv $(CLIENTS_VENV)
+	$(CLIENTS_VENV)/bin/python $(PIP) install --quiet --require-hashes -r $<
+	@touch $@
+
+.PHONY: clients
+clients: $(VENV)/.dev $(CLIENTS_VENV)/.clients ## Journeys of real clients (openai, anthropic, google-genai, boto3, …) through the gateway
+	FAIRLEAD_PYTHON=$(abspath $(BIN)/python) $(CLIENTS_VENV)/bin/python -m pytest -q -p no:cacheprovider tests/clients $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.dev ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
@@ -91,8 +123,10 @@ lock: ## Resolve the dependencies anew (needs uv)
 	@command -v $(firstword $(UV)) >/dev/null || { echo "uv is needed: pip install uv" >&2; exit 1; }
 	$(COMPILE) --upgrade -o requirements.lock
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+	$(UV) pip compile requirements-clients.in --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --upgrade -o requirements-clients.lock
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(TRAIN_VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN_VENV) $(CLIENTS_VENV) $(FUZZ_VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests models -name __pycache__ -type d -prune -exec rm -rf {} +

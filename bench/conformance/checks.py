@@ -166,9 +166,7 @@ def _texts(chat: Chat) -> Any:
 
 
 def _calls(chat: Chat) -> Any:
-    return [
-        (call.name, facts.canonical(call.arguments)) for message in chat.messages for call in message.tool_calls
-    ]
+    return [(call.name, facts.canonical(call.arguments)) for message in chat.messages for call in message.tool_calls]
 
 
 def _results(chat: Chat) -> Any:
@@ -233,7 +231,11 @@ def _told_elsewhere(record: Record, answer: Answer) -> Iterator[Outcome]:
     """A caller of every other language hears the same."""
     wanted = house.facts_of(answer)
     for language in LANGUAGES:
-        if language is record.language or record.task == "complete" or len(answer.said) > 1 and language is not gemini:
+        if (
+            language is record.language
+            or record.task == "complete"
+            or (len(answer.said) > 1 and language is not gemini)
+        ):
             continue
         body = language.write_answer(replace(answer, spoken=None), created=0)
         heard = house.facts_of(language.read_answer(body, full=True))
@@ -250,9 +252,10 @@ def _differs(one: facts.Facts, other: facts.Facts) -> str:
 
 
 def _invalid(answer: Answer, task: str) -> str:
-    body = openai.write_answer(replace(answer, spoken=None), created=1, task="complete" if task == "complete" else "chat")
+    completes = task == "complete"
+    body = openai.write_answer(replace(answer, spoken=None), created=1, task="complete" if completes else "chat")
     try:
-        (Completion if task == "complete" else ChatCompletion).model_validate_json(body, strict=True)
+        (Completion if completes else ChatCompletion).model_validate_json(body, strict=True)
     except ValidationError as error:
         return f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
     return ""

@@ -1,4 +1,4 @@
-"""What a recorded answer costs by what Fairlead read of its usage, and by what genai-prices reads of the same answer."""
+"""What a recorded answer costs by what Fairlead read of its usage, and by what genai-prices reads in it."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ FLAVORS = {"openai.chat": ("chat", "default"), "openai.responses": ("responses",
 
 
 def differs(record: Record, usage: Usage | None) -> str | None:
-    """"" if they are equal to the nano-dollar; None where genai-prices has no figure."""
+    """ "" if they are equal to the nano-dollar; None where genai-prices has no figure."""
     seller = SELLERS.get(record.provider, record.provider)
     for flavor in FLAVORS.get(record.api, ()):
         try:

@@ -217,7 +217,7 @@ def of_bedrock_stream(events: Iterable[tuple[str, bytes]]) -> Facts:
         block = blocks.setdefault(said.get("contentBlockIndex", -1), {})
         match event:
             case "contentBlockStart":
-                block.update((said.get("start") or {}))
+                block.update(said.get("start") or {})
             case "contentBlockDelta":
                 delta = said["delta"]
                 if "text" in delta:

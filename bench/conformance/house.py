@@ -1,4 +1,4 @@
-"""What the product made of an answer, in the terms of `facts.py`: from a whole Answer, or put together from a stream."""
+"""What the product made of an answer, in the terms of `facts.py`: of a whole one, or put together from a stream."""
 
 from collections.abc import Iterable
 

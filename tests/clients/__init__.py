@@ -1,0 +1,1 @@
+"""Journeys of real clients, in an environment of their own."""
