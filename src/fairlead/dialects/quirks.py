@@ -39,6 +39,7 @@ class AnthropicQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The table is in `anthropic.write_request`."""
 
     thinking: Literal["adaptive", "budget", "off"] = "adaptive"
+    system: Literal["top", "inline"] = "top"
     ignore: tuple[str, ...] = ()
     rename: dict[str, str] = {}
     drop: tuple[str, ...] = ()
@@ -50,6 +51,29 @@ class ResponsesQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     encrypted_reasoning: bool = True
     plain_reasoning: bool = False
     cache_breakpoints: bool = False
+    rename: dict[str, str] = {}
+    drop: tuple[str, ...] = ()
+
+
+class GeminiQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table is in `gemini.write_request`."""
+
+    thinking: Literal["auto", "level", "budget", "off"] = "auto"
+    levels: tuple[Literal["MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"], ...] = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
+    schema: Literal["json", "openapi"] = "json"
+    unsigned_calls: Literal["auto", "excused", "bare"] = "auto"
+    call_ids: bool = True
+    vertex: bool = False
+    embed: Literal["batch", "single", "predict"] = "batch"
+    rename: dict[str, str] = {}
+    drop: tuple[str, ...] = ()
+
+
+class BedrockQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table is in `bedrock/ask.py`. What is not set follows from the model's id."""
+
+    thinking: Literal["anthropic", "budget", "nova", "openai", "responses", "deepseek", "qwen", "off"] | None = None
+    cache: Literal["all", "messages", "off"] | None = None
     rename: dict[str, str] = {}
     drop: tuple[str, ...] = ()
 
@@ -68,6 +92,7 @@ _TYPES: dict[str, Any] = {
     "openai": OpenAIQuirks,
     "anthropic": AnthropicQuirks,
     "responses": ResponsesQuirks,
+    "gemini": GeminiQuirks,
     "rerank": RerankQuirks,
 }
 

@@ -1,15 +1,14 @@
-"""Anthropic's language: answers and streams of the Messages API -> the house language. No I/O."""
-
-from typing import Any
+"""Anthropic's language: whole answers of the Messages API -> the house language, and what they have in common with
+streams: reasons to stop, and usage. What is said back to callers is `reply`.
+"""
 
 import msgspec
 from msgspec import Raw, Struct
 
-from fairlead.chat import Answer, Chunk, Finish, Head, Item, Said, Task, ToolCall, ToolDelta, Usage
-from fairlead.dialects.anthropic.ask import DIALECT
+from fairlead.chat import Answer, Finish, Media, Part, Said, Task, Text, Thinking, ToolCall, Usage
+from fairlead.dialects.anthropic.signing import DIALECT, Heard, hear, with_signatures
 from fairlead.dialects.failures import failure, unclear
 from fairlead.dialects.reading import UNREADABLE, check_utf8, text_of
-from fairlead.errors import StreamBroken
 
 # What is not in here (a reason of tomorrow) becomes no finish at all: none is made up. A paused turn and a full context
 # window are ends for want of room, not of something to say.
@@ -22,72 +21,84 @@ _FINISHES: dict[str, Finish] = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
-_NO_INPUT = frozenset({b"", b"{}", b"null"})
+
+
+class _CacheCreation(Struct):
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class _ServerTools(Struct):
+    web_search_requests: int | None = None
 
 
 class _OutputDetails(Struct):
     thinking_tokens: int | None = None
 
 
-class _Usage(Struct):
+class UsageSaid(Struct):
+    """A `usage` object, whole or as far as an event of a stream tells it."""
+
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
+    server_tool_use: _ServerTools | None = None
     output_tokens_details: _OutputDetails | None = None
 
 
-class _Block(Struct):
+class _Source(Struct):
+    type: str = ""
+    media_type: str = ""
+    data: str | None = None
+
+
+class BlockSaid(Struct):
+    """Every block that the house has a word for; which fields are set depends on its type."""
+
     type: str = ""
     text: str = ""
     thinking: str = ""
+    signature: str = ""
+    data: str = ""
     id: str = ""
     name: str = ""
     input: Raw = Raw(b"{}")
+    source: _Source | None = None
 
 
-class _Refusal(Struct):
+class Refusal(Struct):
     explanation: str | None = None
 
 
-class _Body(Struct):
+class _Kind(Struct):
+    type: str = ""
+
+
+class BodySaid(Struct):
     type: str = ""
     id: str = ""
     model: str = ""
-    content: list[_Block] | None = None
+    content: list[Raw] | None = None
     stop_reason: str | None = None
-    stop_details: _Refusal | None = None
-    usage: _Usage | None = None
+    stop_sequence: str | None = None
+    stop_details: Refusal | None = None
+    usage: UsageSaid | None = None
 
 
-class _Delta(Struct):
-    type: str = ""
-    text: str = ""
-    thinking: str = ""
-    partial_json: str = ""
-    stop_reason: str | None = None
-    stop_details: _Refusal | None = None
+# Blocks of these kinds have no other shape anywhere; of all others nothing is read.
+KINDS = frozenset({"text", "thinking", "redacted_thinking", "tool_use", "image", "document"})
+_BODY = msgspec.json.Decoder(BodySaid)
+_BLOCK = msgspec.json.Decoder(BlockSaid)
+_KIND = msgspec.json.Decoder(_Kind)
 
 
-class _Event(Struct):
-    """Every event of a stream; which fields are set depends on its type."""
+def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin: str = DIALECT) -> Answer:
+    """Read a message for the books: id, model, finish, usage; `spoken` is the body as it came.
 
-    type: str = ""
-    index: int = 0
-    message: _Body | None = None
-    content_block: _Block | None = None
-    delta: _Delta | None = None
-    usage: _Usage | None = None
-
-
-_BODY = msgspec.json.Decoder(_Body)
-_EVENT = msgspec.json.Decoder(_Event)
-
-
-def read_answer(body: bytes, *, task: Task = "chat", full: bool = True) -> Answer:
-    """Read a message. Raises TargetUnclear if it is none, and the TargetError that fits where it is an error.
-
-    `full` false leaves `said` empty. `spoken` is the body as it came.
+    `full` also fills `said`, with `origin` as the one who signed. What ran at the provider (searches, code) is left
+    out of it. Raises TargetUnclear if this is no message, and the TargetError that fits where it is an error.
     """
     try:
         check_utf8(body)
@@ -98,151 +109,93 @@ def read_answer(body: bytes, *, task: Task = "chat", full: bool = True) -> Answe
         raise failure(body, DIALECT)
     if said.type != "message" or said.content is None:
         raise unclear("it is no message", body, DIALECT)
-    finish = _FINISHES.get(said.stop_reason or "")
+    finish = read_finish(said.stop_reason)
     return Answer(
         id=said.id,
         model=said.model,
         dialect=DIALECT,
         spoken=body,
-        said=(_read_content(said.content, said, finish),) if full else (),
+        said=(_read_said(said, body, origin),) if full else (),
         finish=finish or said.stop_reason,
-        usage=None if said.usage is None else _read_usage(said.usage),
+        usage=None if said.usage is None else read_usage(said.usage),
     )
 
 
-def _read_content(blocks: list[_Block], said: _Body, finish: Finish | None) -> Said:
-    texts = [block.text for block in blocks if block.type == "text"]
-    thoughts = [block.thinking for block in blocks if block.type == "thinking"]
-    calls = tuple(
-        ToolCall(block.id, block.name, text_of(block.input) or "{}") for block in blocks if block.type == "tool_use"
-    )
-    return Said(
-        text="".join(texts) if texts else None,
-        reasoning="".join(thoughts) or None,
-        refusal=said.stop_details.explanation if said.stop_details else None,
-        tool_calls=calls,
-        finish=finish,
-    )
+def read_finish(reason: str | None) -> Finish | None:
+    """None where there is none yet, or one that the house does not know."""
+    return None if reason is None else _FINISHES.get(reason)
 
 
-def _read_usage(said: _Usage) -> Usage:
-    read, written = said.cache_read_input_tokens or 0, said.cache_creation_input_tokens or 0
-    details = said.output_tokens_details
+def read_usage(said: UsageSaid) -> Usage:
+    """Tokens as the house counts them: `input` with the cached ones."""
+    read, written = _count(said.cache_read_input_tokens), _count(said.cache_creation_input_tokens)
+    details: dict[str, int] = {}
+    if said.cache_creation is not None:
+        details["cache_write_5m_tokens"] = _count(said.cache_creation.ephemeral_5m_input_tokens)
+        details["cache_write_1h_tokens"] = _count(said.cache_creation.ephemeral_1h_input_tokens)
+    if said.server_tool_use is not None:
+        details["web_searches"] = _count(said.server_tool_use.web_search_requests)
+    thought = said.output_tokens_details
     return Usage(
-        input=(said.input_tokens or 0) + read + written,
-        output=said.output_tokens or 0,
+        input=_count(said.input_tokens) + read + written,
+        output=_count(said.output_tokens),
         cache_read=read,
         cache_write=written,
-        reasoning=(details.thinking_tokens if details else None) or 0,
+        reasoning=_count(thought.thinking_tokens) if thought is not None else 0,
+        details={name: count for name, count in details.items() if count},
     )
 
 
-class StreamReader:
-    """The events of one stream -> items of the house: a Head, chunks, and one Usage at the end.
-
-    Takes the same arguments as the OpenAI reader, though nobody speaks this language to us yet: items always have their
-    fields, never `spoken`.
-    """
-
-    def __init__(self, full: bool = True, task: Task = "chat", samples: int = 1) -> None:
-        self.ended = False  # message_stop was seen
-        self.usage: Usage | None = None  # the latest that was told, also in the middle of a stream
-        self._begun = False
-        self._told: dict[str, Any] = {}  # usage so far, by field
-        self._slots: dict[int, int] = {}  # a block of type tool_use -> its slot among the tool calls
-        self._empty: set[int] = set()  # such blocks that no input has come for
-
-    @property
-    def complete(self) -> bool:
-        """Whether the provider told the end."""
-        return self.ended
-
-    def read(self, event: str, data: bytes) -> tuple[Item, ...]:
-        """The items of one event. `event` is the name it was sent with; the data repeats it, and counts.
-
-        Raises the TargetError that fits where the provider reports an error, and StreamBroken for what can't be read.
-        """
-        try:
-            check_utf8(data)
-            said = _EVENT.decode(data)
-        except UNREADABLE as error:
-            raise StreamBroken(f"An event of the stream can't be read: {error}", body=data, dialect=DIALECT) from None
-        kind = said.type or event
-        if kind == "error":
-            raise failure(data, DIALECT)
-        if kind == "message_start":
-            return self._start(said)
-        if kind == "message_stop":
-            return self._stop()
-        chunk = self._chunk(kind, said)
-        if chunk is None:
-            return ()
-        if not self._begun:
-            raise StreamBroken(f"The stream said {kind} before message_start.", body=data, dialect=DIALECT)
-        return (chunk,)
-
-    def close(self) -> tuple[Item, ...]:
-        """What was held back, once the provider's bytes have ended: nothing, in this language."""
-        return ()
-
-    def _start(self, said: _Event) -> tuple[Item, ...]:
-        if self._begun:
-            return ()
-        self._begun = True
-        message = said.message or _Body()
-        self._count(message.usage)
-        return (Head(message.id, message.model, "", DIALECT),)
-
-    def _stop(self) -> tuple[Item, ...]:
-        if not self._begun:
-            raise StreamBroken("The stream ended before its first event.", dialect=DIALECT)
-        self.ended = True
-        return () if self.usage is None else (self.usage,)
-
-    def _chunk(self, kind: str, said: _Event) -> Chunk | None:
-        match kind:
-            case "content_block_start" if said.content_block is not None:
-                return self._open(said.index, said.content_block)
-            case "content_block_delta" if said.delta is not None:
-                return self._piece(said.index, said.delta)
-            case "content_block_stop" if said.index in self._empty:
-                # A tool without parameters gets no input at all here; elsewhere arguments are always JSON.
-                self._empty.discard(said.index)
-                return Chunk(tool=ToolDelta(self._slots[said.index], arguments="{}"), words=True)
-            case "message_delta":
-                self._count(said.usage)
-                return None if said.delta is None else _ending(said.delta)
-        return None  # pings, ends of blocks, and events of tomorrow
-
-    def _open(self, index: int, block: _Block) -> Chunk | None:
-        if block.type == "tool_use":
-            slot = self._slots[index] = len(self._slots)
-            arguments = text_of(block.input)
-            if arguments.encode() in _NO_INPUT:
-                arguments = ""
-                self._empty.add(index)
-            return Chunk(tool=ToolDelta(slot, block.id, block.name, arguments), words=True)
-        return _words(block.text, block.thinking)
-
-    def _piece(self, index: int, delta: _Delta) -> Chunk | None:
-        if delta.partial_json and index in self._slots:
-            self._empty.discard(index)
-            return Chunk(tool=ToolDelta(self._slots[index], arguments=delta.partial_json), words=True)
-        return _words(delta.text, delta.thinking)
-
-    def _count(self, said: _Usage | None) -> None:
-        """Counts are cumulative: what an event names replaces what was known, what it leaves out stays."""
-        if said is None:
-            return
-        self._told.update((name, value) for name, value in msgspec.structs.asdict(said).items() if value is not None)
-        self.usage = _read_usage(_Usage(**self._told))
+def read_block(raw: Raw) -> BlockSaid | None:
+    """A block of an answer, None where it is of a kind that the house has no word for."""
+    return _BLOCK.decode(raw) if _KIND.decode(raw).type in KINDS else None
 
 
-def _ending(delta: _Delta) -> Chunk | None:
-    finish = _FINISHES.get(delta.stop_reason or "")
-    refusal = (delta.stop_details.explanation if delta.stop_details else None) or ""
-    return Chunk(refusal=refusal, finish=finish, words=bool(refusal)) if finish or refusal else None
+def read_medium(block: BlockSaid) -> Media | None:
+    source = block.source
+    if source is None or source.data is None:
+        return None
+    return Media(kind="image" if block.type == "image" else "document", media_type=source.media_type, data=source.data)
 
 
-def _words(text: str, thinking: str) -> Chunk | None:
-    return Chunk(text=text, reasoning=thinking, words=True) if text or thinking else None
+def _read_said(said: BodySaid, body: bytes, origin: str) -> Said:
+    parts: list[Part] = []
+    heard: list[Heard] = []
+    try:
+        for raw in said.content or ():
+            block = read_block(raw)
+            if block is not None:
+                _read_part(parts, heard, block, origin)
+    except UNREADABLE as error:
+        raise unclear(str(error), body, DIALECT) from None
+    return Said(
+        parts=tuple(with_signatures(parts, heard)),
+        finish=read_finish(said.stop_reason),
+        refusal=said.stop_details.explanation if said.stop_details else None,
+        stop=said.stop_sequence,
+    )
+
+
+def _read_part(parts: list[Part], heard: list[Heard], block: BlockSaid, origin: str) -> None:
+    match block.type:
+        case "text":
+            parts.append(Text(block.text))
+        case "thinking":
+            one = hear(block.signature, origin)
+            parts.append(Thinking(block.thinking, one.signature, one.origin, id=one.id))
+        case "redacted_thinking":
+            one = hear(block.data, origin)
+            if one.call is None:
+                parts.append(Thinking("", one.signature, one.origin, True, one.id))
+            else:
+                heard.append(one)
+        case "tool_use":
+            parts.append(ToolCall(block.id, block.name, text_of(block.input) or "{}"))
+        case _:
+            medium = read_medium(block)
+            if medium is not None:
+                parts.append(medium)
+
+
+def _count(said: int | None) -> int:
+    return max(said or 0, 0)

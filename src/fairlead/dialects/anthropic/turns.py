@@ -1,0 +1,226 @@
+"""Anthropic's language, outwards: the messages of the house as its system prompt and its turns.
+
+It knows what a block can hold; what a request as a whole can say is `ask`.
+"""
+
+import re
+from binascii import a2b_base64
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fairlead.chat import Chat, Media, Message, Opaque, Part, Text, Thinking, Tool, ToolCall
+from fairlead.dialects.anthropic.blocks import DEFAULT_TTL
+from fairlead.dialects.anthropic.signing import DIALECT, write_thinking
+from fairlead.dialects.conversation import with_ids
+from fairlead.dialects.losses import Losses
+from fairlead.dialects.reading import UNREADABLE
+
+Block = dict[str, Any]
+
+LONGEST_ID = 256
+_ID_TABOO = re.compile(r"[^a-zA-Z0-9_-]")  # the API takes no other characters
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
+# How base64 begins where nobody said what it holds.
+_BEGINNINGS = {
+    "iVBORw0KGgo": "image/png",
+    "/9j/": "image/jpeg",
+    "R0lGOD": "image/gif",
+    "UklGR": "image/webp",
+    "JVBERi0": "application/pdf",
+}
+
+
+class Turns(Struct, frozen=True):
+    """How the messages of one request are written: what can't be said goes to `losses`; `origin` signs what is sent.
+
+    `inline`: system messages amid the conversation stay there; else they join the system prompt.
+    """
+
+    losses: Losses
+    origin: str
+    inline: bool
+
+    def write(self, chat: Chat) -> tuple[list[Block], list[Block]]:
+        """(system prompt, turns). Messages of one side in a row are one turn; a turn without content is none."""
+        system: list[Block] = []
+        turns: list[Block] = []
+        for position, message in enumerate(with_ids(chat.messages, taboo=_ID_TABOO, longest=LONGEST_ID)):
+            path = f"messages[{position}]"
+            if message.name is not None and message.role != "tool":
+                self.losses.leave(f"{path}.name")
+            if message.role == "system" and not (turns and self.inline):
+                system += self._blocks(message.parts, path)
+                for field in _asides(message.parts, "system"):
+                    self.losses.lose(f"{path}.{field}", "this field of a system prompt")
+                continue
+            blocks = [self._result(message, path)] if message.role == "tool" else self._blocks(message.parts, path)
+            role = "user" if message.role == "tool" else message.role
+            if message.role == "system":
+                _add_system(turns, message, blocks)
+            elif not blocks:
+                continue
+            elif turns and turns[-1]["role"] == role:
+                turns[-1]["content"] += blocks
+            else:
+                turns.append({"role": role, "content": blocks})
+        _end(turns)
+        return system, turns
+
+    def _result(self, message: Message, path: str) -> Block:
+        result: Block = {"type": "tool_result", "tool_use_id": message.tool_call_id or ""}
+        content = self._blocks(message.parts, path)
+        if content:
+            result["content"] = content
+        if message.is_error:
+            result["is_error"] = True
+        return mark(result, message.cache) | _asides(message.parts, "tool_result")
+
+    def _blocks(self, parts: tuple[Part, ...], path: str) -> list[Block]:
+        blocks: list[Block] = []
+        for part in parts:
+            match part:
+                case Text(text=text, cache=cache):
+                    if text.strip():  # the API refuses text blocks without text
+                        blocks.append(mark({"type": "text", "text": text}, cache))
+                case ToolCall():
+                    blocks.append(self._call(part, path))
+                case Thinking():
+                    if part.origin == self.origin:
+                        blocks.append(write_thinking(part, self.origin))
+                    else:
+                        self.losses.leave(f"{path}.thinking")
+                case Media():
+                    self._add_media(blocks, part, f"{path}.content")
+                case Opaque():
+                    self._add_opaque(blocks, part, f"{path}.content")
+        return blocks
+
+    def _call(self, call: ToolCall, path: str) -> Block:
+        if call.signature is not None:
+            self.losses.leave(f"{path}.tool_calls.signature")
+        block = {"type": "tool_use", "id": call.id, "name": call.name, "input": write_input(call.arguments)}
+        return mark(block, call.cache)
+
+    def _add_media(self, blocks: list[Block], media: Media, path: str) -> None:
+        if media.kind in ("audio", "video"):
+            self.losses.lose(path, f"{media.kind} input")
+            return
+        if media.detail not in (None, "auto"):
+            self.losses.leave(f"{path}.detail")
+        source = self._source(media, path)
+        if source is None:
+            return
+        block: Block = {"type": media.kind, "source": source}
+        if media.kind == "document" and media.name is not None:
+            block["title"] = media.name
+        blocks.append(mark(block, media.cache))
+
+    def _source(self, media: Media, path: str) -> Block | None:
+        if media.file is not None:
+            if media.origin == DIALECT:
+                return {"type": "file", "file_id": media.file}
+            self.losses.lose(path, "a file at another provider", "Send the data itself.")
+            return None
+        if media.url is not None:
+            if media.url[:8].lower().startswith(("https://", "http://")):
+                return {"type": "url", "url": media.url}
+            self.losses.lose(path, f"{media.kind} input at {media.url.partition(':')[0]}:", "Send the data itself.")
+            return None
+        data = media.data or ""
+        media_type = media.media_type or _guessed(data)
+        if media.kind == "image" or media_type == "application/pdf":
+            return {"type": "base64", "media_type": media_type, "data": data}
+        return self._plain(data, media_type, path)
+
+    def _plain(self, data: str, media_type: str, path: str) -> Block | None:
+        """A document that is text. The API knows plain text alone: where that may be lost, other text is called so."""
+        if media_type != "text/plain":
+            self.losses.lose(path, f"a document of type {media_type or 'unknown'}", "Send PDF or plain text.")
+        try:
+            text = a2b_base64(data).decode()
+        except ValueError:  # no text at all
+            self.losses.lose(path, "a text document that is not UTF-8", "Encode it as UTF-8.")
+            return None
+        return {"type": "text", "media_type": "text/plain", "data": text}
+
+    def _add_opaque(self, blocks: list[Block], part: Opaque, path: str) -> None:
+        if part.dialect != DIALECT:
+            self.losses.lose(path, f"a part of type {part.kind!r}")
+            return
+        owner, aside, field = part.kind.partition(".")
+        if not aside:
+            blocks.append({**_OBJECT.decode(part.raw), "type": part.kind})
+        elif blocks and blocks[-1]["type"] == owner:
+            blocks[-1][field] = part.raw
+
+
+def mark(block: Block, cache: str | None) -> Block:
+    """The block, with a mark for the prompt cache if it has one."""
+    if cache is not None:
+        control = {"type": "ephemeral"}
+        if cache != DEFAULT_TTL:
+            control["ttl"] = cache
+        block["cache_control"] = control
+    return block
+
+
+def write_tool(tool: Tool) -> Block:
+    said: Block = {"name": tool.name}
+    if tool.description is not None:
+        said["description"] = tool.description
+    said["input_schema"] = tool.parameters if tool.parameters is not None else _NO_PARAMETERS
+    if tool.strict:
+        said["strict"] = True
+    return mark(said, tool.cache)
+
+
+def is_amid_tools(turns: list[Block]) -> bool:
+    """Whether the last turn is a tool's result to a turn without signed thinking: then the API refuses a budget."""
+    if len(turns) < 2 or all(block["type"] != "tool_result" for block in turns[-1].get("content", ())):
+        return False
+    before = turns[-2].get("content") or [{"type": ""}]
+    return before[0]["type"] not in ("thinking", "redacted_thinking")
+
+
+def _add_system(turns: list[Block], message: Message, blocks: list[Block]) -> None:
+    turn: Block = {"role": "system", **_asides(message.parts, "system")}
+    if blocks:
+        turn["content"] = blocks
+    if len(turn) > 1:
+        turns.append(turn)
+
+
+def _end(turns: list[Block]) -> None:
+    """White space at the end of an answer that is to be continued is refused."""
+    if turns and turns[-1]["role"] == "assistant" and turns[-1]["content"][-1]["type"] == "text":
+        last = turns[-1]["content"][-1]
+        last["text"] = last["text"].rstrip()
+
+
+def _asides(parts: Iterable[Part], owner: str) -> Block:
+    """Fields of a result or of a message, which were kept among its parts."""
+    return {
+        part.kind.partition(".")[2]: part.raw
+        for part in parts
+        if isinstance(part, Opaque) and part.dialect == DIALECT and part.kind.partition(".")[0] == owner
+        if "." in part.kind
+    }
+
+
+def write_input(arguments: str) -> Any:
+    """What the model wrote, as an object: JSON that is none stays readable to it under a name that says so."""
+    if not arguments.strip():
+        return {}
+    try:
+        _OBJECT.decode(arguments)
+    except UNREADABLE:
+        return {"invalid_json": arguments}
+    return Raw(arguments.encode())
+
+
+def _guessed(data: str) -> str:
+    return next((kind for beginning, kind in _BEGINNINGS.items() if data.startswith(beginning)), "")
