@@ -1,0 +1,10 @@
+"""Credentials that are made anew for a request: Amazon's signatures, Google's access tokens. This is its front.
+
+Each signer has `lines(method, url, body)`: the header lines that go with that request. They know no language and no
+provider.
+"""
+
+from fairlead.signing.amazon import AwsSigner
+from fairlead.signing.google import GoogleSigner, read_credentials
+
+__all__ = ["AwsSigner", "GoogleSigner", "read_credentials"]
