@@ -77,6 +77,12 @@ def test_the_hash_follows_what_was_written(base: Path) -> None:
         (('"5usd/day"', '"5 euros"'), "routes.r.budget", "usd/day"),
         (('"5usd/day"', "5"), "routes.r.budget", ""),
         (('zone = "contract"', 'zone = "secret"'), "backends.cloud.zone", "private, contract, public"),
+        (('zone = "contract"', ""), "backends.cloud.zone", "private, contract, public"),
+        (('kind = "openai"', ""), "backends.cloud", "provider"),
+        (('kind = "openai"', 'kind = "opnai"'), "backends.cloud.kind", "gemini"),
+        (('base_url = "https://api.example.com/v1"', ""), "backends.cloud.base_url", "https://"),
+        (('key = "file:key.txt"', 'aws = { access = "env:A" }'), "backends.cloud.aws.access", "access_key"),
+        (('key = "file:key.txt"', "google = { credentials_file = 7 }"), "backends.cloud.google.credentials_file", ""),
         (("input = 1.5", "input = -1"), "targets.far.price.input", ""),
         (("https://api", "ftp://api"), "backends.cloud.base_url", ""),
         (("com/v1", "com/v1/chat/completions"), "backends.cloud.base_url", "/v1"),
@@ -121,6 +127,15 @@ def test_a_number_that_can_not_be_is_refused_with_its_path(table: str, path: str
 def test_a_secret_written_into_the_file_is_refused_and_not_repeated(base: Path) -> None:
     error = wrong(GOOD.replace("file:key.txt", "sk-oops"), base)
     assert "backends.cloud.key" in error.message and "sk-oops" not in error.message + error.hint
+
+
+def test_every_credential_of_a_backend_is_a_reference_and_is_not_seen(base: Path) -> None:
+    signed = 'aws = { access_key = "file:key.txt", secret_key = "file:key.txt", session_token = "file:key.txt" }'
+    read = config.parse(GOOD.replace('key = "file:key.txt"', signed), base=base)
+    assert config.decode(config.encode(read)) == read
+    assert "sk-very-secret" not in repr(read) + str(config.masked(read))
+    oops = wrong(GOOD.replace('key = "file:key.txt"', signed.replace("file:key.txt", "sk-oops", 1)), base)
+    assert "backends.cloud.aws" in oops.message and "sk-oops" not in oops.message + oops.hint
 
 
 def test_a_missing_secret_says_where_it_was_looked_for(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

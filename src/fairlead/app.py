@@ -12,14 +12,18 @@ from typing import cast
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from fairlead.accounts import Account, Aws, find_account
+from fairlead.backends.account import Signer
 from fairlead.backends.build import build as build_backend
-from fairlead.catalog.prices import find_price, shipped_prices
+from fairlead.backends.formats import FORMATS
+from fairlead.catalog.prices import find_price
 from fairlead.config import (
     BUDGET,
     BUILT_IN,
     MONEY,
     BackendSettings,
     Config,
+    GoogleSettings,
     Limits,
     PriceSettings,
     TargetSettings,
@@ -33,14 +37,10 @@ from fairlead.gateway.ledger import Ledger
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.strategies import STRATEGIES
 from fairlead.money import Price
+from fairlead.signing import AwsSigner, GoogleSigner, read_credentials
 from fairlead.wire.pool import Pool
 
 NUSD = 10**9
-# OpenAI's reasoning models refuse `max_tokens`; all of its chat models take the other name. By the catalog's name.
-PROVIDER_QUIRKS: Mapping[str, Mapping[str, str]] = {
-    "openai": {"max_tokens_name": "max_completion_tokens"},
-    "azure": {"max_tokens_name": "max_completion_tokens"},
-}
 LLAMACPP_QUIRKS = {"counts_one_sample": True}
 
 
@@ -105,17 +105,41 @@ def all_targets(config: Config) -> dict[str, Target]:
 
 
 def _account(config: Config, name: str, settings: BackendSettings, pool: Pool) -> Backend:
+    account = find_account(config, name)
     return build_backend(
         name,
-        kind=settings.kind,
-        base_url=settings.base_url,
+        kind=account.kind,
+        base_url=account.base_url,
         key=settings.key.value if settings.key else None,
+        auth=account.auth,
+        paths=_paths(account),
         headers={**settings.headers, **{field: secret.value for field, secret in settings.secret_headers.items()}},
-        quirks={**PROVIDER_QUIRKS.get(_provider(settings), {}), **settings.quirks},
+        quirks=account.quirks,
         ca_file=str(_beside(config, settings.ca_file)) if settings.ca_file else "",
+        signer=_signer(config, account, pool),
+        origin=account.origin,
         script=str(_beside(config, settings.script)) if settings.script else "",
         pool=pool,
     )
+
+
+def _paths(account: Account) -> Mapping[str, str]:
+    """Those that differ from the wire format's; "" for a task that is not served there."""
+    if account.tasks is None:
+        return account.paths
+    missing = [task for task in FORMATS[account.kind].paths if task not in account.tasks]
+    return dict.fromkeys(missing, "") | dict(account.paths)
+
+
+def _signer(config: Config, account: Account, pool: Pool) -> Signer | None:
+    match account.signs:
+        case None:
+            return None
+        case Aws(credentials=given, region=region, service=service):
+            token = given.session_token.value if given.session_token else ""
+            return AwsSigner(given.access_key.value, given.secret_key.value, token, region=region, service=service)
+        case GoogleSettings(credentials_file=path):
+            return GoogleSigner(pool, read_credentials(_beside(config, path)))
 
 
 def limits(
@@ -178,9 +202,11 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
     if settings.engine:
         backend, zone, provider = f"engine:{settings.engine}", "private", ""
     else:
-        account = config.backends[settings.backend]
-        backend, zone = settings.backend, account.zone
-        provider = _provider(account)
+        account = find_account(config, settings.backend)
+        backend, zone, provider = settings.backend, account.zone, account.provider
+        if settings.zone and ZONES.index(settings.zone) < ZONES.index(zone):
+            message = f"targets.{name}.zone: {settings.zone} is narrower than its home's zone {zone}"
+            raise ConfigInvalid(message, hint="set the backend's zone", path=f"targets.{name}.zone")
     model = settings.model or settings.engine
     try:
         check_settings("openai", params=settings.params, quirks={})
@@ -197,11 +223,6 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         tariff=partial(find_price, provider, model) if provider else None,
         timeouts=Timeouts(**given),
     )
-
-
-def _provider(account: BackendSettings) -> str:
-    """The catalog's name of it: as the operator says, else known by its address; "" where it is nobody's."""
-    return account.provider or shipped_prices().provider_at(account.base_url) or ""
 
 
 def _own_price(target: str, price: PriceSettings) -> Price:

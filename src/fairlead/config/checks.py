@@ -73,12 +73,16 @@ class _Checks:
         self._bounded("store", self.config.store, 0.01, "ship_every_s")
 
     def _backend(self, path: str, backend: BackendSettings) -> None:
+        if not backend.kind and not backend.provider:
+            raise self.wrong(path, "names neither `provider` nor `kind`", 'such as provider = "openai"')
+        if not backend.provider and not backend.zone:
+            raise self.wrong(f"{path}.zone", "missing", f"where it lies: {', '.join(ZONE_ORDER)}")
         if backend.kind == "script":
             if not backend.script:
                 raise self.wrong(f"{path}.script", "a scripted backend needs the path of its script")
         elif backend.base_url and not re.match(r"https?://[^\s/]+", backend.base_url):
             raise self.wrong(f"{path}.base_url", f"{backend.base_url!r} is no http(s) URL")
-        elif backend.kind == "openai" and not backend.base_url:
+        elif not backend.provider and not backend.base_url:
             raise self.wrong(f"{path}.base_url", "missing", "such as https://api.openai.com/v1")
         elif backend.base_url.rstrip("/").endswith(("/chat/completions", "/messages")):
             raise self.wrong(f"{path}.base_url", "names an endpoint", "leave out what comes after /v1")
@@ -91,8 +95,8 @@ class _Checks:
         self._exists(f"{path}.engine", target.engine, config.engines)
         if target.backend and not target.model:
             raise self.wrong(f"{path}.model", "missing", "the model's name at that backend")
-        home: Zone = config.backends[target.backend].zone if target.backend else "private"
-        if target.zone and ZONE_ORDER.index(target.zone) < ZONE_ORDER.index(home):
+        home: Zone | None = config.backends[target.backend].zone if target.backend else "private"
+        if target.zone and home and ZONE_ORDER.index(target.zone) < ZONE_ORDER.index(home):
             raise self.wrong(
                 f"{path}.zone", f"{target.zone} is narrower than its home's zone {home}", "set the backend's zone"
             )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+Kind = Literal["openai", "anthropic", "gemini", "bedrock", "responses", "rerank", "script"]
 Zone = Literal["private", "contract", "public"]
 ZONE_ORDER: tuple[Zone, ...] = ("private", "contract", "public")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}\Z")
@@ -56,16 +57,34 @@ class StoreSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ship_every_s: float = 0.25
 
 
-class BackendSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account at somewhere tokens come from. `kind` is the wire format."""
+class AwsSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Credentials that requests are signed with."""
 
-    kind: Literal["openai", "anthropic", "script"]
-    zone: Zone
+    access_key: Secret
+    secret_key: Secret
+    session_token: Secret | None = None
+
+
+class GoogleSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Credentials that tokens are fetched with."""
+
+    credentials_file: str  # of a service account, or of a user, as `gcloud auth application-default login` writes it
+
+
+class BackendSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account at somewhere tokens come from. `kind` is the wire format; what is not said comes from `provider`."""
+
+    kind: Kind | None = None
+    provider: str = ""  # the catalog's name of it: a row of providers, or a name in the price list
+    zone: Zone | None = None
     base_url: str = ""
+    vars: Mapping[str, str] = {}  # for the placeholders in the provider's URL
     key: Secret | None = None
+    aws: AwsSettings | None = None
+    google: GoogleSettings | None = None
     headers: Mapping[str, str] = {}
     secret_headers: Mapping[str, Secret] = {}
-    provider: str = ""  # the catalog's name of it, for prices
+    paths: Mapping[str, str] = {}  # task -> below `base_url`, where it is not at the wire format's own path
     ca_file: str = ""
     quirks: Mapping[str, Any] = {}
     script: str = ""  # kind "script": path of a TOML file with its lines

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -56,8 +56,8 @@ class Reader:
         fields = {field.name: field.type for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
         self.refuse_unknown(table, tuple(fields), path)
         for name, value in table.items():  # nested tables first, so that their errors carry the whole path
-            if isinstance(fields[name], type) and issubclass(fields[name], Section) and isinstance(value, dict):
-                self.section(value, fields[name], f"{path}.{name}")
+            if (inner := _section_in(fields[name])) and isinstance(value, dict):
+                self.section(value, inner, f"{path}.{name}")
         try:
             return msgspec.convert(table, kind, dec_hook=self._secret)
         except SecretMissing:
@@ -98,3 +98,11 @@ class Reader:
         if not value.isprintable():
             raise SecretMissing(f"{self.where}: {source} holds control characters or line breaks", hint=hint)
         return Secret(value, source)
+
+
+def _section_in(kind: Any) -> type[Section] | None:
+    """The section that a field holds, also where it may be left out."""
+    for one in (kind, *get_args(kind)):
+        if isinstance(one, type) and issubclass(one, Section):
+            return one
+    return None
