@@ -74,6 +74,7 @@ class BedrockQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     thinking: Literal["anthropic", "budget", "nova", "openai", "responses", "deepseek", "qwen", "off"] | None = None
     cache: Literal["all", "messages", "off"] | None = None
+    system: Literal["top", "inline"] = "top"
     rename: dict[str, str] = {}
     drop: tuple[str, ...] = ()
 
@@ -93,6 +94,7 @@ _TYPES: dict[str, Any] = {
     "anthropic": AnthropicQuirks,
     "responses": ResponsesQuirks,
     "gemini": GeminiQuirks,
+    "bedrock": BedrockQuirks,
     "rerank": RerankQuirks,
 }
 

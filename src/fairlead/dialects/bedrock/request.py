@@ -1,0 +1,185 @@
+"""Bedrock's language, inwards, as much as the road needs: the top level of a request, each value left as it stands.
+
+The model's name and whether a stream is wanted stand in the URL, so they are handed in. The full reading is `chat.py`,
+and only done when somebody asks for it.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from fairlead.chat import NOTHING, Chat, Request, Spoken, Task
+from fairlead.dialects.bedrock.chat import read_chat, read_inference
+from fairlead.dialects.bedrock.content import DIALECT
+from fairlead.dialects.bedrock.thinking import ADDITIONAL, read_thinking
+from fairlead.dialects.reading import is_null, need, read_fields, take
+from fairlead.errors import RequestInvalid
+
+# A token stands for at least one byte of what was sent (a byte-level tokenizer has no smaller ones); the slack covers
+# what a chat template adds around it.
+TEMPLATE_SLACK_TOKENS = 1024
+TASKS: frozenset[Task] = frozenset({"chat", "count"})
+
+_ROUTE = msgspec.json.Decoder(Annotated[str, Meta(min_length=1)])
+
+
+class _Slim(Struct, rename="camel"):
+    """A block, as far as it matters what it holds. Text and what is made of text has no field here."""
+
+    image: Raw | UnsetType = UNSET
+    document: Raw | UnsetType = UNSET
+    video: Raw | UnsetType = UNSET
+    audio: Raw | UnsetType = UNSET
+    tool_result: "_Result | None" = None
+
+
+class _Result(Struct):
+    content: list[_Slim] | None = None
+
+
+class _Message(Struct):
+    content: list[_Slim]
+
+
+class _Tools(Struct):
+    tools: list[dict[str, Raw]] | None = None
+
+
+class _Output(Struct, rename="camel"):
+    text_format: Raw = Raw(b"null")
+    effort: str | None = None
+
+
+class _Count(Struct, rename="camel"):
+    converse: Raw = Raw(b"null")
+    invoke_model: Raw = Raw(b"null")
+
+
+_MESSAGES = msgspec.json.Decoder(Annotated[list[_Message], Meta(min_length=1)])
+_TOOLS = msgspec.json.Decoder(_Tools | None)
+_OUTPUT = msgspec.json.Decoder(_Output | None)
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
+_COUNT = msgspec.json.Decoder(_Count)
+
+
+def read_request(task: Task, body: bytes, *, route: str | None = None, stream: bool | None = None) -> Request:
+    """Read one Converse request, no deeper than the road needs. `route` is the model's name as it was meant, not as it
+    was encoded in the URL; without it the body must name it (`modelId`).
+
+    Raises RequestInvalid (`malformed_json` or `invalid_request`; `param` is the path).
+    """
+    if task not in TASKS:
+        raise RequestInvalid(f"Bedrock's Converse has no task {task!r}.", code="unsupported_feature")
+    return _request(task, body, read_fields(body), route, bool(stream))
+
+
+def read_count_request(body: bytes, *, route: str | None = None) -> Request:
+    """The same for a prompt whose tokens are to be counted: what would be said to Converse, under `input.converse`."""
+    fields = read_fields(body)
+    said = take(_COUNT, need(fields, "input"), "input")
+    if is_null(said.converse):
+        other = "input.invokeModel" if not is_null(said.invoke_model) else "input.converse"
+        raise RequestInvalid(
+            "Only what is said to Converse can be counted: `input.converse` is required.",
+            code="unsupported_feature",
+            param=other,
+            hint="Send the messages under `input.converse`.",
+        )
+    asked = take(_FIELDS, said.converse, "input.converse")
+    if "modelId" in fields:
+        asked["modelId"] = fields["modelId"]
+    return _request("count", body, asked, route, False)
+
+
+def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None, stream: bool) -> Request:
+    if route is None:
+        route = take(_ROUTE, need(fields, "modelId"), "modelId")
+    messages = need(fields, "messages")
+    needs = _media(messages) | _tools(fields) | _output(fields)
+    bounded = "image" not in needs and not needs & {"document", "video", "audio"} and not _asks_for_more(fields)
+    return Request(
+        task=task,
+        route=route,
+        stream=stream,
+        max_output_tokens=read_inference(fields).max_tokens,
+        input_bound=len(body) + TEMPLATE_SLACK_TOKENS if bounded else None,
+        input_bytes=len(body),
+        wants_usage=stream,
+        needs=needs or NOTHING,
+        spoken=Spoken(DIALECT, fields),
+        read=_Reading(fields),
+    )
+
+
+class _Reading:
+    """The full reading of a request: done when first asked for, then kept."""
+
+    __slots__ = ("_chat", "_fields")
+
+    def __init__(self, fields: dict[str, Raw]) -> None:
+        self._fields = fields
+        self._chat: Chat | None = None
+
+    def __call__(self) -> Chat:
+        if self._chat is None:
+            self._chat = read_chat(self._fields)
+        return self._chat
+
+
+# --- what a model must be able to do ---------------------------------------------------------------------------------
+
+
+def _media(raw: Raw) -> frozenset[str]:
+    """The kinds of media in the messages."""
+    found: set[str] = set()
+    for message in take(_MESSAGES, raw, "messages"):
+        for block in message.content:
+            _find(block, found)
+            if block.tool_result is not None:
+                for given in block.tool_result.content or ():
+                    _find(given, found)
+    return frozenset(found)
+
+
+def _find(block: _Slim, found: set[str]) -> None:
+    if block.image is not UNSET:
+        found.add("image")
+    if block.document is not UNSET:
+        found.add("document")
+    if block.video is not UNSET:
+        found.add("video")
+    if block.audio is not UNSET:
+        found.add("audio")
+
+
+def _tools(fields: dict[str, Raw]) -> frozenset[str]:
+    config = take(_TOOLS, fields.get("toolConfig", Raw(b"null")), "toolConfig")
+    return frozenset({"tools"}) if config and config.tools else NOTHING
+
+
+def _output(fields: dict[str, Raw]) -> frozenset[str]:
+    """A schema, and thinking where it was asked for in whichever family's words."""
+    needs: set[str] = set()
+    output = take(_OUTPUT, fields.get("outputConfig", Raw(b"null")), "outputConfig")
+    if output is not None and not is_null(output.text_format):
+        needs.add("schema")
+    raw = fields.get(ADDITIONAL)
+    if raw is not None and not is_null(raw):
+        added = take(_FIELDS, raw, ADDITIONAL)
+        if b'"format"' in bytes(added.get("output_config", b"")):
+            needs.add("schema")
+        thinking = read_thinking(added, None)
+        if thinking.tokens or thinking.effort not in (None, "none"):
+            needs.add("thinking")
+    if output is not None and output.effort not in (None, "none"):
+        needs.add("thinking")
+    return frozenset(needs)
+
+
+def _asks_for_more(fields: dict[str, Raw]) -> bool:
+    """Whether the provider is asked to put text into the prompt that is not in the request."""
+    if not is_null(fields.get("promptVariables")):
+        return True
+    config = take(_TOOLS, fields.get("toolConfig", Raw(b"null")), "toolConfig")
+    return bool(config and any("systemTool" in tool for tool in config.tools or ()))

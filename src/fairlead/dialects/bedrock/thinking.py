@@ -1,0 +1,296 @@
+"""Bedrock's language: how each family of models is asked to think, and what else only some families understand.
+
+Converse has no word for it: it stands in `additionalModelRequestFields`, in the words of whoever made the model. Which
+family a model is of says its id, or the quirk `thinking` where the id is the name of a profile of one's own.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fairlead.chat import Chat
+from fairlead.dialects.effort import EFFORTS, budget_of, effort_of
+from fairlead.dialects.losses import Losses
+from fairlead.dialects.reading import is_null, take
+
+Family = Literal["anthropic", "nova", "open", "closed", "unknown"]
+Way = Literal["anthropic", "budget", "nova", "openai", "responses", "deepseek", "qwen", "off"]
+
+ADDITIONAL = "additionalModelRequestFields"
+LEAST_BUDGET_TOKENS = 1024
+_FIRST_ADAPTIVE = (4, 6)  # Claude's version
+_OPUS_SONNET = re.compile(r"claude-(?P<name>[a-z]+)-(?P<major>\d{1,2})(?:-(?P<minor>\d{1,2}))?(?![0-9])")
+_OLD_CLAUDE = re.compile(r"claude-(?:v\d|instant|3-(?:5-)?(?:sonnet|opus|haiku))")
+# The first row that is found in an id decides. `open`: takes reasoning back that nobody signed.
+_MODELS: tuple[tuple[str, Family, Way | None], ...] = (
+    ("amazon.nova-2", "nova", "nova"),
+    ("amazon.nova", "nova", None),
+    ("openai.gpt-oss", "open", "openai"),
+    ("openai.", "closed", "responses"),
+    ("xai.", "closed", "responses"),
+    ("deepseek.r1", "closed", None),
+    ("deepseek.", "open", "deepseek"),
+    ("qwen.qwen3-coder", "closed", None),
+    ("qwen.", "closed", "qwen"),
+    ("moonshot.", "open", "openai"),
+    ("moonshotai.", "open", "openai"),
+    ("zai.glm-5.", "closed", "openai"),
+    ("zai.", "closed", "deepseek"),
+    ("minimax.", "open", None),
+    ("amazon.titan", "closed", None),
+    ("ai21.", "closed", None),
+    ("cohere.", "closed", None),
+    ("google.", "closed", None),
+    ("meta.", "closed", None),
+    ("mistral.", "closed", None),
+    ("nvidia.", "closed", None),
+    ("writer.", "closed", None),
+)
+_FAMILIES: Mapping[Way, Family] = {
+    "anthropic": "anthropic",
+    "budget": "anthropic",
+    "nova": "nova",
+    "openai": "open",
+    "responses": "closed",
+    "deepseek": "open",
+    "qwen": "closed",
+}
+# The nearest that a family knows; "" where it can't be said.
+_LEVELS: Mapping[Way, Mapping[str, str]] = {
+    "anthropic": {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"},
+    "nova": {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"},
+    "openai": {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"},
+    "responses": {"none": "none", "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh",
+                  "max": "xhigh"},
+    "deepseek": dict.fromkeys(EFFORTS, "high") | {"none": "none"},
+    "qwen": dict.fromkeys(EFFORTS, "high") | {"none": "none"},
+}  # fmt: skip
+
+
+class Model(Struct, frozen=True):
+    """What must be known of a model to speak to it. `way` is how it is asked to think, None: it can't be asked."""
+
+    family: Family
+    way: Way | None
+
+
+def model_of(model: str, way: Way | None = None) -> Model:
+    """`way` is the quirk: it decides, where it is set."""
+    found = _of_id(model)
+    if way is None:
+        return found
+    return Model(_FAMILIES.get(way, found.family), way)
+
+
+@lru_cache(maxsize=1024)
+def _of_id(model: str) -> Model:
+    """From an id (`anthropic.claude-...`, `us.amazon.nova-...`) or an ARN that ends in one."""
+    id = model.rpartition("/")[2].lower()
+    if "anthropic." in id:
+        return Model("anthropic", _way_of_claude(id))
+    for beginning, family, way in _MODELS:
+        if id.startswith(beginning) or f".{beginning}" in id:
+            return Model(family, way)
+    return Model("unknown", None)
+
+
+def _way_of_claude(id: str) -> Way | None:
+    if _OLD_CLAUDE.search(id):
+        return None
+    found = _OPUS_SONNET.search(id)
+    if found is None:  # claude-3-7-sonnet
+        return "budget"
+    return "anthropic" if (int(found["major"]), int(found["minor"] or 0)) >= _FIRST_ADAPTIVE else "budget"
+
+
+# --- outwards --------------------------------------------------------------------------------------------------------
+
+
+def write_thinking(
+    fields: dict[str, Any], chat: Chat, model: Model, limit: int, losses: Losses, *, may_budget: bool, forced: bool
+) -> None:
+    """Say in `fields` (the additional ones) how much shall be thought. `limit` is the output limit in tokens.
+
+    `forced`: a tool is forced, and Claude does not think then. `may_budget` is false amid the use of tools without
+    signed thinking, where Claude refuses a budget.
+    """
+    effort, budget = chat.effort, chat.thinking_tokens
+    if (effort is None and budget is None) or model.way == "off":
+        return
+    if effort is not None and effort not in EFFORTS:
+        losses.lose("effort", f"the effort {effort!r}", f"Use one of {', '.join(EFFORTS)}.")
+        return
+    if effort == "none" or (effort is None and budget == 0):
+        _write_none(fields, model, losses)
+    elif model.way is None:
+        losses.lose("effort", "thinking", "If the model can think, set the backend's quirk `thinking`.")
+    elif model.way == "budget":
+        tokens = budget if budget else budget_of(effort or "none", limit, least=LEAST_BUDGET_TOKENS)
+        _write_budget(fields, chat, max(tokens, LEAST_BUDGET_TOKENS), limit, losses, may_budget and not forced)
+    else:
+        level = _LEVELS[model.way][effort or effort_of(budget or 0, limit)]
+        _write_level(fields, chat, model.way, level, losses, forced)
+
+
+def _write_none(fields: dict[str, Any], model: Model, losses: Losses) -> None:
+    match model.way:
+        case "anthropic" | "budget":
+            fields["thinking"] = {"type": "disabled"}
+        case "nova":
+            fields["reasoningConfig"] = {"type": "disabled"}
+        case "responses" | "deepseek" | "qwen":
+            _write_word(fields, model.way, "none")
+        case "openai":
+            losses.lose("effort", "no thinking", "The model always thinks; ask for a low effort.")
+        case _:
+            pass  # what can't be asked to think does not
+
+
+def _write_budget(fields: dict[str, Any], chat: Chat, tokens: int, limit: int, losses: Losses, possible: bool) -> None:
+    """A budget must leave some of the limit to the answer, or there is none."""
+    if not possible or tokens >= limit:
+        losses.leave("thinking_tokens" if chat.effort is None else "effort")
+        return
+    fields["thinking"] = _shown({"type": "enabled", "budget_tokens": tokens}, chat)
+
+
+def _write_level(fields: dict[str, Any], chat: Chat, way: Way, level: str, losses: Losses, forced: bool) -> None:
+    if way == "anthropic":
+        fields["output_config"] = {"effort": level}
+        if forced:
+            losses.leave("thinking")
+        else:
+            fields["thinking"] = _shown({"type": "adaptive"}, chat)
+    elif way == "nova":
+        if level == "high":  # then the API takes no output limit, which is never left out
+            losses.lose("effort", "a high effort beside an output limit", "Ask for a medium one.")
+            level = "medium"
+        fields["reasoningConfig"] = {"type": "enabled", "maxReasoningEffort": level}
+    else:
+        _write_word(fields, way, level)
+
+
+def _write_word(fields: dict[str, Any], way: Way, level: str) -> None:
+    match way:
+        case "responses":
+            fields["reasoning"] = {"effort": level}
+        case "qwen":
+            fields["reasoning_config"] = level
+        case _:
+            fields["reasoning_effort"] = level
+
+
+def _shown(thinking: dict[str, Any], chat: Chat) -> dict[str, Any]:
+    if chat.shows_thinking is not None:
+        thinking["display"] = "summarized" if chat.shows_thinking else "omitted"
+    return thinking
+
+
+# --- inwards ---------------------------------------------------------------------------------------------------------
+
+
+class _Thinking(Struct):
+    type: str = ""
+    budget_tokens: int | None = None
+    display: str | None = None
+
+
+class _Nova(Struct, rename="camel"):
+    type: str = ""
+    max_reasoning_effort: str | None = None
+
+
+class _Effort(Struct):
+    effort: str | None = None
+
+
+class ThinkingSaid(Struct):
+    """What a caller said of thinking."""
+
+    effort: str | None = None
+    tokens: int | None = None
+    shown: bool | None = None
+
+
+_THINKING = msgspec.json.Decoder(_Thinking)
+_NOVA = msgspec.json.Decoder(_Nova)
+_EFFORT = msgspec.json.Decoder(_Effort)
+_WORD = msgspec.json.Decoder(str)
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
+
+def read_thinking(fields: dict[str, Raw], effort: str | None) -> ThinkingSaid:
+    """From the additional fields, in whichever family's words; `effort` is what `outputConfig` says.
+
+    What is understood is taken out of `fields`; of a field that is only understood in part, the rest stays as
+    `NAME.KEY`.
+    """
+    said = ThinkingSaid(effort)
+    for name, read in _READERS.items():
+        raw = fields.get(name)
+        if raw is None or is_null(raw):
+            continue
+        understood = read(said, raw, f"{ADDITIONAL}.{name}")
+        if understood is None:
+            continue
+        del fields[name]
+        if understood:
+            left = {key: value for key, value in _OBJECT.decode(raw).items() if key not in understood}
+            fields.update((f"{name}.{key}", value) for key, value in left.items())
+    return said
+
+
+# Each gives the keys of an object that it understood, none for a word; None where it did not understand at all.
+_Keys = tuple[str, ...] | None
+
+
+def _read_effort(said: ThinkingSaid, raw: Raw, path: str) -> _Keys:
+    if bytes(raw)[:1] == b'"':
+        said.effort = take(_WORD, raw, path)
+        return ()
+    said.effort = take(_EFFORT, raw, path).effort or said.effort
+    return ("effort",)
+
+
+def _read_nova(said: ThinkingSaid, raw: Raw, path: str) -> _Keys:
+    nova = take(_NOVA, raw, path)
+    if nova.type == "disabled":
+        said.effort = "none"
+    elif nova.max_reasoning_effort is not None:
+        said.effort = nova.max_reasoning_effort
+    else:
+        return None
+    return ("type", "maxReasoningEffort")
+
+
+def _read_claude(said: ThinkingSaid, raw: Raw, path: str) -> _Keys:
+    if bytes(raw)[:1] == b'"':  # Qwen's word has the name that Claude's once had
+        return _read_effort(said, raw, path)
+    thinking = take(_THINKING, raw, path)
+    match thinking.type:
+        case "disabled":
+            said.effort = "none"
+        case "adaptive":
+            said.effort = said.effort or "high"  # what the API takes where nothing is said
+        case "enabled" if thinking.budget_tokens is not None:
+            said.tokens = thinking.budget_tokens
+        case _:
+            return None
+    if thinking.display is not None:
+        said.shown = thinking.display != "omitted"
+    return ("type", "budget_tokens", "display")
+
+
+# Claude's effort comes before its thinking, which may be off whatever the effort.
+_READERS: Mapping[str, Callable[[ThinkingSaid, Raw, str], _Keys]] = {
+    "reasoning_effort": _read_effort,
+    "reasoning": _read_effort,
+    "reasoningConfig": _read_nova,
+    "output_config": _read_effort,
+    "reasoning_config": _read_claude,
+    "thinking": _read_claude,
+}

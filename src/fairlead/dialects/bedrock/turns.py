@@ -1,0 +1,211 @@
+"""Bedrock's language, outwards: the conversation. Parts of the house become blocks, messages become turns.
+
+| in the house | here |
+|---|---|
+| system messages at the front | `system` blocks, in order |
+| system messages further on | `system` blocks too; in their place if the caller speaks this language or the quirk says so |
+| messages of one side in a row, tool results | merged into one turn |
+| a mark of the cache | a `cachePoint` after what is marked; a mark inside a result stands after the result |
+| text of nothing but white space | left out: it is refused |
+| a document | with a name of a small alphabet, no two alike; beside it a text, its name where there is none |
+| the result of a tool that gave nothing | an empty JSON object |
+| a tool call with invalid JSON | an object with the text under `invalid_json` |
+| signed thinking | only what was signed here; what nobody signed only to models that take it back |
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+from msgspec.structs import replace
+
+from fairlead.chat import Chat, Media, Message, Opaque, Text, Thinking, ToolCall
+from fairlead.dialects.bedrock.content import DIALECT
+from fairlead.dialects.bedrock.formats import S3, DocumentNames, format_of
+from fairlead.dialects.conversation import with_ids
+from fairlead.dialects.losses import Losses
+from fairlead.dialects.reading import UNREADABLE
+
+Block = dict[str, Any]
+
+ID_TABOO = re.compile(r"[^a-zA-Z0-9_.:-]")
+NAME_TABOO = re.compile(r"[^a-zA-Z0-9_-]")
+LONGEST_ID = LONGEST_NAME = 64
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
+
+class Writer:
+    """Writes one conversation. `marks`: whether the model knows marks of the cache; `takes_unsigned`: whether it takes
+    reasoning back that nobody signed; `trims`: whether it refuses white space at the end of what it is to go on with.
+    """
+
+    def __init__(self, losses: Losses, origin: str, *, marks: bool, takes_unsigned: bool, trims: bool) -> None:
+        self.system: list[Block] = []
+        self.turns: list[Block] = []
+        self._losses = losses
+        self._origin = origin
+        self._marks = marks
+        self._takes_unsigned = takes_unsigned
+        self._trims = trims
+        self._names = DocumentNames()
+
+    def write(self, chat: Chat, *, inline: bool) -> None:
+        """`inline`: system messages further on stay where they stand."""
+        messages = chat.messages
+        if any(message.role == "tool" or message.tool_calls for message in messages):
+            messages = with_ids(messages, taboo=ID_TABOO, longest=LONGEST_ID)
+        for position, message in enumerate(messages):
+            path = f"messages[{position}]"
+            if message.role == "system" and not (inline and self.turns):
+                self._write_parts(self.system, message, path)
+                continue
+            self._write_turn(message, path)
+        for turn in self.turns:
+            _accompany(turn["content"])
+        if self._trims and self.turns and self.turns[-1]["role"] == "assistant":
+            _trim(self.turns[-1]["content"])
+
+    def has_tools(self) -> bool:
+        return any("toolUse" in block or "toolResult" in block for turn in self.turns for block in turn["content"])
+
+    def called(self) -> list[str]:
+        """The names of the tools that were called."""
+        blocks = (block["toolUse"]["name"] for turn in self.turns for block in turn["content"] if "toolUse" in block)
+        return list(dict.fromkeys(blocks))
+
+    def is_amid_tools(self) -> bool:
+        """Whether the last turn is a tool's result to a turn that does not begin with signed thinking."""
+        if len(self.turns) < 2 or all("toolResult" not in block for block in self.turns[-1]["content"]):
+            return False
+        return "reasoningContent" not in self.turns[-2]["content"][0]
+
+    def _write_turn(self, message: Message, path: str) -> None:
+        role = "user" if message.role == "tool" else message.role
+        new = not self.turns or self.turns[-1]["role"] != role
+        blocks: list[Block] = [] if new else self.turns[-1]["content"]
+        if message.role == "tool":
+            self._write_result(blocks, message, path)
+        else:
+            self._write_parts(blocks, message, path)
+        if new and blocks:  # empty turns are refused
+            self.turns.append({"role": role, "content": blocks})
+
+    def _write_result(self, blocks: list[Block], message: Message, path: str) -> None:
+        content: list[Block] = []
+        plain = tuple(replace(part, cache=None) if isinstance(part, Text | Media) else part for part in message.parts)
+        self._write_parts(content, replace(message, parts=plain), path)
+        result: Block = {"toolUseId": message.tool_call_id or "", "content": content or [{"json": {}}]}
+        if message.is_error:
+            result["status"] = "error"
+        blocks.append({"toolResult": result})
+        inner = next(
+            (part.cache for part in reversed(message.parts) if isinstance(part, Text | Media) and part.cache), None
+        )
+        self._mark(blocks, message.cache or inner)
+
+    def _write_parts(self, blocks: list[Block], message: Message, path: str) -> None:
+        for part in message.parts:
+            match part:
+                case Text(text=text, cache=cache):
+                    if text.strip():
+                        blocks.append({"text": text})
+                    self._mark(blocks, cache)
+                case ToolCall(cache=cache):
+                    blocks.append({"toolUse": self._write_call(part, path)})
+                    self._mark(blocks, cache)
+                case Media(cache=cache):
+                    self._write_media(blocks, part, message, path)
+                    self._mark(blocks, cache)
+                case Thinking():
+                    self._write_thinking(blocks, part, path)
+                case Opaque(kind=kind, raw=raw, dialect=dialect):
+                    if dialect == DIALECT:
+                        blocks.append(_OBJECT.decode(raw))
+                    else:
+                        self._losses.lose(f"{path}.content", f"a part of type {kind!r}")
+
+    def _mark(self, blocks: list[Block], ttl: str | None) -> None:
+        if ttl is None or not self._marks or not blocks or "cachePoint" in blocks[-1]:
+            return
+        point: Block = {"type": "default"}
+        if ttl != "5m":
+            point["ttl"] = ttl
+        blocks.append({"cachePoint": point})
+
+    def _write_call(self, call: ToolCall, path: str) -> Block:
+        name = call.name
+        if len(name) > LONGEST_NAME or NAME_TABOO.search(name):
+            self._losses.lose(f"{path}.tool_calls", f"the name of the tool {name!r}", NAME_HINT)
+            name = NAME_TABOO.sub("_", name)[:LONGEST_NAME] or "_"
+        return {"toolUseId": call.id, "name": name, "input": write_input(call.arguments)}
+
+    def _write_thinking(self, blocks: list[Block], part: Thinking, path: str) -> None:
+        if part.signature is not None and part.origin == self._origin:
+            if part.redacted:
+                blocks.append({"reasoningContent": {"redactedContent": part.signature}})
+            else:
+                reasoning = {"text": part.text, "signature": part.signature}
+                blocks.append({"reasoningContent": {"reasoningText": reasoning}})
+        elif part.signature is None and not part.redacted and self._takes_unsigned:
+            blocks.append({"reasoningContent": {"reasoningText": {"text": part.text}}})
+        else:
+            self._losses.leave(f"{path}.thinking")
+
+    def _write_media(self, blocks: list[Block], media: Media, message: Message, path: str) -> None:
+        said = "a document" if media.kind == "document" else f"{'an' if media.kind[0] in 'ai' else 'a'} {media.kind}"
+        path = f"{path}.content"
+        if message.role == "system" or (message.role == "tool" and media.kind == "audio"):
+            where = "the system prompt" if message.role == "system" else "a tool's result"
+            self._losses.lose(path, f"{said} in {where}")
+            return
+        source = _source(media)
+        if source is None:
+            by = "by an id" if media.file is not None else "by a URL that is not in S3"
+            self._losses.lose(path, f"{said} {by}", "Send the data as base64.")
+            return
+        format = format_of(media)
+        if format is None:
+            self._losses.lose(path, f"{said} of type {media.media_type or 'unknown'!r}")
+            return
+        block: Block = {"format": format, "source": source}
+        if media.kind == "document":
+            block["name"] = self._names.give(media.name)
+        blocks.append({media.kind: block})
+
+
+NAME_HINT = f"Use letters, digits, _ and -, at most {LONGEST_NAME}."
+
+
+def _source(media: Media) -> Block | None:
+    if media.data is not None:
+        return {"bytes": media.data}
+    if media.url is not None and media.url.startswith(S3):
+        return {"s3Location": {"uri": media.url}}
+    return None
+
+
+def write_input(arguments: str) -> Any:
+    """What the model wrote, as an object: JSON that is none stays readable to it under a name that says so."""
+    if not arguments.strip():
+        return {}
+    try:
+        _OBJECT.decode(arguments)
+    except UNREADABLE:
+        return {"invalid_json": arguments}
+    return Raw(arguments.encode())
+
+
+def _accompany(content: list[Block]) -> None:
+    """A turn with documents must have a text."""
+    documents = [block["document"] for block in content if isinstance(block.get("document"), dict)]
+    if documents and all("text" not in block for block in content):
+        content.append({"text": documents[0]["name"]})
+
+
+def _trim(content: Sequence[Block]) -> None:
+    """White space at the end of a turn that is to be continued is refused."""
+    last = next((block for block in reversed(content) if "cachePoint" not in block), None)
+    if last is not None and isinstance(last.get("text"), str):
+        last["text"] = last["text"].rstrip()
