@@ -210,16 +210,15 @@ def with_signatures(parts: Sequence[Part]) -> list[Part]:
     joined: list[Part] = []
     for part in parts:
         last = joined[-1] if joined else None
-        if _is_lone(part) and isinstance(part, Thinking) and isinstance(last, ToolCall) and last.signature is None:
+        if isinstance(part, Thinking) and _is_lone(part) and isinstance(last, ToolCall) and last.signature is None:
             joined[-1] = replace(last, signature=part.signature, origin=part.origin)
         else:
             joined.append(part)
     return joined
 
 
-def _is_lone(part: Part) -> bool:
-    foreign = isinstance(part, Thinking) and part.signature is not None and part.origin != DIALECT
-    return foreign and not part.text and not part.redacted
+def _is_lone(part: Thinking) -> bool:
+    return part.signature is not None and part.origin != DIALECT and not part.text and not part.redacted
 
 
 def wrapped(kind: str, raw: Raw) -> Raw:

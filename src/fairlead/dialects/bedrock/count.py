@@ -1,4 +1,4 @@
-"""Bedrock's language: the count of a prompt's tokens, as it is told. How it is asked for is in `request.py` and `ask.py`."""
+"""Bedrock's language: the count of a prompt's tokens, as it is told. It does not know how it is asked for."""
 
 import msgspec
 from msgspec import Struct

@@ -66,7 +66,8 @@ _OTHER_NAMES: Mapping[Modality, Mapping[str, str]] = {
         "audio/l16": "pcm",
         "audio/pcm16": "pcm",
     },
-    "video": {"video/mov": "mov", "video/matroska": "mkv", "video/mpg": "mpeg", "video/wmv": "wmv", "video/mpegps": "mpeg"},
+    "video": {"video/mov": "mov", "video/matroska": "mkv", "video/mpg": "mpeg", "video/mpegps": "mpeg",
+              "video/wmv": "wmv"},
     "document": {"text/md": "md", "text/x-markdown": "md", "application/csv": "csv", "application/json": "txt",
                  "application/xml": "txt", "application/x-pdf": "pdf"},
 }  # fmt: skip

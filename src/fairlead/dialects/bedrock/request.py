@@ -93,14 +93,13 @@ def read_count_request(body: bytes, *, route: str | None = None) -> Request:
 
 
 def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None, stream: bool) -> Request:
-    if route is None:
-        route = take(_ROUTE, need(fields, "modelId"), "modelId")
+    named = take(_ROUTE, need(fields, "modelId"), "modelId") if route is None else route
     messages = need(fields, "messages")
     needs = _media(messages) | _tools(fields) | _output(fields)
     bounded = "image" not in needs and not needs & {"document", "video", "audio"} and not _asks_for_more(fields)
     return Request(
         task=task,
-        route=route,
+        route=named,
         stream=stream,
         max_output_tokens=read_inference(fields).max_tokens,
         input_bound=len(body) + TEMPLATE_SLACK_TOKENS if bounded else None,

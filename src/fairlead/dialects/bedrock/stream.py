@@ -205,8 +205,7 @@ class StreamReader:
     def _stop(self, said: _Event, frame: bytes | None) -> tuple[Item, ...]:
         """What was begun and not ended before ends here."""
         self._stopped = True
-        open_blocks = [index for index in (*self._empty, *self._whole)]
-        rest = [self._closed(index, None) for index in open_blocks]
+        rest = [self._closed(index, None) for index in (*self._empty, *self._whole)]
         stop = read_stop(said.additional_model_response_fields)
         last = Chunk(finish=FINISHES.get(said.stop_reason or ""), stop=stop, spoken=frame)
         if self._held is not None:

@@ -3,7 +3,7 @@
 | in the house | here |
 |---|---|
 | system messages at the front | `system` blocks, in order |
-| system messages further on | `system` blocks too; in their place if the caller speaks this language or the quirk says so |
+| system messages further on | `system` blocks too, or in their place (quirk `system`, or said in this language) |
 | messages of one side in a row, tool results | merged into one turn |
 | a mark of the cache | a `cachePoint` after what is marked; a mark inside a result stands after the result |
 | text of nothing but white space | left out: it is refused |
@@ -100,10 +100,8 @@ class Writer:
         if message.is_error:
             result["status"] = "error"
         blocks.append({"toolResult": result})
-        inner = next(
-            (part.cache for part in reversed(message.parts) if isinstance(part, Text | Media) and part.cache), None
-        )
-        self._mark(blocks, message.cache or inner)
+        inner = [part.cache for part in message.parts if isinstance(part, Text | Media) and part.cache]
+        self._mark(blocks, message.cache or (inner[-1] if inner else None))
 
     def _write_parts(self, blocks: list[Block], message: Message, path: str) -> None:
         for part in message.parts:
