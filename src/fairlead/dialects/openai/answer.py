@@ -1,7 +1,7 @@
 """OpenAI's language: whole answers, both ways, and the small bodies around them (errors, the list of models).
 
 An answer that goes back to a caller who speaks the same language is only looked at for the books; its body stays as it
-came. Streams are `openai_stream`.
+came. Streams are `stream` and `telling`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,57 +10,33 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from fairlead.chat import Answer, Finish, Part, Said, Task, Text, Thinking, ToolCall, Usage
+from fairlead.chat import Answer, Media, Part, Said, Task, Text, ToolCall
 from fairlead.dialects.failures import failure, unclear
-from fairlead.dialects.openai.ask import write_tool_call
-from fairlead.dialects.openai.chat import DIALECT
+from fairlead.dialects.openai.embed import Encoding, read_vectors, write_vectors
+from fairlead.dialects.openai.language import DIALECT
+from fairlead.dialects.openai.pieces import (
+    CallSaid,
+    FunctionSaid,
+    choice_failure,
+    failed,
+    is_call,
+    lenient,
+    read_arguments,
+    read_audio,
+    read_content,
+    read_finish,
+    read_images,
+    read_signature,
+    read_stop,
+    write_images,
+)
+from fairlead.dialects.openai.reasoning import DETAILS, EXTRA_CONTENT, with_reasoning, write_details, write_extra
+from fairlead.dialects.openai.turns import placed, write_call
+from fairlead.dialects.openai.usage import UsageSaid, read_usage, write_usage
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
+from fairlead.dialects.signatures import wrap
 
-_ENCODER = msgspec.json.Encoder()
-_FINISHES: dict[str, Finish] = {
-    "stop": "stop",
-    "eos": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-}
-
-
-class _PromptDetails(Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _CompletionDetails(Struct):
-    reasoning_tokens: int | None = None
-
-
-class UsageSaid(Struct):
-    """A `usage` object, with the names that providers have for cached tokens."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
-    cached_tokens: int | None = None
-    num_cached_tokens: int | None = None
-
-
-class FunctionSaid(Struct):
-    """A called function. Some servers send the arguments as an object instead of its text."""
-
-    name: str | None = None
-    arguments: str | dict[str, Raw] | None = None
-
-
-class CallSaid(Struct):
-    id: str | None = None
-    index: int | None = None
-    function: FunctionSaid | None = None
+_NULL = Raw(b"null")
 
 
 class _Message(Struct):
@@ -68,202 +44,201 @@ class _Message(Struct):
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | dict[str, Raw] | list[Raw] | None = None
+    reasoning_details: Raw = _NULL
     tool_calls: list[CallSaid] | None = None
     function_call: FunctionSaid | None = None
+    extra_content: Raw = _NULL
+    images: Raw = _NULL
+    audio: Raw = _NULL
 
 
 class _Choice(Struct):
     finish_reason: str | None = None
+    error: Raw = _NULL
 
 
 class _FullChoice(Struct):
     finish_reason: str | None = None
+    error: Raw = _NULL
     message: _Message | None = None
     text: str | None = None
-    logprobs: Raw = Raw(b"null")
+    logprobs: Raw = _NULL
+    stop_reason: str | int | None = None
+    matched_stop: str | int | None = None
 
 
 class _Body(Struct):
     id: str | int | None = None
     model: str | None = None
     choices: list[_Choice] | None = None
-    data: Raw = Raw(b"null")
+    data: Raw = _NULL
     usage: UsageSaid | None = None
-    error: Raw = Raw(b"null")
+    error: Raw = _NULL
 
 
 class _FullBody(Struct):
     id: str | int | None = None
     model: str | None = None
     choices: list[_FullChoice] | None = None
-    data: Raw = Raw(b"null")
+    data: Raw = _NULL
     usage: UsageSaid | None = None
-    error: Raw = Raw(b"null")
-
-
-class _TextPart(Struct):
-    type: str = ""
-    text: str = ""
+    error: Raw = _NULL
 
 
 _BODY = msgspec.json.Decoder(_Body)
 _FULL_BODY = msgspec.json.Decoder(_FullBody)
-_TEXT_PART = msgspec.json.Decoder(_TextPart)
+_ENCODER = msgspec.json.Encoder()
+
+
+# --- inwards ---------------------------------------------------------------------------------------------------------
 
 
 def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin: str = DIALECT) -> Answer:
     """Read an answer for the books: id, model, finish of the first choice, usage; `spoken` is the body as it came.
 
-    `full` also fills `said`, one per choice. Raises TargetUnclear if this is no answer, and the TargetError that fits
-    where it is an error in an answer's clothes.
+    `full` also fills `said`, one per choice, and `vectors`; what is signed there was signed by `origin`. Raises
+    TargetUnclear if this is no answer, and the TargetError that fits where it is an error in an answer's clothes.
     """
     try:
         check_utf8(body)
         said = (_FULL_BODY if full else _BODY).decode(body)
     except UNREADABLE as error:
         raise unclear(str(error) if body else "it is empty", body, DIALECT) from None
-    if not is_null(said.error):
+    if failed(said.error):
         raise failure(body, DIALECT)
+    choices = said.choices or []
     if task == "embed":
         if bytes(said.data)[:1] != b"[":
             raise unclear("it has no data", body, DIALECT)
-    elif not said.choices:
+    elif not choices:
         raise unclear("it has no choices", body, DIALECT)
-    choices = said.choices or []
+    if error := next((choice.error for choice in choices if failed(choice.error)), None):
+        raise choice_failure(error)
     return Answer(
         id=str(said.id or ""),
         model=said.model or "",
         dialect=DIALECT,
         spoken=body,
-        said=tuple(_said(choice) for choice in choices if isinstance(choice, _FullChoice)),
+        said=tuple([_said(choice, origin) for choice in choices if isinstance(choice, _FullChoice)]),
+        vectors=read_vectors(said.data, body) if full and task == "embed" else None,
         finish=(choices[0].finish_reason or None) if choices else None,
         usage=None if said.usage is None else read_usage(said.usage),
     )
 
 
-def read_usage(said: UsageSaid, spoken: bytes | None = None) -> Usage:
-    """Tokens as the house counts them: `input` with the cached ones, `output` with reasoning."""
-    prompt, completion = said.prompt_tokens or 0, said.completion_tokens or 0
-    details = said.prompt_tokens_details
-    detailed = details.cached_tokens if details else None
-    cached = detailed or said.prompt_cache_hit_tokens or said.cached_tokens or said.num_cached_tokens or 0
-    written = (details.cache_write_tokens if details else None) or 0
-    reasoning = (said.completion_tokens_details.reasoning_tokens if said.completion_tokens_details else None) or 0
-    if reasoning and said.total_tokens == prompt + completion + reasoning:
-        completion += reasoning  # some providers count reasoning beside the completion, and bill both
-    return Usage(max(prompt, 0), max(completion, 0), max(cached, 0), max(written, 0), max(reasoning, 0), False, spoken)
-
-
-def read_finish(said: str | None) -> Finish | None:
-    """None where there is none yet, or one that the house does not know."""
-    return None if said is None else _FINISHES.get(said)
-
-
-def read_text(content: str | list[Raw] | None) -> str:
-    """The text of a content that may come in parts; parts that are no text have none."""
-    if isinstance(content, str):
-        return content
-    texts: list[str] = []
-    for raw in content or ():
-        try:
-            part = _TEXT_PART.decode(raw)
-        except UNREADABLE:
-            continue
-        texts.append(part.text)
-    return "".join(texts)
-
-
-def read_arguments(arguments: str | dict[str, Raw] | None) -> str:
-    if arguments is None or isinstance(arguments, str):
-        return arguments or ""
-    return _ENCODER.encode(arguments).decode()
-
-
-def is_call(said: FunctionSaid | None) -> bool:
-    """Some servers always send a `function_call`, with nothing in it where nothing is called."""
-    return said is not None and bool(said.name or said.arguments)
-
-
-def _said(choice: _FullChoice) -> Said:
+def _said(choice: _FullChoice, origin: str) -> Said:
     message = choice.message
     finish = read_finish(choice.finish_reason)
     logprobs = None if is_null(choice.logprobs) else choice.logprobs
+    stop = read_stop(choice.stop_reason, choice.matched_stop)
     if message is None:
-        return Said((Text(choice.text),) if choice.text else (), finish, logprobs=logprobs)
-    reasoning = message.reasoning_content
-    if reasoning is None and isinstance(message.reasoning, str):
-        reasoning = message.reasoning
-    parts: list[Part] = [Thinking(reasoning)] if reasoning else []
-    if text := read_text(message.content):
-        parts.append(Text(text))
-    parts += _read_calls(message)
-    return Said(tuple(parts), finish, message.refusal, logprobs=logprobs)
+        return Said((Text(choice.text),) if choice.text else (), finish, None, stop, logprobs)
+    return Said(_read_message(message, origin), finish, message.refusal or None, stop, logprobs)
 
 
-def _read_calls(message: _Message) -> tuple[ToolCall, ...]:
-    calls = [
-        ToolCall(call.id or f"call_{position}", call.function.name or "", read_arguments(call.function.arguments))
+def _read_message(message: _Message, origin: str) -> tuple[Part, ...]:
+    parts = read_content(message.content)
+    if not is_null(message.images):
+        parts += read_images(message.images)
+    if not is_null(message.audio):
+        data, transcript = read_audio(message.audio)
+        if transcript and not parts:
+            parts.append(Text(transcript))
+        if data:
+            parts.append(Media(kind="audio", data=data))
+    parts += _read_calls(message, origin)
+    told = message.reasoning_content or (message.reasoning if isinstance(message.reasoning, str) else "")
+    details = None if is_null(message.reasoning_details) else lenient(DETAILS, message.reasoning_details)
+    extra = None if is_null(message.extra_content) else lenient(EXTRA_CONTENT, message.extra_content)
+    return with_reasoning(parts, told, details or (), extra, origin) if told or details or extra else tuple(parts)
+
+
+def _read_calls(message: _Message, origin: str) -> list[Part]:
+    calls: list[Part] = [
+        read_call(call, position, origin)
         for position, call in enumerate(message.tool_calls or ())
         if call.function is not None
     ]
     if message.function_call is not None and is_call(message.function_call):
-        call = message.function_call
-        calls.append(ToolCall("call_0", call.name or "", read_arguments(call.arguments)))
-    return tuple(calls)
+        calls.append(read_call(CallSaid(function=message.function_call), 0, origin))
+    return calls
 
 
-def write_answer(answer: Answer, *, created: int, task: Task = "chat") -> bytes:
-    """The body for a caller who speaks OpenAI's language: as it came if it came in it, else written from `said`.
+def read_call(call: CallSaid, position: int, origin: str) -> ToolCall:
+    function = call.function or FunctionSaid()
+    signature, signer = read_signature(call, origin)
+    arguments = read_arguments(function.arguments)
+    return ToolCall(call.id or f"call_{position}", function.name or "", arguments, signature, signer)
 
-    `created` is in Unix seconds.
+
+# --- outwards --------------------------------------------------------------------------------------------------------
+
+
+def write_answer(answer: Answer, *, created: int, task: Task = "chat", encoding: Encoding = "float") -> bytes:
+    """The body for a caller who speaks OpenAI's language: as it came if it came in it, else written from what was said.
+
+    `created` is in Unix seconds; `encoding` is how the caller of an embedding wants its numbers.
     """
     if answer.spoken is not None and answer.dialect == DIALECT:
         return answer.spoken
+    if task == "embed":
+        return _ENCODER.encode(write_vectors(answer, encoding))
     chat = task == "chat"
     body: dict[str, Any] = {
         "id": answer.id,
         "object": "chat.completion" if chat else "text_completion",
         "created": created,
         "model": answer.model,
-        "choices": [
-            _write_choice(index, said) if chat else _write_text_choice(index, said)
-            for index, said in enumerate(answer.said)
-        ],
+        "choices": [_write_choice(index, said, chat) for index, said in enumerate(answer.said)],
     }
     if answer.usage is not None:
         body["usage"] = write_usage(answer.usage)
     return _ENCODER.encode(body)
 
 
-def _write_choice(index: int, said: Said) -> dict[str, Any]:
+def _write_choice(index: int, said: Said, chat: bool) -> dict[str, Any]:
+    choice: dict[str, Any] = {"index": index}
+    if chat:
+        choice["message"] = _write_message(said)
+    else:
+        choice["text"] = said.text or ""
+    choice["logprobs"] = said.logprobs
+    choice["finish_reason"] = said.finish
+    if said.stop is not None:
+        choice["stop_reason"] = said.stop
+    return choice
+
+
+def _write_message(said: Said) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": said.text, "refusal": said.refusal}
-    if said.reasoning is not None:
-        message["reasoning_content"] = said.reasoning
-    if said.tool_calls:
-        message["tool_calls"] = [write_tool_call(call) for call in said.tool_calls]
-    return {"index": index, "message": message, "logprobs": said.logprobs, "finish_reason": said.finish}
+    if thoughts := placed(said.parts, apart=False):
+        if told := "".join(part.text for _, part in thoughts):
+            message["reasoning_content"] = told
+        if any(part.signature is not None for _, part in thoughts):
+            message["reasoning_details"] = [
+                detail for index, part in thoughts for detail in write_details(part, index, bare=part.origin == DIALECT)
+            ]
+    calls = [_write_call(part) for part in said.parts if isinstance(part, ToolCall)]
+    if calls:
+        message["tool_calls"] = calls
+    media = [part for part in said.parts if isinstance(part, Media)]
+    if images := [part for part in media if part.kind == "image"]:
+        message["images"] = write_images(images)
+    if sound := next((part for part in media if part.kind == "audio" and part.data), None):
+        message["audio"] = {"id": "", "data": sound.data, "expires_at": 0, "transcript": ""}
+    return message
 
 
-def _write_text_choice(index: int, said: Said) -> dict[str, Any]:
-    return {"index": index, "text": said.text or "", "logprobs": said.logprobs, "finish_reason": said.finish}
-
-
-def write_usage(usage: Usage) -> dict[str, Any]:
-    prompt_details = {"cached_tokens": usage.cache_read}
-    if usage.cache_write:
-        prompt_details["cache_write_tokens"] = usage.cache_write
-    return {
-        "prompt_tokens": usage.input,
-        "completion_tokens": usage.output,
-        "total_tokens": usage.input + usage.output,
-        "prompt_tokens_details": prompt_details,
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
-    }
+def _write_call(call: ToolCall) -> dict[str, Any]:
+    said = write_call(call)
+    if call.signature is not None:
+        said["extra_content"] = write_extra(wrap(call.signature, call.origin, DIALECT))
+    return said
 
 
 def error_body(
     *,
-    status: int = 500,
+    status: int,
     message: str,
     type: str,
     code: str,
@@ -271,7 +246,10 @@ def error_body(
     hint: str = "",
     extra: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """An error in OpenAI's shape, with the house's `hint` and what is in `extra` beside its four fields."""
+    """An error in OpenAI's shape, with the house's `hint` and what is in `extra` beside its four fields.
+
+    The status is not repeated in it: `type` is already in OpenAI's words.
+    """
     error: dict[str, Any] = {"message": message, "type": type, "param": param, "code": code}
     if hint:
         error["hint"] = hint

@@ -10,14 +10,24 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from fairlead.chat import Chat, Media, Message, Opaque, Part, Request, Text, Thinking, Tool, ToolCall
+from fairlead.chat import Chat, Request, Tool
 from fairlead.dialects.losses import Losses
-from fairlead.dialects.media import write_url
-from fairlead.dialects.openai.chat import DIALECT, LIMIT_NAMES, read_output_limit
+from fairlead.dialects.openai.chat import LIMIT_NAMES, read_output_limit
+from fairlead.dialects.openai.language import DIALECT
+from fairlead.dialects.openai.parts import write_mark
+from fairlead.dialects.openai.retold import retell
+from fairlead.dialects.openai.thinking import write_asked
+from fairlead.dialects.openai.turns import Manner, write_messages
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
-from fairlead.dialects.reading import is_null, raw_json, unsayable
+from fairlead.dialects.reading import is_null, raw_json
 
-LANGUAGE = "OpenAI's API"
+# Fields of callers in any language that don't change what an answer says: where it is billed, kept, cached or traced,
+# and how soon it comes.
+HARMLESS = frozenset({
+    "cache_control", "labels", "metadata", "performanceConfig", "prediction", "prompt_cache_key",
+    "prompt_cache_options", "prompt_cache_retention", "requestMetadata", "safety_identifier", "service_tier",
+    "serviceTier", "store",
+})  # fmt: skip
 _ENCODER = msgspec.json.Encoder()
 _RAWS = msgspec.json.Decoder(dict[str, Raw])
 _USAGE_PLEASE = Raw(b'{"include_usage":true}')
@@ -36,10 +46,17 @@ def pass_request(
     | `max_tokens_name` | the caller's own, else `max_tokens` | the field that carries a chat's output limit |
     | `stream_usage` | true | false: the target refuses `stream_options`, so it is never sent |
     | `counts_one_sample` | false | true: of several samples (`n`) the target counts one; ours is that times `n` |
+    | `reasoning` | the caller's own, else `effort` | the words in which thinking is asked for: see below |
+    | `returns_reasoning` | true | false: the target refuses earlier reasoning in messages, so it is left out |
+    | `system_role` | the caller's own, else `system` | the role of system messages, or `developer` |
+    | `tool_ids` | `any` | `mistral9`: ids of tool calls become nine letters and digits |
+    | `cache_control` | false | true: the target takes marks for its prompt cache; in passing they always go on |
     | `rename` | {} | `{ours = "theirs"}`: send a field under another name |
     | `drop` | [] | fields that are never sent |
 
-    `rename` and `drop` come last, in this order, and see the parameters too.
+    `rename` and `drop` come last, in this order, and see the parameters too. `reasoning` is one of `effort`
+    (`reasoning_effort`), `openrouter` (`reasoning`), `qwen` (`enable_thinking`, `thinking_budget`), `vllm`
+    (`chat_template_kwargs`) and `off` (never sent); see `thinking`.
     """
     if request.spoken is None or request.spoken.dialect != DIALECT:
         raise TypeError("only a request that was said in OpenAI's language can be passed on in it")
@@ -47,8 +64,10 @@ def pass_request(
     fields["model"] = model
     if request.task != "embed":
         _set_stream(fields, request, quirks)
-        wanted = quirks.get("max_tokens_name") if request.task == "chat" else None
-        _limit_output(fields, narrowed(max_output_tokens, params), wanted)
+        limit = narrowed(max_output_tokens, params)
+        _limit_output(fields, limit, quirks.get("max_tokens_name") if request.task == "chat" else None)
+        if quirks and request.task == "chat":
+            retell(fields, limit, quirks)
     if params:
         override(fields, params)
     if quirks:
@@ -100,6 +119,9 @@ def _limit_output(fields: dict[str, Any], limit: int, wanted: str | None) -> Non
             fields.setdefault(wanted, own)
 
 
+# --- written anew ----------------------------------------------------------------------------------------------------
+
+
 def write_request(
     chat: Chat,
     *,
@@ -113,29 +135,37 @@ def write_request(
 ) -> bytes:
     """A conversation in the house language as the body of a chat completion. Quirks: see `pass_request`.
 
-    Reasoning goes along as `reasoning_content` where it was said in this language; another provider's signed reasoning
-    is left out, as is the flag that a tool failed (its text says so). Raises RequestInvalid `unsupported_feature` for
-    what has no word here.
+    Reasoning goes along as `reasoning_content`, what `origin` signed as `reasoning_details`; what others signed is left
+    out. Let go: the flag that a tool failed (its text says so), marks for the prompt cache unless the target takes
+    them, whether thinking is told where the target has no word for it, and the fields in HARMLESS. Any other loss is
+    told to `losses`, with its path.
     """
-    if chat.others:
-        raise unsayable(next(iter(chat.others)), "this field", LANGUAGE)
-    fields: dict[str, Any] = {"model": model, "messages": _write_messages(chat)}
-    fields[quirks.get("max_tokens_name", "max_tokens")] = narrowed(max_output_tokens, params)
+    limit = narrowed(max_output_tokens, params)
+    fields: dict[str, Any] = {
+        "model": model,
+        "messages": write_messages(chat.messages, _manner(quirks, origin), losses),
+    }
+    fields[quirks.get("max_tokens_name", "max_tokens")] = limit
     optional = {
         "temperature": chat.temperature,
         "top_p": chat.top_p,
         "top_k": chat.top_k,
+        "frequency_penalty": chat.frequency_penalty,
+        "presence_penalty": chat.presence_penalty,
         "stop": chat.stop or None,
         "seed": chat.seed,
+        "logprobs": None if chat.logprobs is None else True,
+        "top_logprobs": chat.logprobs or None,
         "n": chat.samples if chat.samples > 1 else None,
-        "tools": [_write_tool(tool) for tool in chat.tools] or None,
+        "tools": [_write_tool(tool, quirks) for tool in chat.tools] or None,
         "tool_choice": _write_tool_choice(chat),
         "parallel_tool_calls": chat.parallel_tool_calls,
         "response_format": _write_shape(chat),
-        "reasoning_effort": chat.effort,
         "user": chat.user,
     }
     fields.update((name, value) for name, value in optional.items() if value is not None)
+    fields.update(write_asked(chat, limit, quirks.get("reasoning", "effort"), losses))
+    _write_others(fields, chat, losses)
     if stream:
         fields["stream"] = True
         if quirks.get("stream_usage", True):
@@ -145,65 +175,38 @@ def write_request(
     return _ENCODER.encode(fields)
 
 
-def _write_messages(chat: Chat) -> list[dict[str, Any]]:
-    return [_write_message(message, f"messages[{position}]") for position, message in enumerate(chat.messages)]
+def _manner(quirks: Mapping[str, Any], origin: str) -> Manner:
+    told_as = "reasoning" if quirks.get("reasoning") == "openrouter" else "reasoning_content"
+    return Manner(
+        origin,
+        marks=quirks.get("cache_control", False),
+        system_role=quirks.get("system_role", "system"),
+        nine=quirks.get("tool_ids") == "mistral9",
+        told_as=told_as if quirks.get("returns_reasoning", True) else "",
+    )
 
 
-def _write_message(message: Message, path: str) -> dict[str, Any]:
-    said: dict[str, Any] = {"role": message.role}
-    opaque = [part for part in message.parts if isinstance(part, Opaque)]
-    if foreign := next((part for part in opaque if part.dialect != DIALECT), None):
-        raise unsayable(f"{path}.content", f"a part of type {foreign.kind!r}", LANGUAGE)
-    aside = {"audio", "tool_call"} if message.role == "assistant" else set()  # kinds that stand beside the content
-    content: list[Part] = [
-        part
-        for part in message.parts
-        if not isinstance(part, Thinking | ToolCall) and not (isinstance(part, Opaque) and part.kind in aside)
-    ]
-    said["content"] = _write_content(content, message)
-    if thought := "".join(part.text for part in message.parts if isinstance(part, Thinking) and not part.origin):
-        said["reasoning_content"] = thought
-    calls: list[Any] = [write_tool_call(call) for call in message.tool_calls]
-    calls += [part.raw for part in opaque if part.kind == "tool_call" and "tool_call" in aside]
-    if calls:
-        said["tool_calls"] = calls
-    if "audio" in aside and (audio := next((part for part in opaque if part.kind == "audio"), None)):
-        said["audio"] = audio.raw
-    if message.tool_call_id is not None:
-        said["tool_call_id"] = message.tool_call_id
-    if message.name is not None:
-        said["name"] = message.name
-    return said
+def _write_others(fields: dict[str, Any], chat: Chat, losses: Losses) -> None:
+    """What the house has no word for: as it stood, where the caller spoke this language."""
+    for path, raw in chat.others.items():
+        name, _, position = path.partition("[")
+        if chat.dialect != DIALECT:
+            if name not in HARMLESS:
+                losses.lose(path, "this field")
+        elif position and name == "tools":
+            tools: list[Any] = fields.setdefault("tools", [])
+            tools.insert(int(position.rstrip("]")), raw)
+        else:
+            fields[path] = raw
 
 
-def _write_content(parts: list[Part], message: Message) -> Any:
-    if not parts:
-        return None if message.role == "assistant" else ""
-    if len(parts) == 1 and isinstance(parts[0], Text):
-        return parts[0].text
-    return [_write_part(part) for part in parts]
-
-
-def _write_part(part: Part) -> Any:
-    match part:
-        case Text(text=text) | Thinking(text=text):
-            return {"type": "text", "text": text}
-        case Media(detail=None):
-            return {"type": "image_url", "image_url": {"url": write_url(part)}}
-        case Media(detail=detail):
-            return {"type": "image_url", "image_url": {"url": write_url(part), "detail": detail}}
-        case Opaque(raw=raw):
-            return raw
-
-
-def write_tool_call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-
-
-def _write_tool(tool: Tool) -> dict[str, Any]:
+def _write_tool(tool: Tool, quirks: Mapping[str, Any]) -> dict[str, Any]:
     optional = {"description": tool.description, "parameters": tool.parameters, "strict": tool.strict}
     function = {"name": tool.name} | {name: value for name, value in optional.items() if value is not None}
-    return {"type": "function", "function": function}
+    said: dict[str, Any] = {"type": "function", "function": function}
+    if tool.cache is not None and quirks.get("cache_control"):
+        said["cache_control"] = write_mark(tool.cache)
+    return said
 
 
 def _write_tool_choice(chat: Chat) -> Any:
@@ -221,7 +224,10 @@ def _write_shape(chat: Chat) -> Any:
         return None
     if shape.mode != "schema":
         return {"type": "text" if shape.mode == "text" else "json_object"}
-    schema: dict[str, Any] = {"name": shape.name or "answer", "schema": shape.schema or raw_json({})}
+    schema: dict[str, Any] = {"name": shape.name or "answer"}
+    if shape.description is not None:
+        schema["description"] = shape.description
+    schema["schema"] = shape.schema if shape.schema is not None else raw_json({})
     if shape.strict is not None:
         schema["strict"] = shape.strict
     return {"type": "json_schema", "json_schema": schema}

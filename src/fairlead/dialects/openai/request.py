@@ -1,20 +1,23 @@
 """OpenAI's language, inwards, as much as the road needs: the top level of a request, each value left as it stands.
 
-Three tasks: `/chat/completions`, `/completions`, `/embeddings`. The full reading of a conversation is `openai_chat`,
-and only done when somebody asks for it.
+Three tasks: `/chat/completions`, `/completions`, `/embeddings`. The full reading is `chat`, `complete` and `embed`, and
+only done when somebody asks for it.
 """
 
+from collections.abc import Callable
 from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from fairlead.chat import Chat, Request, Spoken, Task
-from fairlead.dialects.openai.chat import LIMIT_NAMES, read_chat, read_output_limit
+from fairlead.chat import NOTHING, Chat, Embed, Request, Spoken, Task
+from fairlead.dialects.openai import thinking
+from fairlead.dialects.openai.chat import caller_limit, read_chat
+from fairlead.dialects.openai.complete import read_completion
+from fairlead.dialects.openai.embed import count_of, read_embed, read_inputs
+from fairlead.dialects.openai.language import DIALECT
+from fairlead.dialects.openai.parts import MODALITIES
 from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, take, take_optional
-from fairlead.errors import RequestInvalid
-
-DIALECT = "openai"
 
 # A token stands for at least one byte of what was sent (a byte-level tokenizer has no smaller ones); the slack covers
 # what a chat template adds around it.
@@ -32,8 +35,15 @@ _UNBOUNDED_FIELDS = (
     "tool_resources",
     "web_search_options",
 )
-_TEXT_PARTS = frozenset({"text", "refusal", "input_text", "output_text"})
+_TEXT_PARTS = frozenset({"text", "refusal", "thinking", "input_text", "output_text"})
 _CALLER_TOOLS = frozenset({"function", "custom"})  # every other kind runs at the provider
+_OFFERS = ("tools", "functions")
+_SHAPES = {"json_schema": "schema", "json_object": "json"}
+_READERS: dict[Task, Callable[[dict[str, Raw]], Chat | Embed]] = {
+    "chat": read_chat,
+    "complete": read_completion,
+    "embed": read_embed,
+}
 
 
 class _Typed(Struct):
@@ -71,42 +81,39 @@ _FLAG = msgspec.json.Decoder(bool | None)
 _SAMPLES = msgspec.json.Decoder(_Samples | None)
 _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _MESSAGES = msgspec.json.Decoder(Annotated[list[_Slim], Meta(min_length=1)])
-_PROMPT = msgspec.json.Decoder(str | Annotated[list[str | int | list[int]], Meta(min_length=1)])
 _TOOLS = msgspec.json.Decoder(list[_Tool])
-
-
-TASKS: frozenset[Task] = frozenset({"chat", "complete", "embed"})
+_TYPED = msgspec.json.Decoder(_Typed)
 
 
 def read_request(task: Task, body: bytes, *, route: str | None = None, stream: bool | None = None) -> Request:
-    """Read one request of the given task, no deeper than the road needs.
+    """Read one request of the given task, no deeper than the road needs. `route` and `stream` win over what it says.
 
     Raises RequestInvalid (`malformed_json` or `invalid_request`; `param` is the path). `samples` counts the answers
     that will be generated: `n` or `best_of`, times the prompts of a completion.
     """
     fields = read_fields(body)
-    route = take(_ROUTE, need(fields, "model"), "model") if route is None else route
+    name = take(_ROUTE, need(fields, "model"), "model") if route is None else route
     if task == "embed":
-        _read_prompts(fields, "input")
-        return _request(task, route, body, fields, bounded=True)
-    stream = bool(take_optional(_FLAG, fields, "stream")) if stream is None else stream
+        read_inputs(fields, "input")
+        return _request(task, name, body, fields, needs=NOTHING)
+    streams = bool(take_optional(_FLAG, fields, "stream")) if stream is None else stream
     samples = take_optional(_SAMPLES, fields, "n") or 1
+    needs: frozenset[str] | None = NOTHING
     if task == "complete":
         best_of = take_optional(_SAMPLES, fields, "best_of") or 1
-        samples = max(samples, best_of) * _read_prompts(fields, "prompt")
-        bounded = True
+        samples = max(samples, best_of) * count_of(read_inputs(fields, "prompt"))
     else:
-        bounded = _is_text_only(take(_MESSAGES, need(fields, "messages"), "messages"))
-    options = take_optional(_STREAM_OPTIONS, fields, "stream_options") if stream else None
+        needs = _needed(take(_MESSAGES, need(fields, "messages"), "messages"))
+    options = take_optional(_STREAM_OPTIONS, fields, "stream_options") if streams else None
     return _request(
         task,
-        route,
+        name,
         body,
         fields,
-        bounded=bounded,
-        stream=stream,
+        needs=needs,
+        stream=streams,
         samples=samples,
-        max_output_tokens=_caller_limit(fields),
+        max_output_tokens=caller_limit(fields),
         wants_usage=bool(options and options.include_usage),
     )
 
@@ -117,13 +124,14 @@ def _request(
     body: bytes,
     fields: dict[str, Raw],
     *,
-    bounded: bool,
+    needs: frozenset[str] | None,
     stream: bool = False,
     samples: int = 1,
     max_output_tokens: int | None = None,
     wants_usage: bool = False,
 ) -> Request:
-    bounded = bounded and not _asks_for_more(fields)
+    """`needs`: what the messages need, empty if they are nothing but text, None if nobody knows."""
+    bounded = needs is not None and not needs and not _asks_for_more(fields)
     return Request(
         task=task,
         route=route,
@@ -133,61 +141,70 @@ def _request(
         input_bound=len(body) + TEMPLATE_SLACK_TOKENS if bounded else None,
         input_bytes=len(body),
         wants_usage=wants_usage,
+        needs=_needed_beside(fields, needs or NOTHING) if task == "chat" else NOTHING,
         spoken=Spoken(DIALECT, fields),
-        read=_Reading(fields) if task == "chat" else None,
+        read=_Reading(fields, _READERS[task]),
     )
 
 
 class _Reading:
     """The full reading of a request: done when first asked for, then kept."""
 
-    __slots__ = ("_chat", "_fields")
+    __slots__ = ("_fields", "_kept", "_read")
 
-    def __init__(self, fields: dict[str, Raw]) -> None:
+    def __init__(self, fields: dict[str, Raw], read: Callable[[dict[str, Raw]], Chat | Embed]) -> None:
         self._fields = fields
-        self._chat: Chat | None = None
+        self._read = read
+        self._kept: Chat | Embed | None = None
 
-    def __call__(self) -> Chat:
-        if self._chat is None:
-            self._chat = read_chat(self._fields)
-        return self._chat
-
-
-def _caller_limit(fields: dict[str, Raw]) -> int | None:
-    """The newer name wins where a caller sends both, as it does at the providers."""
-    limits = [read_output_limit(fields[name], name) for name in LIMIT_NAMES if name in fields]
-    return next((limit for limit in limits if limit is not None), None)
+    def __call__(self) -> Chat | Embed:
+        if self._kept is None:
+            self._kept = self._read(self._fields)
+        return self._kept
 
 
-def _read_prompts(fields: dict[str, Raw], name: str) -> int:
-    """How many prompts there are: a string or an array of tokens is one, an array of those as many as it holds."""
-    prompt = take(_PROMPT, need(fields, name), name)
-    if isinstance(prompt, str):
-        return 1
-    kinds = {type(entry) for entry in prompt}
-    if len(kinds) > 1:
-        raise RequestInvalid(
-            f"`{name}` mixes strings and tokens.",
-            param=name,
-            hint="Send a string, an array of strings, an array of tokens, or an array of arrays of tokens.",
-        )
-    return 1 if kinds == {int} else len(prompt)
+# --- what it needs ---------------------------------------------------------------------------------------------------
 
 
-def _is_text_only(messages: list[_Slim]) -> bool:
-    """Only what is known to be text has a bound; a kind of part that nobody knows yet has none."""
+def _needed(messages: list[_Slim]) -> frozenset[str] | None:
+    """The kinds of media in the messages. None where there is a part of a kind that nobody knows yet: only what is
+    known to be text has a bound."""
+    needs: set[str] = set()
+    known = True
     for message in messages:
         content = message.content
-        if isinstance(content, list) and any(type(part) is _Typed and part.type not in _TEXT_PARTS for part in content):
-            return False
-        if not (message.audio is message.images is message.attachments is UNSET) and _has_more(message):
-            return False
-    return True
+        if isinstance(content, list):
+            for part in content:
+                if type(part) is _Typed and part.type not in _TEXT_PARTS:
+                    kind = MODALITIES.get(part.type)
+                    known = known and kind is not None
+                    needs.add(kind or "")
+        if not (message.audio is message.images is message.attachments is UNSET):
+            known = known and not _has_more(message)
+    needs.discard("")
+    if needs:
+        return frozenset(needs)
+    return NOTHING if known else None
 
 
 def _has_more(message: _Slim) -> bool:
     beside = (message.audio, message.images, message.attachments)
     return any(value is not UNSET and bytes(value) not in (b"null", b"[]") for value in beside)
+
+
+def _needed_beside(fields: dict[str, Raw], needs: frozenset[str]) -> frozenset[str]:
+    """The same and what the other fields need."""
+    if any(name in fields and bytes(fields[name]) not in (b"null", b"[]") for name in _OFFERS):
+        needs |= {"tools"}
+    form = fields.get("response_format")
+    if form is not None:
+        try:
+            shape = _SHAPES.get(_TYPED.decode(form).type)
+        except UNREADABLE:
+            shape = None
+        if shape is not None:
+            needs |= {shape}
+    return needs | {"thinking"} if thinking.is_asked(fields) else needs
 
 
 def _asks_for_more(fields: dict[str, Raw]) -> bool:

@@ -1,4 +1,4 @@
-"""OpenAI's language: streams, both ways, one server-sent event at a time.
+"""OpenAI's language: the events of a stream, read one at a time. Written they are by `telling`.
 
 To a caller who speaks it too an event goes on as it came (`spoken`), and is looked at only for the books: is there a
 word in it, is it the end, what did it use. It does not know where events begin and end in the bytes: that is `wire/`.
@@ -6,35 +6,46 @@ word in it, is it the end, what did it use. It does not know where events begin 
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
+from msgspec.structs import replace
 
-from fairlead.chat import Chunk, Head, Item, Task, ToolDelta, Usage
+from fairlead.chat import Chunk, Head, Item, Part, Task, Text, Thinking, ToolDelta, Usage
 from fairlead.dialects.failures import failure
-from fairlead.dialects.openai.answer import (
+from fairlead.dialects.openai.language import DIALECT
+from fairlead.dialects.openai.pieces import (
     CallSaid,
     FunctionSaid,
-    UsageSaid,
+    choice_failure,
     is_call,
+    lenient,
     read_arguments,
+    read_content,
     read_finish,
-    read_text,
-    read_usage,
-    write_usage,
+    read_images,
+    read_signature,
+    read_stop,
 )
-from fairlead.dialects.openai.chat import DIALECT
-from fairlead.dialects.reading import UNREADABLE, check_utf8
+from fairlead.dialects.openai.reasoning import DETAILS, EXTRA_CONTENT, read_closing
+from fairlead.dialects.openai.slots import Slots
+from fairlead.dialects.openai.usage import UsageSaid, read_usage
+from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
+from fairlead.dialects.signatures import unwrap
 from fairlead.errors import StreamBroken
 
 _DONE = b"[DONE]"
-_NO_LOGPROBS = Raw(b"null")
+_NULL = Raw(b"null")
+_EMPTY = frozenset({b"null", b"[]"})
 
 
 class _SlimDelta(Struct):
     content: str | list[Raw] | None = None
     reasoning_content: str | None = None
     reasoning: str | dict[str, Raw] | list[Raw] | None = None
+    reasoning_details: Raw = _NULL
     refusal: str | None = None
     tool_calls: list[Raw] | None = None
     function_call: FunctionSaid | None = None
+    images: Raw = _NULL
+    audio: Raw = _NULL
 
 
 class _SlimChoice(Struct):
@@ -42,6 +53,12 @@ class _SlimChoice(Struct):
     delta: _SlimDelta | None = None
     text: str | None = None
     finish_reason: str | None = None
+    usage: UsageSaid | None = None  # Moonshot
+    error: Raw = _NULL
+
+
+class _Groq(Struct):
+    usage: UsageSaid | None = None
 
 
 class _Slim(Struct):
@@ -52,6 +69,7 @@ class _Slim(Struct):
     object: str | None = None
     choices: list[_SlimChoice] | None = None
     usage: UsageSaid | None = None
+    x_groq: _Groq | None = None
     error: str | dict[str, Raw] | None = None
 
 
@@ -59,9 +77,12 @@ class _FullDelta(Struct):
     content: str | list[Raw] | None = None
     reasoning_content: str | None = None
     reasoning: str | dict[str, Raw] | list[Raw] | None = None
+    reasoning_details: Raw = _NULL
     refusal: str | None = None
     tool_calls: list[CallSaid] | None = None
     function_call: FunctionSaid | None = None
+    extra_content: Raw = _NULL
+    images: Raw = _NULL
 
 
 class _FullChoice(Struct):
@@ -69,7 +90,11 @@ class _FullChoice(Struct):
     delta: _FullDelta | None = None
     text: str | None = None
     finish_reason: str | None = None
-    logprobs: Raw = _NO_LOGPROBS
+    logprobs: Raw = _NULL
+    stop_reason: str | int | None = None
+    matched_stop: str | int | None = None
+    usage: UsageSaid | None = None
+    error: Raw = _NULL
 
 
 class _Full(Struct):
@@ -78,12 +103,12 @@ class _Full(Struct):
     object: str | None = None
     choices: list[_FullChoice] | None = None
     usage: UsageSaid | None = None
+    x_groq: _Groq | None = None
     error: str | dict[str, Raw] | None = None
 
 
 _SLIM = msgspec.json.Decoder(_Slim)
 _FULL = msgspec.json.Decoder(_Full)
-_ENCODER = msgspec.json.Encoder()
 
 
 class StreamReader:
@@ -95,7 +120,7 @@ class StreamReader:
     `close` where a provider ends without.
 
     `full` also fills the fields of chunks; without it each event gives one Chunk with `words`, `finish` and `spoken`.
-    `samples` is how many choices the caller asked for.
+    `samples` is how many choices the caller asked for, `origin` who signs reasoning here.
     """
 
     def __init__(self, full: bool = False, task: Task = "chat", samples: int = 1, origin: str = DIALECT) -> None:
@@ -104,11 +129,14 @@ class StreamReader:
         self._full = full
         self._task = task
         self._samples = samples
+        self._origin = origin
         self._decode = _FULL.decode if full else _SLIM.decode
         self._begun = False
         self._held: Usage | None = None
         self._finished: set[int] = set()
-        self._calls: dict[int, dict[str, int]] = {}  # choice -> id of a tool call -> its slot
+        self._slots: dict[int, Slots] = {}  # by choice
+        self._telling: set[int] = set()  # choices whose reasoning is told beside its details
+        self._kinds: dict[tuple[int, int | None], str] = {}  # (choice, index of a detail) -> the kind of its text
 
     @property
     def complete(self) -> bool:
@@ -149,15 +177,29 @@ class StreamReader:
         return self.close()
 
     def _items(self, said: _Slim | _Full, spoken: bytes | None) -> tuple[Item, ...]:
+        choices = said.choices
         if said.usage is not None:
             self.usage = read_usage(said.usage)
-            if not said.choices:
+            if not choices:
                 self._held = None
-                return (read_usage(said.usage, spoken),)
+                return (replace(self.usage, spoken=spoken),)
             self._held = self.usage
+        elif said.x_groq is not None and said.x_groq.usage is not None:
+            self._held = self.usage = read_usage(said.x_groq.usage)
         if isinstance(said, _Slim):
             return self._slim(said.choices or [], spoken)
         return self._chunks(said.choices or [], spoken)
+
+    def _look(self, choice: _SlimChoice | _FullChoice) -> None:
+        """What both ways of reading want to know of a choice."""
+        if choice.finish_reason:  # some servers send an empty one with every event
+            self._finished.add(choice.index)
+        if choice.usage is not None:
+            self._held = self.usage = read_usage(choice.usage)
+        if choice.error is not _NULL and not is_null(choice.error):
+            raise choice_failure(choice.error)
+
+    # --- for the books ---
 
     def _slim(self, choices: list[_SlimChoice], spoken: bytes | None) -> tuple[Item, ...]:
         """One Chunk for the whole event: all that it says is in `spoken`."""
@@ -165,161 +207,132 @@ class StreamReader:
         finish = None
         for choice in choices:
             delta = choice.delta
-            if delta is None:
-                words = words or bool(choice.text)
-            elif (
-                delta.content
-                or delta.tool_calls
-                or delta.reasoning_content
-                or delta.reasoning
-                or delta.refusal
-                or is_call(delta.function_call)
-            ):
-                words = True
-            if choice.finish_reason:  # some servers send an empty one with every event
-                self._finished.add(choice.index)
-                finish = finish or read_finish(choice.finish_reason)
+            words = words or (bool(choice.text) if delta is None else _has_words(delta))
+            self._look(choice)
+            finish = finish or read_finish(choice.finish_reason)
         if spoken is None and not words and finish is None:
             return ()
         index = choices[0].index if choices else 0
         return (Chunk(index, "", "", "", None, finish, UNSET, words, spoken),)
 
+    # --- in full ---
+
     def _chunks(self, choices: list[_FullChoice], spoken: bytes | None) -> tuple[Item, ...]:
-        """A Chunk for every choice, and one for every further piece of a tool call in it."""
+        """A Chunk for every choice, and one for every further piece of a tool call, signature or medium in it."""
         chunks: list[Chunk] = []
         for choice in choices:
-            if choice.finish_reason:
-                self._finished.add(choice.index)
+            self._look(choice)
             chunks += self._choice(choice)
         if spoken is None:
-            return tuple(chunk for chunk in chunks if chunk.words or chunk.finish or chunk.logprobs is not UNSET)
+            return tuple([chunk for chunk in chunks if _says(chunk)])
         first = chunks[0] if chunks else Chunk()
-        return (msgspec.structs.replace(first, spoken=spoken), *chunks[1:])
+        return (replace(first, spoken=spoken), *chunks[1:])
 
     def _choice(self, choice: _FullChoice) -> list[Chunk]:
         delta = choice.delta or _FullDelta(content=choice.text)
-        text = read_text(delta.content)
+        index = choice.index
+        text = delta.content if isinstance(delta.content, str) else ""
         reasoning = delta.reasoning_content or (delta.reasoning if isinstance(delta.reasoning, str) else "")
-        refusal = delta.refusal or ""
-        tools = [self._tool(choice.index, position, call) for position, call in enumerate(delta.tool_calls or ())]
-        if delta.function_call is not None and is_call(delta.function_call):
-            call = CallSaid(index=0, function=delta.function_call)
-            tools.append(self._tool(choice.index, 0, call))
-        finish = read_finish(choice.finish_reason)
-        logprobs = UNSET if bytes(choice.logprobs) == b"null" else choice.logprobs
+        if delta.content and not text:
+            for part in read_content(delta.content):
+                text, reasoning = _with(part, text, reasoning)
+        closing: list[Part] = []
+        if reasoning:
+            self._telling.add(index)
+        if delta.reasoning_details is not _NULL:
+            retold, closing = self._details(index, delta.reasoning_details)
+            reasoning = retold if index not in self._telling else reasoning
+        tools = self._tools(index, delta)
         tool = tools[0] if tools else None
-        words = bool(text or reasoning or refusal or tools)
-        # The finish comes last, after every piece of a tool call that came in the same event.
-        first = Chunk(choice.index, text, reasoning, refusal, tool, None if tools[1:] else finish, logprobs, words)
-        rest = [Chunk(choice.index, tool=tool, words=True) for tool in tools[1:]]
-        if rest:
-            rest[-1] = msgspec.structs.replace(rest[-1], finish=finish)
-        return [first, *rest]
+        words = bool(text or reasoning or delta.refusal or tools)
+        logprobs = UNSET if bytes(choice.logprobs) == b"null" else choice.logprobs
+        whole = self._whole(delta)
+        if closing or whole:
+            chunks = _in_order(index, reasoning, closing, text, whole)
+            chunks.append(Chunk(index, "", "", delta.refusal or "", tool, None, logprobs, bool(delta.refusal or tools)))
+        else:
+            chunks = [Chunk(index, text, reasoning, delta.refusal or "", tool, None, logprobs, words)]
+        chunks += [Chunk(index, tool=tool, words=True) for tool in tools[1:]]
+        if choice.finish_reason:  # the finish comes last, after every piece that came in the same event
+            stop = read_stop(choice.stop_reason, choice.matched_stop)
+            chunks[-1] = replace(chunks[-1], finish=read_finish(choice.finish_reason), stop=stop)
+        return [chunk for chunk in chunks if _says(chunk)] or chunks[:1]
 
-    def _tool(self, choice: int, position: int, call: CallSaid) -> ToolDelta:
-        slots = self._calls.setdefault(choice, {})
-        slot = call.index
-        if slot is None:  # some providers number nothing: then a new id is a new call
-            slot = slots.get(call.id, len(slots)) if call.id else max(len(slots) - 1, position)
-        if call.id:
-            slots[call.id] = slot
+    def _details(self, choice: int, raw: Raw) -> tuple[str, list[Part]]:
+        """The text in the details of a reasoning, and the signatures that close it."""
+        text = ""
+        closing: list[Part] = []
+        for detail in lenient(DETAILS, raw) or ():
+            place = (choice, detail.index)
+            if detail.said:
+                text += detail.said
+                self._kinds[place] = detail.kind
+            if detail.signature or detail.data:
+                kind = self._kinds.pop(place, None)
+                thinking = read_closing(detail, "", kind, self._origin)
+                closing.append(thinking)
+        return text, closing
+
+    def _whole(self, delta: _FullDelta) -> list[Part]:
+        """What comes in one piece, after the text: images, and Google's signature over the text."""
+        whole: list[Part] = []
+        if delta.images is not _NULL:
+            whole += read_images(delta.images)
+        if delta.extra_content is not _NULL:
+            extra = lenient(EXTRA_CONTENT, delta.extra_content)
+            if extra is not None and extra.signature:
+                signature, signer = unwrap(extra.signature, self._origin)
+                whole.append(Thinking("", signature, signer))
+        return whole
+
+    def _tools(self, choice: int, delta: _FullDelta) -> list[ToolDelta]:
+        calls = delta.tool_calls or []
+        if delta.function_call is not None and is_call(delta.function_call):
+            calls = [*calls, CallSaid(index=0, function=delta.function_call)]
+        if not calls:
+            return []
+        slots = self._slots.get(choice)
+        if slots is None:
+            slots = self._slots[choice] = Slots()
+        return [self._tool(call, slots, position) for position, call in enumerate(calls)]
+
+    def _tool(self, call: CallSaid, slots: Slots, position: int) -> ToolDelta:
         function = call.function or FunctionSaid()
-        return ToolDelta(slot, call.id, function.name, read_arguments(function.arguments))
+        slot, id, name = slots.place(call.index, call.id or None, function.name or None, position)
+        arguments = read_arguments(function.arguments)
+        if is_null(call.extra_content):
+            return ToolDelta(slot, id, name, arguments)
+        return ToolDelta(slot, id, name, arguments, *read_signature(call, self._origin))
 
 
-class StreamWriter:
-    """Items of the house -> the bytes of server-sent events for a caller who speaks OpenAI's language.
-
-    Where the Head came in this language, `spoken` goes on as it stands and an item without one was already said with
-    another. Else chunks are written from their fields. The usage event is hidden unless `include_usage`. No finish is
-    ever made up. `created` is in Unix seconds; `model` stands in where the Head names none.
-    """
-
-    def __init__(self, *, model: str = "", created: int = 0, include_usage: bool = False, task: Task = "chat") -> None:
-        self._model = model
-        self._created = created
-        self._include_usage = include_usage
-        self._task = task
-        self._passing = False
-        self._id = ""
-        self._roles: set[int] = set()  # choices whose role has been told
-
-    def write(self, item: Item) -> bytes:
-        """Complete events, or b"" where there is nothing to tell."""
-        if isinstance(item, Head):
-            return self._head(item)
-        if isinstance(item, Usage) and not self._include_usage:
-            return b""
-        if self._passing:
-            return b"" if item.spoken is None else _event(item.spoken)
-        if isinstance(item, Usage):
-            return self._envelope({"choices": [], "usage": write_usage(item)})
-        return self._chunk(item)
-
-    def end(self) -> bytes:
-        """The end of a stream that came to its own end."""
-        return b"data: [DONE]\n\n"
-
-    def fail(self, body: bytes) -> bytes:
-        """The event for an error after the stream has begun. No end mark: nobody takes what came for a whole answer."""
-        return _event(body)
-
-    def _head(self, head: Head) -> bytes:
-        self._id = head.id
-        self._model = head.model or self._model
-        self._passing = head.dialect == DIALECT and head.spoken is not None
-        if self._passing and head.spoken is not None:
-            return _event(head.spoken)
-        if self._task == "complete":
-            return b""
-        self._roles.add(0)
-        return self._choice(0, {"delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None})
-
-    def _chunk(self, chunk: Chunk) -> bytes:
-        logprobs = None if chunk.logprobs is UNSET else chunk.logprobs
-        ending = {"logprobs": logprobs, "finish_reason": chunk.finish}
-        if self._task == "complete":
-            return self._choice(chunk.index, {"text": chunk.text, **ending})
-        return self._choice(chunk.index, {"delta": self._delta(chunk), **ending})
-
-    def _delta(self, chunk: Chunk) -> dict[str, object]:
-        delta: dict[str, object] = {}
-        if chunk.index not in self._roles:
-            self._roles.add(chunk.index)
-            delta["role"] = "assistant"
-        if chunk.text:
-            delta["content"] = chunk.text
-        if chunk.reasoning:
-            delta["reasoning_content"] = chunk.reasoning
-        if chunk.refusal:
-            delta["refusal"] = chunk.refusal
-        if chunk.tool is not None:
-            delta["tool_calls"] = [_write_tool(chunk.tool)]
-        return delta
-
-    def _choice(self, index: int, rest: dict[str, object]) -> bytes:
-        return self._envelope({"choices": [{"index": index, **rest}]})
-
-    def _envelope(self, rest: dict[str, object]) -> bytes:
-        body = {
-            "id": self._id,
-            "object": "chat.completion.chunk" if self._task == "chat" else "text_completion",
-            "created": self._created,
-            "model": self._model,
-            **rest,
-        }
-        return b"data: " + _ENCODER.encode(body) + b"\n\n"
+def _has_words(delta: _SlimDelta) -> bool:
+    return bool(
+        delta.content
+        or delta.tool_calls
+        or delta.reasoning_content
+        or delta.reasoning
+        or delta.refusal
+        or is_call(delta.function_call)
+        or (delta.reasoning_details is not _NULL and bytes(delta.reasoning_details) not in _EMPTY)
+        or (delta.images is not _NULL and bytes(delta.images) not in _EMPTY)
+        or (delta.audio is not _NULL and bytes(delta.audio) not in _EMPTY)
+    )
 
 
-def _event(data: bytes) -> bytes:
-    if b"\n" in data:  # an event's data may come in several lines
-        data = data.replace(b"\n", b"\ndata: ")
-    return b"data: " + data + b"\n\n"
+def _says(chunk: Chunk) -> bool:
+    return chunk.words or chunk.finish is not None or chunk.part is not None or chunk.logprobs is not UNSET
 
 
-def _write_tool(tool: ToolDelta) -> dict[str, object]:
-    function: dict[str, object] = {} if tool.name is None else {"name": tool.name}
-    function["arguments"] = tool.arguments
-    if tool.id is None:
-        return {"index": tool.slot, "function": function}
-    return {"index": tool.slot, "id": tool.id, "type": "function", "function": function}
+def _with(part: Part, text: str, reasoning: str) -> tuple[str, str]:
+    if isinstance(part, Text):
+        return text + part.text, reasoning
+    return (text, reasoning + part.text) if isinstance(part, Thinking) else (text, reasoning)
+
+
+def _in_order(index: int, reasoning: str, closing: list[Part], text: str, whole: list[Part]) -> list[Chunk]:
+    """Reasoning, what signs it, text, what belongs to that: one after the other."""
+    chunks = [Chunk(index, reasoning=reasoning, words=True)] if reasoning else []
+    chunks += [Chunk(index, part=part, words=True) for part in closing]
+    if text:
+        chunks.append(Chunk(index, text=text, words=True))
+    return chunks + [Chunk(index, part=part, words=not isinstance(part, Thinking)) for part in whole]

@@ -1,0 +1,173 @@
+"""OpenAI's language, inwards: the messages of a conversation.
+
+Every error names the exact path. The old form of tool calls (`function_call`, role `function`) becomes the new one: it
+has no ids, so the position of the message that calls makes one.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+from msgspec.structs import replace
+
+from fairlead.chat import Media, Message, Opaque, Part, Role, Text, ToolCall
+from fairlead.dialects.conversation import check_tools
+from fairlead.dialects.openai.language import DIALECT
+from fairlead.dialects.openai.parts import Breakpoint, Mark, read_mark, read_part
+from fairlead.dialects.openai.reasoning import Detail, ExtraContent, read_told, with_reasoning
+from fairlead.dialects.reading import is_null, required, take
+from fairlead.dialects.signatures import unwrap
+from fairlead.errors import RequestInvalid
+
+_ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+
+_NULL = Raw(b"null")
+
+
+class _Function(Struct):
+    name: str
+    arguments: str = ""
+
+
+class _Call(Struct):
+    type: str = "function"
+    id: str = ""
+    function: _Function | None = None
+    extra_content: ExtraContent | None = None
+    cache_control: Mark | None = None
+
+
+class _Message(Struct):
+    role: str
+    content: str | list[Raw] | None = None
+    name: str | None = None
+    tool_calls: list[Raw] | None = None
+    tool_call_id: str | None = None
+    function_call: _Function | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: Raw = _NULL
+    reasoning_details: list[Detail] | None = None
+    extra_content: ExtraContent | None = None
+    images: list[Raw] | None = None
+    audio: Raw = _NULL
+    cache_control: Mark | None = None
+    prompt_cache_breakpoint: Breakpoint | None = None
+
+
+_MESSAGES = msgspec.json.Decoder(Annotated[list[_Message], Meta(min_length=1)])
+_CALL = msgspec.json.Decoder(_Call)
+
+
+def read_messages(raw: Raw) -> tuple[Message, ...]:
+    """Raises RequestInvalid with the exact path (`messages[3].content[1].type`)."""
+    called: dict[str, str] = {}  # the name of a function called in the old form -> the id that its result will be given
+    said = take(_MESSAGES, raw, "messages")
+    messages = [_read_message(message, f"messages[{position}]", called) for position, message in enumerate(said)]
+    check_tools(messages, [f"messages[{position}]" for position in range(len(messages))])
+    return tuple(messages)
+
+
+def _read_message(message: _Message, path: str, called: dict[str, str]) -> Message:
+    role = _ROLES.get(message.role)
+    if role is None:
+        raise unknown_value(f"{path}.role", message.role, tuple(_ROLES))
+    if role == "assistant":
+        parts = _read_assistant(message, path, called)
+    elif message.content is None:
+        raise required(f"{path}.content")
+    else:
+        parts = _read_content(message.content, path)
+    cache = read_mark(message.cache_control, message.prompt_cache_breakpoint)
+    if role == "tool":
+        return Message(role, parts, _read_result_id(message, path, called), False, message.name, cache)
+    return Message(role, parts if cache is None else _marked(parts, cache), name=message.name)
+
+
+def _read_content(content: str | list[Raw], path: str) -> tuple[Part, ...]:
+    if isinstance(content, str):
+        return (Text(content),)
+    return tuple([read_part(raw, f"{path}.content[{position}]") for position, raw in enumerate(content)])
+
+
+def _marked(parts: tuple[Part, ...], cache: str) -> tuple[Part, ...]:
+    """A mark on a message as a whole stands on its last part that can carry one."""
+    for position in reversed(range(len(parts))):
+        part = parts[position]
+        if isinstance(part, Text | Media | ToolCall):
+            return (*parts[:position], replace(part, cache=part.cache or cache), *parts[position + 1 :])
+    return parts
+
+
+# --- what the model said ---------------------------------------------------------------------------------------------
+
+
+def _read_assistant(message: _Message, path: str, called: dict[str, str]) -> tuple[Part, ...]:
+    parts: list[Part] = list(_read_content(message.content, path)) if message.content else []
+    if message.refusal:
+        parts.append(Text(message.refusal))
+    for position, raw in enumerate(message.images or ()):
+        parts.append(read_part(raw, f"{path}.images[{position}]"))
+    asides = _read_calls(message, path, called, parts)
+    if not is_null(message.audio):
+        asides.append(Opaque("audio", message.audio, DIALECT))
+    told = read_told(message.reasoning_content, message.reasoning)
+    if told or message.reasoning_details or message.extra_content is not None:
+        parts = list(with_reasoning(parts, told, message.reasoning_details or (), message.extra_content, DIALECT))
+    return (*parts, *asides)
+
+
+def _read_calls(message: _Message, path: str, called: dict[str, str], parts: list[Part]) -> list[Part]:
+    """Appends the tool calls to the parts. Returns those that the house has no word for."""
+    unknown: list[Part] = []
+    for position, raw in enumerate(message.tool_calls or ()):
+        call_path = f"{path}.tool_calls[{position}]"
+        call = take(_CALL, raw, call_path)
+        if call.type != "function":
+            unknown.append(Opaque("tool_call", raw, DIALECT))
+        elif call.function is None:
+            raise required(f"{call_path}.function")
+        else:
+            parts.append(_read_call(call, call.function))
+    if message.function_call is not None and message.function_call.name:
+        call_id = f"call_{path[len('messages[') : -1]}"
+        called[message.function_call.name] = call_id
+        parts.append(ToolCall(call_id, message.function_call.name, message.function_call.arguments))
+    return unknown
+
+
+def _read_call(call: _Call, function: _Function) -> ToolCall:
+    signed = call.extra_content.signature if call.extra_content is not None else None
+    signature, origin = unwrap(signed, DIALECT) if signed else (None, "")
+    return ToolCall(call.id, function.name, function.arguments, signature, origin, read_mark(call.cache_control))
+
+
+def _read_result_id(message: _Message, path: str, called: dict[str, str]) -> str:
+    if message.role == "function":
+        if message.name is None:
+            raise required(f"{path}.name")
+        if message.name not in called:
+            raise RequestInvalid(
+                f"`{path}.name`: no earlier message called the function {message.name!r}.",
+                param=f"{path}.name",
+                hint="Put the assistant's message with its `function_call` before the result.",
+            )
+        return called[message.name]
+    if message.tool_call_id is None:
+        raise required(f"{path}.tool_call_id")
+    return message.tool_call_id
+
+
+def unknown_value(path: str, value: str, allowed: Sequence[str]) -> RequestInvalid:
+    return RequestInvalid(
+        f"`{path}`: {value!r} is not one of {', '.join(allowed)}.", param=path, hint=f"Use one of {', '.join(allowed)}."
+    )

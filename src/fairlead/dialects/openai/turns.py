@@ -1,0 +1,157 @@
+"""OpenAI's language, outwards: the messages of a conversation.
+
+An assistant's turn has its text first, then its calls: what the model said in another order goes out in this one, with
+its reasoning where it was. What can't be said is a loss, with its path.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from fairlead.chat import Media, Message, Opaque, Part, Text, Thinking, ToolCall
+from fairlead.dialects.losses import Losses
+from fairlead.dialects.openai.ids import with_nine
+from fairlead.dialects.openai.language import DIALECT
+from fairlead.dialects.openai.parts import write_mark, write_part
+from fairlead.dialects.openai.reasoning import signs_text, write_details, write_extra
+
+_ASIDES = frozenset({"audio", "tool_call"})  # opaque parts that stand beside the content
+
+
+class Manner(Struct, frozen=True):
+    """How the target wants to be spoken to: its quirks, as far as messages go. The table is in `ask.pass_request`."""
+
+    origin: str
+    marks: bool = False
+    system_role: str = "system"
+    nine: bool = False
+    told_as: str = "reasoning_content"  # "" where it takes none back
+
+
+def write_messages(messages: Sequence[Message], manner: Manner, losses: Losses) -> list[dict[str, Any]]:
+    if manner.nine:
+        messages = with_nine(messages)
+    return [_write_message(message, f"messages[{at}]", manner, losses) for at, message in enumerate(messages)]
+
+
+def _write_message(message: Message, path: str, manner: Manner, losses: Losses) -> dict[str, Any]:
+    if message.role == "assistant":
+        return _write_assistant(message, path, manner, losses)
+    said: dict[str, Any] = {"role": manner.system_role if message.role == "system" else message.role}
+    said["content"] = _write_content(message.parts, path, manner, losses, "")
+    if message.tool_call_id is not None:
+        said["tool_call_id"] = message.tool_call_id
+    if message.name is not None:
+        said["name"] = message.name
+    if manner.marks and message.cache is not None:
+        said["cache_control"] = write_mark(message.cache)
+    return said
+
+
+def _write_content(parts: Sequence[Part], path: str, manner: Manner, losses: Losses, empty: str | None) -> Any:
+    if len(parts) == 1 and isinstance(parts[0], Text) and not (manner.marks and parts[0].cache):
+        return parts[0].text
+    content = [
+        written
+        for position, part in enumerate(parts)
+        if (written := write_part(part, f"{path}.content[{position}]", losses, manner.origin, manner.marks)) is not None
+    ]
+    return content or empty
+
+
+# --- what the model said ---------------------------------------------------------------------------------------------
+
+
+def _write_assistant(message: Message, path: str, manner: Manner, losses: Losses) -> dict[str, Any]:
+    content: list[Part] = []
+    asides: list[Opaque] = []
+    reasoned = False
+    for part in message.parts:
+        match part:
+            case Opaque(kind=kind, dialect=dialect) if dialect == DIALECT and kind in _ASIDES:
+                asides.append(part)
+            case Thinking():
+                reasoned = True
+            case Text() | Media() | Opaque():
+                content.append(part)
+    calls: list[Any] = [_write_call(call, path, manner, losses) for call in message.tool_calls]
+    calls += [aside.raw for aside in asides if aside.kind == "tool_call"]
+    audio = next((aside.raw for aside in asides if aside.kind == "audio"), None)
+    empty = None if calls or audio is not None else ""
+    said = {"role": "assistant", "content": _write_content(content, path, manner, losses, empty)}
+    if reasoned:
+        said.update(_write_reasoning(message.parts, path, manner, losses))
+    if calls:
+        said["tool_calls"] = calls
+    if audio is not None:
+        said["audio"] = audio
+    if message.name is not None:
+        said["name"] = message.name
+    return said
+
+
+def _write_call(call: ToolCall, path: str, manner: Manner, losses: Losses) -> dict[str, Any]:
+    said = write_call(call)
+    if call.signature is not None:
+        if call.origin == manner.origin:
+            said["extra_content"] = write_extra(call.signature)
+        else:
+            losses.leave(f"{path}.tool_calls")
+    if manner.marks and call.cache is not None:
+        said["cache_control"] = write_mark(call.cache)
+    return said
+
+
+def write_call(call: ToolCall) -> dict[str, Any]:
+    """Without its signature."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _write_reasoning(parts: Sequence[Part], path: str, manner: Manner, losses: Losses) -> dict[str, Any]:
+    kept = [part for part in parts if not isinstance(part, Thinking) or _goes_back(part, manner)]
+    if len(kept) < len(parts):
+        losses.leave(f"{path}.thinking")
+    signing = _signing(kept)
+    thoughts = [(index, part) for index, part in placed(kept, apart=True) if part is not signing]
+    said: dict[str, Any] = {}
+    if told := "".join(part.text for _, part in thoughts):
+        said[manner.told_as] = told
+    if any(part.signature is not None for _, part in thoughts):
+        said["reasoning_details"] = [
+            detail for index, part in thoughts for detail in write_details(part, index, bare=True)
+        ]
+    if signing is not None and signing.signature is not None:
+        said["extra_content"] = write_extra(signing.signature)
+    return said
+
+
+def _goes_back(part: Thinking, manner: Manner) -> bool:
+    return bool(manner.told_as) and (part.signature is None or part.origin == manner.origin)
+
+
+def placed(parts: Sequence[Part], *, apart: bool) -> list[tuple[int, Thinking]]:
+    """The reasoning among the parts, each with its index: how much stands before it. `apart`: texts count one by one,
+    as they do in a content of parts; else together."""
+    found: list[tuple[int, Thinking]] = []
+    index, has_text = 0, False
+    for part in parts:
+        if isinstance(part, Thinking):
+            found.append((index, part))
+        if apart or not has_text or not isinstance(part, Text):
+            index += 1
+        has_text = has_text or isinstance(part, Text)
+    return found
+
+
+def _signing(parts: Sequence[Part]) -> Thinking | None:
+    """What signs all of the text: it comes right after it, and nothing but calls after that."""
+    after: Part | None = None
+    for part in reversed(parts):
+        if isinstance(after, Thinking):
+            return after if signs_text(after) and isinstance(part, Text | Media) else None
+        if not isinstance(part, ToolCall):
+            if not isinstance(part, Thinking):
+                return None
+            after = part
+    return None
