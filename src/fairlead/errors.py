@@ -20,6 +20,7 @@ FairleadError
 │  ├─ TargetRefused              4xx: our credential, our model name
 │  ├─ TargetRejected             4xx: the caller's request; no other target is asked
 │  ├─ TargetUnclear              an answer that can't be read: HTML, empty, broken JSON
+│  ├─ OutputInvalid              the answer has not the form that was asked for
 │  └─ StreamBroken               the stream ended before its end
 ├─ AllTargetsFailed              every target that the call allowed was asked in vain
 ├─ Unavailable                   this process can't take the call now (draining, spool full, steward gone)
@@ -173,6 +174,19 @@ class TargetRejected(TargetError):
 
 class TargetUnclear(TargetError):
     code = "target_unclear"
+
+
+class OutputInvalid(TargetError):
+    """`said` is the answer, `problem` what is wrong with it in words: for asking again, and for nobody else to read.
+    `cost_nusd` is what it cost. `details`: rule and schema_path, the place in the schema that it breaks."""
+
+    code = "output_invalid"
+
+    def __init__(self, message: str, *, hint: str = "", said: str = "", problem: str = "", **details: Any) -> None:
+        super().__init__(message, hint=hint, **details)
+        self.said = said
+        self.problem = problem
+        self.cost_nusd: int | None = 0
 
 
 class StreamBroken(TargetError):

@@ -41,6 +41,7 @@ class Outcome(Struct, frozen=True, kw_only=True, tag="outcome", tag_field="kind"
     why: str = ""
     status: int | None = None
     finish: str | None = None
+    shape: str = ""  # valid, invalid; "" where no form was asked for, or the answer did not come to its end
     served_model: str = ""
     input_tokens: int = 0
     output_tokens: int = 0

@@ -84,7 +84,9 @@ class Http:
         written = self._write(request, asking, stream=False)
         try:
             said = await self._account.answer(written.task, written.body, asking)
-            answer = self._language.read_answer(said, task=written.task, full=not written.passed, origin=self._origin)
+            answer = self._language.read_answer(
+                said, task=written.task, full=asking.whole or not written.passed, origin=self._origin
+            )
         except TargetError as error:
             raise self._account.named(error, asking) from None
         usage = self._counted(answer.usage, request)
@@ -95,7 +97,7 @@ class Http:
             written = self._write(request, asking, stream=True)
             dropped.extend(written.dropped)
             return written.body, self._language.StreamReader(
-                not written.passed, written.task, request.samples, self._origin
+                asking.whole or not written.passed, written.task, request.samples, self._origin
             )
 
         dropped: list[str] = []

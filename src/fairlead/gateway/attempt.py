@@ -14,8 +14,16 @@ from typing import Any
 from msgspec.structs import replace
 
 from fairlead.chat import Answer, Chunk, Item, Request, Stream, Usage
-from fairlead.errors import CostUnbounded, FairleadError, RequestInvalid, TargetError, TargetTimeout, Unavailable
-from fairlead.gateway.call import GENERATING, Asking, Backend, Call, Limit, Purse, Target
+from fairlead.errors import (
+    CostUnbounded,
+    FairleadError,
+    OutputInvalid,
+    RequestInvalid,
+    TargetError,
+    TargetTimeout,
+    Unavailable,
+)
+from fairlead.gateway.call import GENERATING, Asking, Backend, Call, Form, Limit, Purse, Target
 from fairlead.gateway.ledger import HANG_UPS, Book
 from fairlead.ids import new_id, now_us
 from fairlead.money import Price, cost_nusd, worst_case_nusd
@@ -34,43 +42,49 @@ class Attempts:
         self._backends = backends
         self._purse = purse
 
-    async def answer(self, target: Target, request: Request) -> Answer:
-        attempt = await self._begin(target, request)
+    async def answer(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Answer:
+        attempt = await self._begin(target, request, purpose, form)
         with attempt:
             answer = await self._backends[target.backend].answer(request, attempt.asking)
             attempt.answered(answer)
+            if form is not None:
+                answer = form.answered(answer)
         return replace(
             answer, target=target.name, cost_nusd=attempt.cost_nusd, estimated=attempt.estimated, usage=attempt.usage
         )
 
-    async def stream(self, target: Target, request: Request) -> Stream:
-        attempt = await self._begin(target, request)
+    async def stream(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Stream:
+        attempt = await self._begin(target, request, purpose, form)
         with attempt:
             async with aclosing(self._backends[target.backend].stream(request, attempt.asking)) as items:
                 async for item in items:
                     attempt.saw(item)
-                    yield item
+                    for told in (item,) if form is None else form.take(item):
+                        yield told
             attempt.completed()
+            for told in () if form is None else form.end():
+                yield told
 
-    async def _begin(self, target: Target, request: Request) -> "Attempt":
+    async def _begin(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
         """Reserve the worst case, then put the intent on record."""
         at_us = now_us()
-        asking = self._asking(target, request)
+        asking = self._asking(target, request, whole=form is not None)
         price = target.price_at(at_us)
         worst = self._worst_case(price, request, asking)
         tokens = _worst_tokens(request, asking)
         amounts = tuple((limit, self._amount(limit, worst, tokens)) for limit in self._call.limits)
         hold = await self._purse.reserve(amounts, at_us)
-        attempt = Attempt(self, target, request, asking, hold, price, worst, at_us)
+        attempt = Attempt(self, target, request, asking, hold, price, worst, at_us, form)
+        purpose = purpose or ("fallback" if self._book.attempts else "primary")
         try:
-            self._book.ledger.spool.append(attempt.intent(tokens))
+            self._book.ledger.spool.append(attempt.intent(tokens, purpose))
         except Unavailable:
             self._purse.settle(hold, tuple(0 for _ in amounts))
             raise
         self._book.attempts += 1
         return attempt
 
-    def _asking(self, target: Target, request: Request) -> Asking:
+    def _asking(self, target: Target, request: Request, *, whole: bool) -> Asking:
         """The route's deadline is shared by all attempts of a call: a later one gets what is left."""
         left_s = self._call.route.total_s - self._book.elapsed_us() / 1_000_000
         if left_s <= 0:
@@ -86,6 +100,7 @@ class Attempts:
             max_output_tokens=allowed if asked is None else min(asked, allowed),
             trace=self._call.context.trace,
             lossy=self._call.route.lossy,
+            whole=whole,
         )
 
     def _worst_case(self, price: Price | None, request: Request, asking: Asking) -> int | None:
@@ -140,6 +155,7 @@ class Attempt:
         price: Price | None,
         worst: int | None,
         at_us: int,
+        form: Form | None,
     ) -> None:
         self.id = new_id(at_us)
         self.asking = replace(asking, attempt=self.id)
@@ -155,6 +171,7 @@ class Attempt:
         self._price = price
         self._worst = worst
         self._at_us = at_us
+        self._form = form
         self._queued_us = self._book.elapsed_us()
         self._started = time.monotonic()
         self._first_us: int | None = None
@@ -165,13 +182,13 @@ class Attempt:
         self._finish: str | None = None
         self._ended = False
 
-    def intent(self, tokens: int) -> Intent:
+    def intent(self, tokens: int, purpose: str) -> Intent:
         call, target, context = self._call, self._target, self._call.context
         return Intent(
             attempt=self.id,
             call=call.id,
             at_us=self._at_us,
-            purpose="fallback" if self._book.attempts else "primary",
+            purpose=purpose,
             key=call.caller.key,
             team=call.caller.team,
             route=call.route.name,
@@ -227,6 +244,8 @@ class Attempt:
         self.usage = self.usage or self._estimate(error)
         self.estimated = self.usage.estimated
         self.cost_nusd = self._cost(self.usage)
+        if isinstance(error, OutputInvalid):
+            error.cost_nusd = self.cost_nusd
         outcome = self._outcome(error, self.usage)
         try:
             self._book.ledger.spool.append(outcome)
@@ -275,6 +294,7 @@ class Attempt:
             why=why,
             status=status,
             finish=self._finish,
+            shape=self._form.verdict if self._form is not None else "",
             served_model=self._model,
             input_tokens=usage.input,
             output_tokens=usage.output,

@@ -5,12 +5,12 @@ end name what the gateway needs of the world (a backend, a spool, a purse); `app
 in others.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
-from fairlead.chat import Answer, Request, Stream
+from fairlead.chat import Answer, Item, Request, Stream
 from fairlead.money import Price as Price
 from fairlead.money import Tier as Tier
 from fairlead.records import Record
@@ -20,6 +20,7 @@ ZONES: tuple[Zone, ...] = ("private", "contract", "public")  # from the narrowes
 
 GENERATING = frozenset({"chat", "complete"})  # the tasks that have an output to bound and to pay for
 
+Structured = Literal["native", "tool", "prompt"]
 Unit = Literal["nusd", "tokens", "requests", "concurrent"]
 Window = Literal["minute", "hour", "day", "week", "month", "total"]
 
@@ -94,6 +95,7 @@ class Target(Struct, frozen=True):
     tariff: Callable[[int], Price | None] | None = None  # the catalog's, at a moment: prices change by date and hour
     timeouts: Timeouts = Timeouts()
     can: Capabilities | None = None  # None: nothing is known
+    structured: Structured | None = None  # how it is made to keep to a schema; None: as it can
 
     def price_at(self, at_us: int) -> Price | None:
         """None: unknown."""
@@ -114,6 +116,7 @@ class Route(Struct, frozen=True):
     total_s: float = 600.0
     lossy: bool = False  # what a target's language can't say is left out and told, instead of refused
     keep_responses_s: float = 0.0  # how long a response may be continued by its id
+    repair: bool = True  # whether a target is asked once more where its answer has not the form that was asked for
 
 
 class Context(Struct, frozen=True):
@@ -144,11 +147,26 @@ class Call(Struct, frozen=True):
     routes: Mapping[str, Route] = {}  # all that there are, so that a rule which says no can say where else
 
 
-class Ask(Protocol):
-    """The only power that a strategy is given: to ask a target that the call allows. Every asking is in the books."""
+class Form(Protocol):
+    """Knows what form one answer must have. It turns what comes into what was asked for, and judges it.
 
-    async def answer(self, target: Target, request: Request) -> Answer: ...
-    def stream(self, target: Target, request: Request) -> Stream: ...
+    `verdict` is valid, invalid or "" (not judged). `answered` and `end` raise OutputInvalid; `take` gives what may be
+    passed on now, `end` the rest.
+    """
+
+    verdict: str
+
+    def answered(self, answer: Answer) -> Answer: ...
+    def take(self, item: Item) -> Iterable[Item]: ...
+    def end(self) -> Iterable[Item]: ...
+
+
+class Ask(Protocol):
+    """The only power that a strategy is given: to ask a target that the call allows. Every asking is in the books,
+    with its `purpose`: "" is primary, or fallback after the first."""
+
+    async def answer(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Answer: ...
+    def stream(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Stream: ...
 
 
 class Strategy(Protocol):
@@ -170,6 +188,7 @@ class Asking(Struct, frozen=True):
     trace: str = ""
     attempt: str = ""
     lossy: bool = False
+    whole: bool = False  # the answer is read, not just passed on
 
 
 class Backend(Protocol):

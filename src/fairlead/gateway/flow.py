@@ -10,10 +10,11 @@ from msgspec import Struct
 
 from fairlead.chat import Answer, Request, Stream
 from fairlead.gateway.attempt import Attempts
-from fairlead.gateway.call import Backend, Call, Caller, Context, Purse, Strategy
+from fairlead.gateway.call import Ask, Backend, Call, Caller, Context, Purse, Strategy
 from fairlead.gateway.ledger import Book, Ledger
 from fairlead.gateway.policies import narrow
 from fairlead.gateway.routes import Routes
+from fairlead.gateway.shaping import shaped
 
 
 class Generation(Struct, frozen=True):
@@ -39,16 +40,20 @@ class Gateway:
     async def answer(self, book: Book) -> Answer:
         generation = self.generation
         call = self._call(generation, book)
-        ask = Attempts(call, book, generation.backends, self.purse)
+        ask = self._ask(generation, call, book)
         return await generation.strategies[call.route.strategy].answer(call, ask)
 
     async def stream(self, book: Book) -> Stream:
         generation = self.generation
         call = self._call(generation, book)
-        ask = Attempts(call, book, generation.backends, self.purse)
+        ask = self._ask(generation, call, book)
         async with aclosing(generation.strategies[call.route.strategy].stream(call, ask)) as items:
             async for item in items:
                 yield item
+
+    def _ask(self, generation: Generation, call: Call, book: Book) -> Ask:
+        """What the strategy may do: ask, be answered in the form that the caller wants, and be in the books."""
+        return shaped(Attempts(call, book, generation.backends, self.purse), call, generation.backends)
 
     def _call(self, generation: Generation, book: Book) -> Call:
         book.call = generation.routes.call(book.id, book.caller, book.request, book.context)
