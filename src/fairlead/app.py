@@ -194,6 +194,7 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         heartbeat_s=settings.heartbeat_s,
         lossy=settings.lossy,
         keep_responses_s=settings.keep_responses_s,
+        repair=settings.repair,
         total_s=settings.total_s,
     )
 
@@ -222,6 +223,7 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         price=_own_price(name, settings.price) if settings.price else None,
         tariff=partial(find_price, provider, model) if provider else None,
         timeouts=Timeouts(**given),
+        structured=settings.structured,
     )
 
 

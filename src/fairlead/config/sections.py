@@ -129,6 +129,7 @@ class TargetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     params: Mapping[str, Any] = {}
     price: PriceSettings | None = None
     timeouts: TimeoutSettings = TimeoutSettings()
+    structured: Literal["native", "tool", "prompt"] | None = None  # how it is made to keep to a schema; None: as it can
 
 
 class Limits(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,6 +150,7 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     total_s: float = 600.0
     lossy: bool = False  # leave out what a target's language can't say (and tell), instead of refusing
     keep_responses_s: float = 0.0  # how long a response can be continued by its id; 0: not at all, nothing is kept
+    repair: bool = True  # ask once more where an answer has not the form that was asked for
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
