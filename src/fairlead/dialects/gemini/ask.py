@@ -1,0 +1,317 @@
+"""Gemini's language, outwards: requests to a target that speaks it.
+
+`pass_request` is for a caller who speaks it too: values stay byte for byte. `write_request` is for everybody else. The
+model's name and whether to stream stand in the URL, which neither knows.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from fairlead.chat import Chat, Request, Tool
+from fairlead.dialects.effort import EFFORTS, SHARES, budget_of
+from fairlead.dialects.gemini.embed import pass_embed
+from fairlead.dialects.gemini.names import DIALECT, HARMLESS, LANGUAGE, camel, model_name, take_object
+from fairlead.dialects.gemini.schema import write_schema
+from fairlead.dialects.gemini.settings import GENERATION, read_output_limit
+from fairlead.dialects.gemini.turns import Turns, carry_rest, excuse_calls
+from fairlead.dialects.losses import Losses
+from fairlead.dialects.quirks import LIMITS, RESERVED, narrowed, rename_and_drop
+from fairlead.dialects.reading import unsayable
+from fairlead.errors import RequestInvalid
+
+OWN_LIMIT = "maxOutputTokens"
+_LEVELS = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
+_OLDER = ("gemini-1", "gemini-2")  # models that think by a budget, and want no signature on a call
+# Budgets that every thinking model before Gemini 3 takes.
+_LEAST_BUDGET_TOKENS = 512
+_MOST_BUDGET_TOKENS = 24_576
+_COUNTED = ("contents", "systemInstruction", "tools", "generationConfig")
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
+_ENCODER = msgspec.json.Encoder()
+
+Fields = dict[str, Any]
+
+
+# --- the caller speaks it too ----------------------------------------------------------------------------------------
+
+
+def pass_request(
+    request: Request, *, model: str, max_output_tokens: int, params: Mapping[str, Any], quirks: Mapping[str, Any]
+) -> bytes:
+    """The caller's own request, rebuilt from its top-level values.
+
+    Changed are: the output limit in `generationConfig`, where the caller named none or more than `max_output_tokens`;
+    what `params` and quirks set (see `write_request`); `model`, which only embeddings name. All else is byte-identical.
+    """
+    if request.spoken is None or request.spoken.dialect != DIALECT:
+        raise TypeError("only a request that was said in Gemini's language can be passed on in it")
+    if request.task == "embed":
+        return pass_embed(request, model=model, params=params, quirks=quirks)
+    fields: Fields = dict(request.spoken.fields)
+    fields.pop("model", None)
+    name = "generationConfig"
+    raw: Raw | None = None
+    for spelling in [key for key in fields if camel(key) == name]:
+        raw = fields.pop(spelling)
+    config: Fields = dict(take_object(raw, name))
+    limit = min(_limit(max_output_tokens, params), read_output_limit(config) or max_output_tokens)
+    own = config.get(OWN_LIMIT)
+    if raw is None or params or quirks or own is None or read_output_limit(config) != limit:
+        config[OWN_LIMIT] = limit
+        fields[name] = config
+        _finish(fields, params, quirks)
+    else:
+        fields[name] = raw
+    return _ENCODER.encode(fields)
+
+
+# --- what every request ends with ------------------------------------------------------------------------------------
+
+
+def _limit(limit: int, params: Mapping[str, Any]) -> int:
+    """Narrowed by the target's own parameters, also by the name that it has here."""
+    if not params:
+        return limit
+    config = params.get("generationConfig")
+    own = [params.get(OWN_LIMIT), config.get(OWN_LIMIT) if isinstance(config, Mapping) else None]
+    return min([narrowed(limit, params), *(value for value in own if type(value) is int and value > 0)])
+
+
+def _finish(fields: Fields, params: Mapping[str, Any], quirks: Mapping[str, Any]) -> None:
+    """The target's parameters, then the quirks that rename and drop: of a request and of its generationConfig."""
+    config: Fields = fields["generationConfig"]
+    for name, value in params.items():
+        if name == "generationConfig" and isinstance(value, Mapping):
+            _set(config, value)
+        elif name in GENERATION:
+            _set(config, {name: value})
+        elif name not in RESERVED and name not in LIMITS:
+            fields[name] = value
+    if quirks:
+        rename_and_drop(config, quirks)
+        rename_and_drop(fields, quirks)
+
+
+def _set(config: Fields, params: Mapping[str, Any]) -> None:
+    for name, value in params.items():
+        if name not in (OWN_LIMIT, "candidateCount"):
+            config[name] = value
+
+
+# --- the caller speaks another language ------------------------------------------------------------------------------
+
+
+def write_request(
+    chat: Chat,
+    *,
+    model: str,
+    max_output_tokens: int,
+    stream: bool,
+    params: Mapping[str, Any],
+    quirks: Mapping[str, Any],
+    losses: Losses,
+    origin: str = DIALECT,
+) -> bytes:
+    """A conversation in the house language as the body of generateContent. The conversation itself: see `turns`.
+
+    | in the house | here |
+    |---|---|
+    | a tool's parameters, a schema for the answer | `parametersJsonSchema`, `responseJsonSchema`, as they stand |
+    | a tool that is forced | mode ANY with its name alone |
+    | effort | `thinkingLevel`, or for models before Gemini 3 a `thinkingBudget`; none: a budget of 0 |
+    | `logprobs` | `responseLogprobs`, `logprobs` |
+
+    Let go: name, description and strictness of a schema (answers always follow it), strictness of tools, the end user,
+    and the fields in HARMLESS. Lost: at most one tool call at a time, a seed beyond 32 bits, files at another provider,
+    and every field that the house has no word for and Gemini did not say itself.
+
+    | quirk | default | what it does |
+    |---|---|---|
+    | `thinking` | by the model's name | `level`; `budget`; `off`: it is not sent at all |
+    | `levels` | MINIMAL, LOW, MEDIUM, HIGH | the levels that the model has; an effort becomes the nearest |
+    | `schema` | `json` | `openapi`: the model takes only Gemini's own schemas (`parameters`, `responseSchema`) |
+    | `unsigned_calls` | by the model's name | `excused`: with Google's word for a call of another model's; `bare` |
+    | `call_ids` | true | false: calls and results go without their ids |
+    | `vertex` | false | true: names of media are sent, embeddings and counts asked as Vertex AI wants them |
+    | `embed` | `batch` | see `write_embed` |
+    | `rename` | {} | `{ours = "theirs"}`: send a field of the request or of its `generationConfig` by another name |
+    | `drop` | [] | such fields that are never sent |
+
+    `params` are fields of the request or of its `generationConfig`, and override the rest.
+    """
+    body = _write(chat, model, _limit(max_output_tokens, params), quirks, losses, origin)
+    _finish(body, params, quirks)
+    return _ENCODER.encode(body)
+
+
+def write_count_request(
+    chat: Chat,
+    *,
+    model: str,
+    params: Mapping[str, Any],
+    quirks: Mapping[str, Any],
+    losses: Losses,
+    origin: str = DIALECT,
+) -> bytes:
+    """The same conversation as the body of countTokens."""
+    body = _write(chat, model, chat.max_output_tokens or _MOST_BUDGET_TOKENS, quirks, losses, origin)
+    _finish(body, params, quirks)
+    if quirks.get("vertex"):
+        return _ENCODER.encode({name: body[name] for name in _COUNTED if name in body})
+    return _ENCODER.encode({"generateContentRequest": {"model": model_name(model), **body}})
+
+
+def _write(chat: Chat, model: str, limit: int, quirks: Mapping[str, Any], losses: Losses, origin: str) -> Fields:
+    system, contents = Turns(losses, origin, quirks).write(chat.messages)
+    if not contents:
+        raise unsayable("messages", "a conversation of system messages alone", LANGUAGE, "Add a user message.")
+    unsigned = quirks.get("unsigned_calls", "auto")
+    if unsigned == "excused" or (unsigned == "auto" and not model.startswith(_OLDER)):
+        excuse_calls(contents)
+    body: Fields = {"contents": contents}
+    if system:
+        body["systemInstruction"] = {"parts": system}
+    _write_tools(body, chat, quirks, losses)
+    config: Fields = {OWN_LIMIT: limit}
+    body["generationConfig"] = config
+    _write_sampling(config, chat, losses)
+    _write_shape(config, chat, quirks, losses)
+    if thinking := _write_thinking(chat, model, limit, quirks, losses):
+        config["thinkingConfig"] = thinking
+    if chat.others:
+        _carry_others(body, chat, losses)
+    return body
+
+
+def _write_tools(body: Fields, chat: Chat, quirks: Mapping[str, Any], losses: Losses) -> None:
+    if chat.parallel_tool_calls is False:
+        losses.lose("parallel_tool_calls", "at most one tool call at a time")
+    if not chat.tools:
+        return
+    own = quirks.get("schema") == "openapi"
+    declared = [_write_tool(tool, f"tools[{place}]", own, losses) for place, tool in enumerate(chat.tools)]
+    body["tools"] = [{"functionDeclarations": declared}]
+    choice = chat.tool_choice
+    if choice is not None:
+        calling: Fields = {"mode": _MODES[choice.mode]}
+        if choice.name is not None:
+            calling["allowedFunctionNames"] = [choice.name]
+        body["toolConfig"] = {"functionCallingConfig": calling}
+
+
+def _write_tool(tool: Tool, path: str, own: bool, losses: Losses) -> Fields:
+    said: Fields = {"name": tool.name}
+    if tool.description is not None:
+        said["description"] = tool.description
+    if tool.parameters is not None:
+        if own:
+            said["parameters"] = write_schema(tool.parameters, f"{path}.parameters", losses)
+        else:
+            said["parametersJsonSchema"] = tool.parameters
+    return said
+
+
+def _write_sampling(config: Fields, chat: Chat, losses: Losses) -> None:
+    optional = {
+        "temperature": chat.temperature,
+        "topP": chat.top_p,
+        "topK": chat.top_k if chat.top_k is None or chat.top_k > 0 else None,  # others say "all" with 0 or -1
+        "frequencyPenalty": chat.frequency_penalty,
+        "presencePenalty": chat.presence_penalty,
+        "stopSequences": chat.stop or None,
+        "candidateCount": chat.samples if chat.samples > 1 else None,
+    }
+    config.update((name, value) for name, value in optional.items() if value is not None)
+    if chat.seed is not None:
+        if -(2**31) <= chat.seed < 2**31:
+            config["seed"] = chat.seed
+        else:
+            losses.lose("seed", "a seed beyond 32 bits")
+    if chat.logprobs is not None:
+        config["responseLogprobs"] = True
+        if chat.logprobs:
+            config["logprobs"] = chat.logprobs
+
+
+def _write_shape(config: Fields, chat: Chat, quirks: Mapping[str, Any], losses: Losses) -> None:
+    shape = chat.shape
+    if shape is None:
+        return
+    config["responseMimeType"] = "text/plain" if shape.mode == "text" else "application/json"
+    if shape.mode == "schema" and shape.schema is not None:
+        if quirks.get("schema") == "openapi":
+            config["responseSchema"] = write_schema(shape.schema, "response_format.schema", losses)
+        else:
+            config["responseJsonSchema"] = shape.schema
+
+
+def _write_thinking(chat: Chat, model: str, limit: int, quirks: Mapping[str, Any], losses: Losses) -> Fields:
+    effort, tokens = chat.effort, chat.thinking_tokens
+    said: Fields = {}
+    mode = quirks.get("thinking", "auto")
+    if mode == "off":
+        if effort is not None or tokens is not None:
+            losses.leave("thinking_tokens" if effort is None else "reasoning_effort")
+        return said
+    if chat.shows_thinking is not None:
+        said["includeThoughts"] = chat.shows_thinking
+    budgets = mode == "budget" or (mode == "auto" and model.startswith(_OLDER))
+    if tokens is not None and (effort is None or budgets):
+        said["thinkingBudget"] = tokens
+    elif effort == "none":
+        said["thinkingBudget"] = 0
+    elif effort is not None:
+        if effort not in SHARES:
+            raise RequestInvalid(
+                f"`reasoning_effort`: {effort!r} is not known.",
+                param="reasoning_effort",
+                hint=f"Use one of {', '.join(EFFORTS)}.",
+            )
+        if budgets:
+            least = min(_LEAST_BUDGET_TOKENS, limit)
+            said["thinkingBudget"] = min(budget_of(effort, limit, least=least), _MOST_BUDGET_TOKENS)
+        else:
+            said["thinkingLevel"] = _level(effort, quirks.get("levels") or _LEVELS)
+    return said
+
+
+def _level(effort: str, levels: Sequence[str]) -> str:
+    """The level that the model has and that is nearest."""
+    wanted = effort.upper()
+    if wanted in levels:
+        return wanted
+    return min(levels, key=lambda level: abs(SHARES.get(level.lower(), 0.5) - SHARES[effort]))
+
+
+# --- what the house has no word for ----------------------------------------------------------------------------------
+
+
+def _carry_others(body: Fields, chat: Chat, losses: Losses) -> None:
+    own = chat.dialect == DIALECT
+    for path, raw in chat.others.items():
+        if own:
+            if not _carried(body, path, raw):
+                losses.lose(path, "this field")
+        elif path not in HARMLESS and path.partition(".")[0].partition("[")[0] not in HARMLESS:
+            losses.lose(path, "this field")
+
+
+def _carried(body: Fields, path: str, raw: Raw) -> bool:
+    """Put a field back where it stood. False where that place is not there any more."""
+    names = path.split(".")
+    if len(names) == 1 and "[" not in path:
+        body[path] = raw
+        return True
+    if names[0] in ("generationConfig", "toolConfig"):
+        for name in names[:-1]:
+            body = body.setdefault(name, {})
+        body[names[-1]] = raw
+        return True
+    if names[0].startswith("tools") and len(names) <= 2:
+        tool = raw if len(names) == 1 else {names[1]: raw}
+        body["tools"] = [*body.get("tools", ()), tool]
+        return True
+    return carry_rest(body["contents"], path, raw)

@@ -1,0 +1,53 @@
+"""Gemini's language: what it is called, and its two spellings.
+
+Google's servers take every field as `generationConfig` and as `generation_config`, at every level, mixed as you like.
+Everything is read in both spellings and written in the first, which is the one that answers come in.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+import msgspec
+from msgspec import Raw
+
+from fairlead.chat import Task
+from fairlead.dialects.reading import take
+
+DIALECT = "gemini"
+LANGUAGE = "Gemini's API"
+TASKS: frozenset[Task] = frozenset({"chat", "embed"})
+
+# Values by which a field asks for nothing.
+IDLE = frozenset({b"null", b"false", b"{}", b"[]", b'""'})
+
+# Fields of callers in any language that don't change what an answer says: where it is billed, kept, traced or cached.
+HARMLESS = frozenset({
+    "context_management", "inference_geo", "labels", "metadata", "output_config.cache", "prediction",
+    "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "requestMetadata", "safety_identifier",
+    "serviceTier", "service_tier", "store", "stream_options", "user",
+})  # fmt: skip
+
+RAWS = msgspec.json.Decoder(dict[str, Raw])
+_HUMP = re.compile(r"_+(\w)")
+
+
+@lru_cache(maxsize=512)
+def camel(name: str) -> str:
+    """`top_k` and `_topK` as `topK`."""
+    return _HUMP.sub(lambda found: found[1].upper(), name.lstrip("_"))
+
+
+def camelled(fields: Mapping[str, Raw]) -> dict[str, Raw]:
+    """The same fields in Google's own spelling, without those that are null. Of two spellings the last counts."""
+    return {camel(name) if "_" in name else name: raw for name, raw in fields.items() if bytes(raw) != b"null"}
+
+
+def take_object(raw: Raw | None, path: str) -> dict[str, Raw]:
+    """The fields of an object, empty where there is none. Raises RequestInvalid."""
+    return {} if raw is None else camelled(take(RAWS, raw, path))
+
+
+def model_name(model: str) -> str:
+    """A model as bodies name it (`models/...`), where its own name does not say of what kind it is."""
+    return model if "/" in model else f"models/{model}"

@@ -1,0 +1,134 @@
+"""Gemini's language: the result of a tool, which must be an object there, and text and media in the house. Both ways.
+
+| in the house | `response` |
+|---|---|
+| text that is a JSON object | the object |
+| other text | `{"result": text}` |
+| nothing but media | `{}` |
+| several texts, or a text after media | `{"content": [{"type": "text", "text": ...}, {"$ref": name}, ...]}` |
+| a failure (`is_error`) | the same as above, as the value of `{"error": ...}` |
+
+Media stand beside it, in `parts`; `$ref` is Google's own way to name one of them by its `displayName`. What reads back
+differently is wrapped once more: the text `{"error": 1}` of a success is `{"result": "{\"error\": 1}"}`.
+
+Inwards `result` and `output` mean the same: Google's client says one, its reference the other.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct, field
+
+from fairlead.chat import Media, Part, Text
+from fairlead.dialects.gemini.names import RAWS
+from fairlead.dialects.reading import UNREADABLE, take, text_of
+
+_PLAIN = ("result", "output")
+_SPECIAL = frozenset({*_PLAIN, "error", "content"})
+_NO_ERROR = (b"null", b"false")
+
+
+class _TextBlock(Struct, tag="text", tag_field="type", forbid_unknown_fields=True):
+    text: str
+
+
+class _Reference(Struct, forbid_unknown_fields=True):
+    name: str = field(name="$ref")
+
+
+_STRING = msgspec.json.Decoder(str)
+_LIST = msgspec.json.Decoder(list[Raw])
+_TEXT_BLOCK = msgspec.json.Decoder(_TextBlock)
+_REFERENCE = msgspec.json.Decoder(_Reference)
+
+
+# --- inwards ---------------------------------------------------------------------------------------------------------
+
+
+def read_result(
+    response: Raw, path: str, media: dict[str, Media], nameless: list[Media]
+) -> tuple[tuple[Part, ...], bool]:
+    """(parts, is_error) of the response that stands at `path`. `media`: those with a name, by it; `nameless`: the
+    others, in order. Raises RequestInvalid where it is no object.
+    """
+    fields = take(RAWS, response, path)
+    if len(fields) == 1:
+        [(name, value)] = fields.items()
+        if name == "error" and bytes(value) not in _NO_ERROR:
+            return _read_value(value, media, nameless), True
+        if name in _PLAIN:
+            return _read_value(value, media, nameless, plain=True), False
+    return _read_value(response, media, nameless), False
+
+
+def _read_value(value: Raw, media: dict[str, Media], nameless: list[Media], *, plain: bool = False) -> tuple[Part, ...]:
+    said = bytes(value)
+    if said[:1] == b'"':
+        return (Text(_STRING.decode(value)), *media.values(), *nameless)
+    if not plain:
+        if said == b"{}":
+            return (*media.values(), *nameless)
+        if (parts := _read_content(value, media)) is not None:
+            return (*parts, *nameless)
+    return (Text(text_of(value)), *media.values(), *nameless)
+
+
+def _read_content(value: Raw, media: dict[str, Media]) -> list[Part] | None:
+    """The parts in their order; None where this is an object of the tool's own."""
+    try:
+        fields = RAWS.decode(value)
+        blocks = _LIST.decode(fields["content"]) if list(fields) == ["content"] else []
+        left = dict(media)
+        parts = [_read_block(block, left) for block in blocks]
+    except (*UNREADABLE, KeyError):
+        return None
+    return [*parts, *left.values()] if parts else None
+
+
+def _read_block(block: Raw, media: dict[str, Media]) -> Part:
+    if b'"$ref"' in bytes(block):
+        return media.pop(_REFERENCE.decode(block).name)
+    return Text(_TEXT_BLOCK.decode(block).text)
+
+
+# --- outwards --------------------------------------------------------------------------------------------------------
+
+
+def write_result(parts: tuple[Part, ...], *, is_error: bool) -> tuple[Any, dict[int, str]]:
+    """(the `response`, names that media need: their position among the parts -> `displayName`)."""
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    first = isinstance(parts[0], Text) if parts else False
+    if len(texts) > 1 or (texts and not first):
+        value, names = _write_content(parts)
+        return ({"error": value} if is_error else value), names
+    if not texts:
+        return ({"error": {}} if is_error else {}), {}
+    value = _write_text(texts[0])
+    if is_error:
+        return {"error": value}, {}
+    return ({"result": value} if isinstance(value, str) else value), {}
+
+
+def _write_text(text: str) -> str | Raw:
+    """An object where the text is one and would be read as the same text again."""
+    if text[:1] != "{" or text[-1:] != "}":
+        return text
+    try:
+        fields = RAWS.decode(text)
+    except UNREADABLE:
+        return text
+    if not fields or (len(fields) == 1 and not _SPECIAL.isdisjoint(fields)):
+        return text
+    return Raw(text.encode())
+
+
+def _write_content(parts: tuple[Part, ...]) -> tuple[Any, dict[int, str]]:
+    names: dict[int, str] = {}
+    blocks: list[Any] = []
+    for position, part in enumerate(parts):
+        if isinstance(part, Text):
+            blocks.append({"type": "text", "text": part.text})
+        elif isinstance(part, Media):
+            name = names[position] = f"{part.kind}_{len(names) + 1}"
+            blocks.append({"$ref": name})
+    return {"content": blocks}, names

@@ -1,0 +1,164 @@
+"""Gemini's language, outwards: the messages of a conversation as `systemInstruction` and `contents`.
+
+| in the house | here |
+|---|---|
+| system messages, wherever they stand | `systemInstruction`, in order |
+| results of tools in a row | one content, as they answer one turn |
+| a Thinking without text, signed by Google | `thoughtSignature` of the part before it |
+| reasoning that nobody signed | a part with `thought: true` |
+| reasoning and calls that another provider signed | the reasoning is left out, the call goes without its signature |
+| arguments that are no JSON object | an object with the text under `invalid_json` |
+| names of messages, marks of a cache, an image's `detail` | let go |
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Raw
+
+from fairlead.chat import Media, Message, Opaque, Part, Text, Thinking, ToolCall
+from fairlead.dialects.gemini.media import write_media
+from fairlead.dialects.gemini.names import DIALECT, RAWS
+from fairlead.dialects.gemini.results import write_result
+from fairlead.dialects.gemini.signing import NO_SIGNATURE
+from fairlead.dialects.losses import Losses
+from fairlead.dialects.reading import UNREADABLE
+
+Fields = dict[str, Any]
+
+
+class Turns:
+    """A conversation on its way out. `origin`: whose signatures and files are taken there."""
+
+    def __init__(self, losses: Losses, origin: str, quirks: Mapping[str, Any]) -> None:
+        self._losses = losses
+        self._origin = origin
+        self._sends_ids = quirks.get("call_ids", True)
+        self._names_media = quirks.get("vertex", False)
+        self._names: dict[str, str] = {}  # id of a call -> name of its function
+
+    def write(self, messages: tuple[Message, ...]) -> tuple[list[Fields], list[Fields]]:
+        """(parts of the system prompt, contents)."""
+        system: list[Fields] = []
+        contents: list[Fields] = []
+        answers: list[Fields] | None = None  # the parts of a content that only results are in
+        for position, message in enumerate(messages):
+            path = f"messages[{position}]"
+            if message.role == "system":
+                system += self._parts(message, path)
+            elif message.role == "tool":
+                if answers is None:
+                    answers = []
+                    contents.append({"role": "user", "parts": answers})
+                answers.append(self._result(message, path))
+            elif parts := self._parts(message, path):  # the API refuses empty turns
+                answers = None
+                contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
+        return system, contents
+
+    def _parts(self, message: Message, path: str) -> list[Fields]:
+        written: list[Fields] = []
+        for part in message.parts:
+            match part:
+                case Text(text=text):
+                    written.append({"text": text})
+                case ToolCall():
+                    written.append(self._call(part))
+                case Thinking():
+                    self._thinking(part, path, written)
+                case Media():
+                    self._media(part, path, written)
+                case Opaque(kind=kind, raw=raw, dialect=dialect):
+                    if dialect == DIALECT:
+                        written.append(RAWS.decode(raw))
+                    else:
+                        self._losses.lose(f"{path}.content", f"a part of type {kind!r}")
+        return written
+
+    def _media(self, part: Media, path: str, written: list[Fields]) -> None:
+        name = part.name if self._names_media else None
+        if (said := write_media(part, path, self._losses, self._origin, name=name)) is not None:
+            written.append(said)
+
+    def _call(self, call: ToolCall) -> Fields:
+        self._names[call.id] = call.name
+        said: Fields = {"name": call.name, "args": write_arguments(call.arguments)}
+        if self._sends_ids:
+            said["id"] = call.id
+        if call.signature is not None and call.origin == self._origin:
+            return {"functionCall": said, "thoughtSignature": call.signature}
+        return {"functionCall": said}
+
+    def _thinking(self, part: Thinking, path: str, written: list[Fields]) -> None:
+        if part.signature is None:
+            written.append({"text": part.text, "thought": True})
+        elif part.origin != self._origin or part.redacted:
+            self._losses.leave(f"{path}.thinking")
+        elif part.text:
+            written.append({"text": part.text, "thought": True, "thoughtSignature": part.signature})
+        elif written and "thoughtSignature" not in written[-1] and "functionCall" not in written[-1]:
+            written[-1]["thoughtSignature"] = part.signature
+        else:
+            written.append({"text": "", "thoughtSignature": part.signature})
+
+    def _result(self, message: Message, path: str) -> Fields:
+        id = message.tool_call_id or ""
+        response, names = write_result(message.parts, is_error=message.is_error)
+        said: Fields = {"name": self._names.get(id, id), "response": response}
+        if self._sends_ids:
+            said["id"] = id
+        media: list[Fields] = []
+        for place, part in enumerate(message.parts):
+            name = names.get(place)
+            if isinstance(part, Media):
+                written = write_media(part, path, self._losses, self._origin, name=name or part.name)
+                media += [] if written is None else [written]
+            elif not isinstance(part, Text):
+                self._losses.lose(f"{path}.content", _kind(part))
+        if media:
+            said["parts"] = media
+        return {"functionResponse": said}
+
+
+def _kind(part: Part) -> str:
+    return f"a part of type {part.kind if isinstance(part, Opaque) else 'thinking'!r} in a tool's result"
+
+
+def write_arguments(arguments: str) -> Any:
+    """What a model wrote, as an object: JSON that is none stays readable under a name that says so."""
+    if not arguments.strip():
+        return {}
+    try:
+        RAWS.decode(arguments)
+    except UNREADABLE:
+        return {"invalid_json": arguments}
+    return Raw(arguments.encode())
+
+
+def excuse_calls(contents: list[Fields]) -> None:
+    """Say of calls in the current turn that no model of Google's made them, where they are unsigned.
+
+    The turn begins after the last content of the user's that is no result. Newer models want a signature on the first
+    call of each of its steps and refuse the request without one.
+    """
+    for content in reversed(contents):
+        if content["role"] == "user":
+            if any("functionResponse" not in part for part in content["parts"]):
+                return
+            continue
+        first = next((part for part in content["parts"] if "functionCall" in part), None)
+        if first is not None and "thoughtSignature" not in first:
+            first["thoughtSignature"] = NO_SIGNATURE
+
+
+def carry_rest(contents: list[Fields], path: str, raw: Raw) -> bool:
+    """Put what was said of a medium (`contents[0].parts[1].videoMetadata`) back. False where none stands there."""
+    try:
+        content, part, name = path.removeprefix("contents[").replace("].parts[", ".").replace("].", ".").split(".")
+        said = contents[int(content)]["parts"][int(part)]
+    except (ValueError, IndexError):
+        return False
+    if "inlineData" not in said and "fileData" not in said:
+        return False
+    said[name] = raw
+    return True
