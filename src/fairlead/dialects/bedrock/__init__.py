@@ -8,11 +8,11 @@ binary frames (`STREAM_CONTENT_TYPE`); the model's name and whether it streams s
 from fairlead.dialects.bedrock.answer import read_answer, write_answer
 from fairlead.dialects.bedrock.ask import LANGUAGE, pass_request, write_count_request, write_request
 from fairlead.dialects.bedrock.chat import read_chat
-from fairlead.dialects.bedrock.content import DIALECT
 from fairlead.dialects.bedrock.count import count_body, read_count_answer
 from fairlead.dialects.bedrock.failure import error_body, error_type, read_error
 from fairlead.dialects.bedrock.frames import STREAM_CONTENT_TYPE
 from fairlead.dialects.bedrock.request import TASKS, read_count_request, read_request
+from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.stream import StreamReader
 from fairlead.dialects.bedrock.telling import StreamWriter
 

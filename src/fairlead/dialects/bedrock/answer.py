@@ -10,21 +10,19 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fairlead.chat import Answer, Finish, Media, Opaque, Part, Said, Task, Text, Thinking, ToolCall, Usage
-from fairlead.dialects.bedrock.content import (
-    DIALECT,
-    HIDDEN,
-    Block,
-    Whole,
-    read_part,
-    unchecked,
-    with_signatures,
-)
+from fairlead.dialects.bedrock.content import Block, Whole, read_part, unchecked
 from fairlead.dialects.bedrock.failure import Failure, failure
 from fairlead.dialects.bedrock.formats import S3, DocumentNames, format_of
+from fairlead.dialects.bedrock.signing import (
+    DIALECT,
+    CallSignature,
+    with_signatures,
+    write_call_signature,
+    write_reasoning,
+)
 from fairlead.dialects.bedrock.turns import write_input
 from fairlead.dialects.failures import unclear
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
-from fairlead.dialects.signatures import wrap
 
 # What is not in here (a reason of tomorrow, a malformed answer) becomes no finish at all: none is made up. A full
 # context window is an end for want of room, not of something to say.
@@ -157,7 +155,7 @@ def _read_said(said: _Full, body: bytes, finish: Finish | None, origin: str) -> 
     return Said(tuple(with_signatures(parts)), finish, stop=read_stop(said.additional_model_response_fields))
 
 
-def _read_said_part(block: Block, whole: Whole, position: int, origin: str) -> Part:
+def _read_said_part(block: Block, whole: Whole, position: int, origin: str) -> Part | CallSignature:
     part = read_part(block, whole, position, "output.message.content", origin, unchecked)
     if isinstance(part, Opaque) and part.kind == "citationsContent":
         cited = _CITED.decode(_OBJECT.decode(part.raw)["citationsContent"])
@@ -260,23 +258,14 @@ def _write_part(part: Part, names: DocumentNames) -> list[Any]:
             call = {"toolUseId": part.id, "name": part.name, "input": write_input(part.arguments)}
             if part.signature is None:
                 return [{"toolUse": call}]
-            return [{"toolUse": call}, *_write_part(Thinking("", part.signature, part.origin), names)]
+            signature = write_call_signature(part.id, part.signature, part.origin)
+            return [{"toolUse": call}, {"reasoningContent": signature}]
         case Thinking():
             return [{"reasoningContent": write_reasoning(part)}]
         case Media():
             return _write_media(part, names)
         case Opaque(raw=raw, dialect=dialect):
             return [raw] if dialect == DIALECT else []
-
-
-def write_reasoning(part: Thinking) -> dict[str, Any]:
-    """Another provider's encrypted reasoning has no form of its own here: it is told as a signature over nothing."""
-    if part.signature is None:
-        return {"reasoningText": {"text": part.text}}
-    if part.redacted and part.origin == DIALECT:
-        return {"redactedContent": part.signature}
-    signature = HIDDEN + part.signature if part.redacted else part.signature
-    return {"reasoningText": {"text": part.text, "signature": wrap(signature, part.origin, DIALECT)}}
 
 
 def _write_media(media: Media, names: DocumentNames) -> list[Any]:

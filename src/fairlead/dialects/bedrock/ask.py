@@ -38,7 +38,7 @@ from msgspec import Raw
 
 from fairlead.chat import Chat, Request, Tool
 from fairlead.dialects.bedrock.chat import NO_PARAMETERS, STOP_PATHS, read_inference
-from fairlead.dialects.bedrock.content import DIALECT
+from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, Model, model_of, write_thinking
 from fairlead.dialects.bedrock.turns import LONGEST_NAME, NAME_HINT, NAME_TABOO, Writer
 from fairlead.dialects.losses import Losses

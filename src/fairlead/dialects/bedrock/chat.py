@@ -20,15 +20,8 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.structs import replace
 
 from fairlead.chat import Chat, Message, Part, Shape, Tool, ToolChoice
-from fairlead.dialects.bedrock.content import (
-    DIALECT,
-    Block,
-    Whole,
-    read_part,
-    read_result,
-    with_mark,
-    with_signatures,
-)
+from fairlead.dialects.bedrock.content import Block, Whole, read_part, read_result, with_mark
+from fairlead.dialects.bedrock.signing import DIALECT, CallSignature, with_signatures
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, read_thinking
 from fairlead.dialects.conversation import check_tools
 from fairlead.dialects.media import check_base64
@@ -247,19 +240,19 @@ def _read_system(fields: dict[str, Raw]) -> list[Part]:
         return []
     blocks = _read_blocks(raw, "system")
     whole = Whole(lambda: raw)
-    parts: list[Part] = []
+    parts: list[Part | CallSignature] = []
     for position, block in enumerate(blocks):
         if block.cache_point is not None:
             with_mark(parts, block.cache_point.ttl or "5m")
         else:
             parts.append(read_part(block, whole, position, "system", DIALECT, check_base64))
-    return parts
+    return with_signatures(parts)
 
 
 def _read_turn(said: _Message, whole: Whole, path: str) -> list[tuple[Message, str]]:
     """The messages of one turn and where they stand: results of tools first, then what was said."""
     results: list[tuple[Message, str]] = []
-    parts: list[Part] = []
+    parts: list[Part | CallSignature] = []
     after_result = False
     for position, block in enumerate(said.content):
         if block.cache_point is not None:
@@ -280,8 +273,7 @@ def _read_turn(said: _Message, whole: Whole, path: str) -> list[tuple[Message, s
             parts.append(read_part(block, whole, position, path, DIALECT, check_base64))
     if parts or not results:
         role = "assistant" if said.role == "assistant" else "system" if said.role == "system" else "user"
-        joined = with_signatures(parts) if role == "assistant" else parts
-        results.append((Message(role, tuple(joined)), path.removesuffix(".content")))
+        results.append((Message(role, tuple(with_signatures(parts))), path.removesuffix(".content")))
     return results
 
 

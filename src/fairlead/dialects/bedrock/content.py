@@ -5,7 +5,8 @@ named like its field. Marks of the cache stand between the blocks here; what the
 business of whoever reads a whole content (`with_mark`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
@@ -13,12 +14,10 @@ from msgspec.structs import replace
 
 from fairlead.chat import Media, Modality, Opaque, Part, Text, Thinking, ToolCall
 from fairlead.dialects.bedrock.formats import S3, UNNAMED, media_type_of
-from fairlead.dialects.reading import is_null, raw_json, text_of
-from fairlead.dialects.signatures import unwrap
+from fairlead.dialects.bedrock.signing import DIALECT, CallSignature, read_signed
+from fairlead.dialects.reading import is_null, text_of
 from fairlead.errors import RequestInvalid
 
-DIALECT = "bedrock"
-HIDDEN = "redacted:"  # before another provider's encrypted reasoning, which has no form of its own here
 SERVER_TOOL = "server_tool_use"
 _NULL = Raw(b"null")
 
@@ -125,7 +124,7 @@ def unchecked(data: str, path: str) -> str:
     return data
 
 
-def read_part(block: Block, whole: Whole, position: int, path: str, origin: str, check: Check) -> Part:
+def read_part(block: Block, whole: Whole, position: int, path: str, origin: str, check: Check) -> Part | CallSignature:
     """The part that a block is; marks and results are not for here. `path` is the content's.
 
     `origin` is who signed what is signed and not wrapped.
@@ -153,16 +152,13 @@ def read_part(block: Block, whole: Whole, position: int, path: str, origin: str,
     return Opaque(SERVER_TOOL if kind == "toolUse" else kind, raw, DIALECT)
 
 
-def read_thinking(said: Reasoning, origin: str) -> Thinking:
+def read_thinking(said: Reasoning, origin: str) -> Thinking | CallSignature:
     if said.redacted_content is not None:
         return Thinking("", said.redacted_content, origin, redacted=True)
     reasoning = said.reasoning_text or ReasoningText()
     if not reasoning.signature:
         return Thinking(reasoning.text)
-    signature, whose = unwrap(reasoning.signature, origin)
-    if whose != origin and signature.startswith(HIDDEN):
-        return Thinking("", signature.removeprefix(HIDDEN), whose, redacted=True)
-    return Thinking(reasoning.text, signature, whose)
+    return read_signed(reasoning.text, reasoning.signature, origin)
 
 
 def read_media(kind: Modality, said: MediaSaid, path: str, position: int, check: Check) -> Media | None:
@@ -193,34 +189,19 @@ def _read_given(block: ResultBlock, whole: Whole, position: int, path: str, chec
     if block.json is not UNSET:
         return Text(text_of(block.json))
     plain = Block(image=block.image, document=block.document, video=block.video)
-    return read_part(plain, whole, position, path, DIALECT, check)
+    return _plain(read_part(plain, whole, position, path, DIALECT, check))
 
 
-def with_mark(parts: list[Part], ttl: str) -> None:
+def _plain(part: Part | CallSignature) -> Part:
+    """Where no reasoning stands, there are no signatures."""
+    assert not isinstance(part, CallSignature)
+    return part
+
+
+def with_mark(parts: list[Any], ttl: str) -> None:
     """Mark what stands before a cache point: the last part that can bear a mark. Where there is none, none is set."""
     for at in range(len(parts) - 1, -1, -1):
         part = parts[at]
         if isinstance(part, Text | Media | ToolCall):
             parts[at] = replace(part, cache=ttl)
             return
-
-
-def with_signatures(parts: Sequence[Part]) -> list[Part]:
-    """Another provider's signature that stands alone after a tool's call belongs to the call, as it does there."""
-    joined: list[Part] = []
-    for part in parts:
-        last = joined[-1] if joined else None
-        if isinstance(part, Thinking) and _is_lone(part) and isinstance(last, ToolCall) and last.signature is None:
-            joined[-1] = replace(last, signature=part.signature, origin=part.origin)
-        else:
-            joined.append(part)
-    return joined
-
-
-def _is_lone(part: Thinking) -> bool:
-    return part.signature is not None and part.origin != DIALECT and not part.text and not part.redacted
-
-
-def wrapped(kind: str, raw: Raw) -> Raw:
-    """A block of its own: `{"KIND": RAW}`."""
-    return raw_json({kind: raw})

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from fairlead.dialects.bedrock.content import DIALECT
+from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.failures import unclear
 from fairlead.dialects.reading import UNREADABLE
 

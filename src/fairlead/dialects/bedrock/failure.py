@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from fairlead.dialects import failures
-from fairlead.dialects.bedrock.content import DIALECT
+from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.reading import UNREADABLE
 from fairlead.errors import TargetError, TargetFailed, TargetOverloaded, TargetRefused, TargetRejected
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from fairlead.chat import NOTHING, Chat, Request, Spoken, Task
 from fairlead.dialects.bedrock.chat import read_chat, read_inference
-from fairlead.dialects.bedrock.content import DIALECT
+from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, read_thinking
 from fairlead.dialects.reading import is_null, need, read_fields, take
 from fairlead.errors import RequestInvalid

@@ -11,17 +11,11 @@ from msgspec import Raw, Struct
 
 from fairlead.chat import Chunk, Head, Item, Media, Part, Task, ToolDelta, Usage
 from fairlead.dialects.bedrock.answer import FINISHES, UsageSaid, read_stop, read_usage
-from fairlead.dialects.bedrock.content import (
-    DIALECT,
-    SERVER_TOOL,
-    Reasoning,
-    ReasoningText,
-    Source,
-    read_thinking,
-)
+from fairlead.dialects.bedrock.content import SERVER_TOOL, Reasoning, ReasoningText, Source, read_thinking
 from fairlead.dialects.bedrock.failure import Failure, failure, is_failure
 from fairlead.dialects.bedrock.formats import media_type_of
 from fairlead.dialects.bedrock.frames import event_frame
+from fairlead.dialects.bedrock.signing import DIALECT, CallSignature
 from fairlead.dialects.reading import UNREADABLE, check_utf8
 from fairlead.errors import StreamBroken, TargetError
 
@@ -103,6 +97,7 @@ class StreamReader:
         self._stopped = False
         self._held: Usage | None = None
         self._slots: dict[int, int] = {}  # a block that is a tool's call -> its slot among them
+        self._ids: dict[str, int] = {}  # a call's id -> its slot
         self._empty: set[int] = set()  # such blocks that no input has come for
         self._hidden: set[int] = set()  # blocks of tools that ran at the provider
         self._whole: dict[int, _Block] = {}
@@ -189,7 +184,7 @@ class StreamReader:
         if tool.type == SERVER_TOOL:
             self._hidden.add(index)
             return Chunk(spoken=frame)
-        slot = self._slots[index] = len(self._slots)
+        slot = self._slots[index] = self._ids[tool.tool_use_id] = len(self._slots)
         self._empty.add(index)
         return Chunk(tool=ToolDelta(slot, tool.tool_use_id, tool.name), words=True, spoken=frame)
 
@@ -200,6 +195,10 @@ class StreamReader:
             return Chunk(tool=ToolDelta(self._slots[index], arguments="{}"), words=True, spoken=frame)
         block = self._whole.pop(index, None)
         part = None if block is None else _part(block, self._origin)
+        if isinstance(part, CallSignature):
+            slot = self._ids.get(part.call)
+            tool = None if slot is None else ToolDelta(slot, signature=part.signature, origin=part.origin)
+            return Chunk(tool=tool, spoken=frame)
         return Chunk(part=part, words=isinstance(part, Media), spoken=frame)
 
     def _stop(self, said: _Event, frame: bytes | None) -> tuple[Item, ...]:
@@ -234,7 +233,7 @@ def _failed(event: str, data: bytes) -> TargetError:
     return failure(name, data)
 
 
-def _part(block: _Block, origin: str) -> Part | None:
+def _part(block: _Block, origin: str) -> Part | CallSignature | None:
     if block.image:
         return Media(kind="image", media_type=media_type_of("image", block.format), data=_joined(block.image))
     if block.redacted:

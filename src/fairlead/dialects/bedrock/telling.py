@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 
 from fairlead.chat import Chunk, Head, Item, Media, Part, Task, Thinking, ToolDelta, Usage
-from fairlead.dialects.bedrock.answer import write_reason, write_reasoning, write_usage
-from fairlead.dialects.bedrock.content import DIALECT
+from fairlead.dialects.bedrock.answer import write_reason, write_usage
 from fairlead.dialects.bedrock.failure import exception_of
 from fairlead.dialects.bedrock.formats import format_of
 from fairlead.dialects.bedrock.frames import event_frame, exception_frame
+from fairlead.dialects.bedrock.signing import DIALECT, write_call_signature, write_reasoning
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -28,7 +28,8 @@ class StreamWriter:
         self._index = -1  # of the block that was begun last
         self._open = ""  # what it is, if it has not ended: text, reasoning or tool
         self._slots: dict[int, int] = {}  # slot of a tool's call -> its block
-        self._signature: Thinking | None = None  # of the call that has not ended
+        self._call = ""  # the id of the call that has not ended
+        self._signature: dict[str, Any] | None = None  # what must be told of its signature
         self._refused = False
 
     def write(self, item: Item) -> bytes:
@@ -79,12 +80,13 @@ class StreamWriter:
         frames = b""
         index = self._slots.get(tool.slot)
         if index is None:
-            start = {"toolUseId": tool.id or f"call_{tool.slot}", "name": tool.name or ""}
             frames = self._begun("tool", anew=True)
+            self._call = tool.id or f"call_{tool.slot}"
+            start = {"toolUseId": self._call, "name": tool.name or ""}
             index = self._slots[tool.slot] = self._index
             frames += _event("contentBlockStart", {"start": {"toolUse": start}, "contentBlockIndex": index})
         if tool.signature is not None:
-            self._signature = Thinking("", tool.signature, tool.origin)
+            self._signature = write_call_signature(self._call, tool.signature, tool.origin)
         if tool.arguments:
             frames += _event(
                 "contentBlockDelta", {"delta": {"toolUse": {"input": tool.arguments}}, "contentBlockIndex": index}
@@ -104,16 +106,18 @@ class StreamWriter:
 
     def _thinking(self, part: Thinking) -> bytes:
         """A signature belongs to the reasoning before it, if that has not ended; else it is a block of its own."""
-        said = write_reasoning(part)
+        return self._reasoning(write_reasoning(part), anew=part.redacted)
+
+    def _reasoning(self, said: dict[str, Any], *, anew: bool) -> bytes:
         if "redactedContent" in said:
             frames = self._begun("reasoning", anew=True) + self._delta({"reasoningContent": said})
             return frames + self._close()
         reasoning = said["reasoningText"]
-        frames = self._begun("reasoning", anew=part.redacted)
+        frames = self._begun("reasoning", anew=anew)
         for name in ("text", "signature"):
             if reasoning.get(name):
                 frames += self._delta({"reasoningContent": {name: reasoning[name]}})
-        return frames + (self._close() if part.signature is not None else b"")
+        return frames + (self._close() if "signature" in reasoning else b"")
 
     def _begun(self, kind: str, *, anew: bool = False) -> bytes:
         """What must be told before a piece of such a block: the end of another one."""
@@ -130,7 +134,7 @@ class StreamWriter:
         self._open = ""
         frame = _event("contentBlockStop", {"contentBlockIndex": self._index})
         signature, self._signature = self._signature, None
-        return frame if signature is None else frame + self._thinking(signature)
+        return frame if signature is None else frame + self._reasoning(signature, anew=True)
 
     def _delta(self, delta: dict[str, Any]) -> bytes:
         return _event("contentBlockDelta", {"delta": delta, "contentBlockIndex": self._index})

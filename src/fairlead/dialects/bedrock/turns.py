@@ -6,7 +6,7 @@
 | system messages further on | `system` blocks too, or in their place (quirk `system`, or said in this language) |
 | messages of one side in a row, tool results | merged into one turn |
 | a mark of the cache | a `cachePoint` after what is marked; a mark inside a result stands after the result |
-| text of nothing but white space | left out: it is refused |
+| text of nothing | left out: it is refused; white space alone too, unless a caller of this language said it |
 | a document | with a name of a small alphabet, no two alike; beside it a text, its name where there is none |
 | the result of a tool that gave nothing | an empty JSON object |
 | a tool call with invalid JSON | an object with the text under `invalid_json` |
@@ -22,8 +22,8 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from fairlead.chat import Chat, Media, Message, Opaque, Text, Thinking, ToolCall
-from fairlead.dialects.bedrock.content import DIALECT
 from fairlead.dialects.bedrock.formats import S3, DocumentNames, format_of
+from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.conversation import with_ids
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.reading import UNREADABLE
@@ -49,11 +49,13 @@ class Writer:
         self._marks = marks
         self._takes_unsigned = takes_unsigned
         self._trims = trims
+        self._own = False  # the caller speaks this language
         self._names = DocumentNames()
 
     def write(self, chat: Chat, *, inline: bool) -> None:
         """`inline`: system messages further on stay where they stand."""
         messages = chat.messages
+        self._own = chat.dialect == DIALECT
         if any(message.role == "tool" or message.tool_calls for message in messages):
             messages = with_ids(messages, taboo=ID_TABOO, longest=LONGEST_ID)
         for position, message in enumerate(messages):
@@ -68,18 +70,18 @@ class Writer:
             _trim(self.turns[-1]["content"])
 
     def has_tools(self) -> bool:
-        return any("toolUse" in block or "toolResult" in block for turn in self.turns for block in turn["content"])
+        return any(_is(block, "toolUse", "toolResult") for turn in self.turns for block in turn["content"])
 
     def called(self) -> list[str]:
         """The names of the tools that were called."""
-        blocks = (block["toolUse"]["name"] for turn in self.turns for block in turn["content"] if "toolUse" in block)
-        return list(dict.fromkeys(blocks))
+        blocks = (block for turn in self.turns for block in turn["content"])
+        return list(dict.fromkeys(block["toolUse"]["name"] for block in blocks if _is(block, "toolUse")))
 
     def is_amid_tools(self) -> bool:
         """Whether the last turn is a tool's result to a turn that does not begin with signed thinking."""
-        if len(self.turns) < 2 or all("toolResult" not in block for block in self.turns[-1]["content"]):
+        if len(self.turns) < 2 or not any(_is(block, "toolResult") for block in self.turns[-1]["content"]):
             return False
-        return "reasoningContent" not in self.turns[-2]["content"][0]
+        return not _is(self.turns[-2]["content"][0], "reasoningContent")
 
     def _write_turn(self, message: Message, path: str) -> None:
         role = "user" if message.role == "tool" else message.role
@@ -103,11 +105,11 @@ class Writer:
         inner = [part.cache for part in message.parts if isinstance(part, Text | Media) and part.cache]
         self._mark(blocks, message.cache or (inner[-1] if inner else None))
 
-    def _write_parts(self, blocks: list[Block], message: Message, path: str) -> None:
+    def _write_parts(self, blocks: list[Any], message: Message, path: str) -> None:
         for part in message.parts:
             match part:
                 case Text(text=text, cache=cache):
-                    if text.strip():
+                    if text.strip() or (text and self._own):
                         blocks.append({"text": text})
                     self._mark(blocks, cache)
                 case ToolCall(cache=cache):
@@ -120,12 +122,12 @@ class Writer:
                     self._write_thinking(blocks, part, path)
                 case Opaque(kind=kind, raw=raw, dialect=dialect):
                     if dialect == DIALECT:
-                        blocks.append(_OBJECT.decode(raw))
+                        blocks.append(raw)
                     else:
                         self._losses.lose(f"{path}.content", f"a part of type {kind!r}")
 
     def _mark(self, blocks: list[Block], ttl: str | None) -> None:
-        if ttl is None or not self._marks or not blocks or "cachePoint" in blocks[-1]:
+        if ttl is None or not self._marks or not blocks or _is(blocks[-1], "cachePoint"):
             return
         point: Block = {"type": "default"}
         if ttl != "5m":
@@ -195,15 +197,20 @@ def write_input(arguments: str) -> Any:
     return Raw(arguments.encode())
 
 
-def _accompany(content: list[Block]) -> None:
+def _is(block: Any, *kinds: str) -> bool:
+    """What was kept whole is of no kind here."""
+    return isinstance(block, dict) and any(kind in block for kind in kinds)
+
+
+def _accompany(content: list[Any]) -> None:
     """A turn with documents must have a text."""
-    documents = [block["document"] for block in content if isinstance(block.get("document"), dict)]
-    if documents and all("text" not in block for block in content):
+    documents = [block["document"] for block in content if _is(block, "document")]
+    if documents and not any(_is(block, "text") for block in content):
         content.append({"text": documents[0]["name"]})
 
 
-def _trim(content: Sequence[Block]) -> None:
+def _trim(content: Sequence[Any]) -> None:
     """White space at the end of a turn that is to be continued is refused."""
-    last = next((block for block in reversed(content) if "cachePoint" not in block), None)
-    if last is not None and isinstance(last.get("text"), str):
+    last = next((block for block in reversed(content) if not _is(block, "cachePoint")), None)
+    if _is(last, "text"):
         last["text"] = last["text"].rstrip()
