@@ -1,0 +1,297 @@
+"""OpenAI's Responses: whole answers of a target -> the house language, and what they used.
+
+An answer that goes back to a caller who speaks the same language is only looked at for the books; its body stays as it
+came. Streams are `reader`.
+"""
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.structs import replace
+
+from fairlead.chat import Answer, Finish, Media, Opaque, Part, Said, Task, Text, Thinking, ToolCall, Usage
+from fairlead.dialects.failures import failure, unclear
+from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
+from fairlead.dialects.responses.items import NULL, Item, read_call, read_item, read_reasoning, read_signature
+from fairlead.dialects.responses.language import DIALECT
+from fairlead.dialects.responses.signing import Heard
+from fairlead.errors import RequestInvalid
+
+_NO_LOGPROBS = frozenset({b"null", b"[]"})
+# Why an answer was cut off. What is not in here (a reason of tomorrow) becomes no finish at all: none is made up.
+_CUTS: dict[str, Finish] = {
+    "max_output_tokens": "length",
+    "max_tokens": "length",
+    "max_messages": "length",
+    "content_filter": "content_filter",
+}
+# Calls of tools that the caller runs: an answer that ends on one waits for its result.
+_CALLER_CALLS = frozenset({
+    "apply_patch_call", "computer_call", "custom_tool_call", "local_shell_call", "mcp_approval_request",
+})  # fmt: skip
+
+
+class _InputDetails(Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_read_input_tokens: int | None = None  # Perplexity's word
+
+
+class _OutputDetails(Struct):
+    reasoning_tokens: int | None = None
+
+
+class _ServerTools(Struct):
+    web_search_calls: int | None = None
+
+
+class _Invoked(Struct):
+    invocation: int | None = None
+
+
+class _ToolCalls(Struct):
+    search_web: _Invoked | None = None
+
+
+class _Usage(Struct):
+    """A `usage` object, with the places where providers count searches."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    input_tokens_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
+    server_side_tool_usage_details: _ServerTools | None = None  # xAI
+    tool_calls_details: _ToolCalls | None = None  # Perplexity
+
+
+class _Searches(Struct):
+    num_requests: int | None = None
+
+
+class _ToolUsage(Struct):
+    web_search: _Searches | None = None
+
+
+class _Cut(Struct):
+    reason: str | None = None
+
+
+class _Slim(Struct):
+    type: str = ""
+
+
+class Slim(Struct):
+    """A response, as far as the books go."""
+
+    id: str = ""
+    model: str | None = None
+    status: str | None = None
+    output: list[_Slim] | None = None
+    incomplete_details: _Cut | None = None
+    usage: _Usage | None = None
+    tool_usage: _ToolUsage | None = None
+    error: Raw = NULL
+
+
+class Full(Struct):
+    """A response with what it says."""
+
+    id: str = ""
+    model: str | None = None
+    status: str | None = None
+    output: list[Raw] | None = None
+    incomplete_details: _Cut | None = None
+    usage: _Usage | None = None
+    tool_usage: _ToolUsage | None = None
+    error: Raw = NULL
+
+
+class _Content(Struct):
+    type: str = ""
+    text: str | None = None
+    refusal: str | None = None
+    logprobs: Raw = NULL
+
+
+class _Count(Struct):
+    input_tokens: int | None = None
+
+
+_SLIM = msgspec.json.Decoder(Slim)
+_FULL = msgspec.json.Decoder(Full)
+_KIND = msgspec.json.Decoder(_Slim)
+_CONTENT = msgspec.json.Decoder(list[_Content] | None)
+_STRING = msgspec.json.Decoder(str)
+_COUNT = msgspec.json.Decoder(_Count)
+
+
+class Told(Struct):
+    """What one item of an output says. `logprobs` is a JSON list."""
+
+    parts: tuple[Part, ...] = ()
+    refusal: str = ""
+    logprobs: Raw = NULL
+    signs: Heard | None = None  # a tool call
+
+
+def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin: str = DIALECT) -> Answer:
+    """Read a response for the books: id, model, finish, usage; `spoken` is the body as it came.
+
+    `full` also fills `said`, whose reasoning is signed by `origin`. Raises TargetUnclear if this is no response, and
+    the TargetError that fits where it failed.
+    """
+    try:
+        check_utf8(body)
+        said = (_FULL if full else _SLIM).decode(body)
+        if said.status == "failed" or not is_null(said.error):
+            raise failure(body, DIALECT)
+        if said.output is None:
+            raise unclear("it has no output", body, DIALECT)
+        finish = read_finish(said.status, said.incomplete_details, kinds_of(said))
+        choices = (_read_output(said.output, finish, origin),) if isinstance(said, Full) else ()
+    except (*UNREADABLE, RequestInvalid) as error:
+        raise unclear(str(error) if body else "it is empty", body, DIALECT) from None
+    return Answer(
+        id=said.id,
+        model=said.model or "",
+        dialect=DIALECT,
+        spoken=body,
+        said=choices,
+        finish=finish or said.status,
+        usage=read_usage(said),
+    )
+
+
+def read_count_answer(body: bytes) -> int:
+    """How many tokens the target counted. Raises TargetUnclear if it told no count."""
+    try:
+        tokens = _COUNT.decode(body).input_tokens
+    except UNREADABLE as error:
+        raise unclear(str(error), body, DIALECT) from None
+    if tokens is None:
+        raise unclear("it has no count of tokens", body, DIALECT)
+    return tokens
+
+
+def kinds_of(said: Slim | Full) -> list[str]:
+    """The types of the items in an output."""
+    if isinstance(said, Slim):
+        return [item.type for item in said.output or ()]
+    return [_KIND.decode(raw).type for raw in said.output or ()]
+
+
+def read_finish(status: str | None, cut: _Cut | None, kinds: list[str]) -> Finish | None:
+    """None where the response is not at its end (queued, in progress), or at one that the house does not know."""
+    if status == "completed":
+        calls = "function_call" in kinds or (kinds and kinds[-1] in _CALLER_CALLS)
+        return "tool_calls" if calls else "stop"
+    return _CUTS.get(cut.reason or "") if status == "incomplete" and cut is not None else None
+
+
+def read_usage(said: Slim | Full) -> Usage | None:
+    """Tokens as the house counts them; `input` with the cached ones, `output` with reasoning, as they are told."""
+    usage = said.usage
+    if usage is None:
+        return None
+    prompt, completion = usage.input_tokens or 0, usage.output_tokens or 0
+    read = written = 0
+    if (details := usage.input_tokens_details) is not None:
+        read = details.cached_tokens or details.cache_read_input_tokens or 0
+        written = details.cache_write_tokens or 0
+    reasoning = (usage.output_tokens_details.reasoning_tokens if usage.output_tokens_details else None) or 0
+    if reasoning and usage.total_tokens == prompt + completion + reasoning:
+        completion += reasoning  # some providers count reasoning beside the completion, and bill both
+    searches = _searches(said, usage)
+    return Usage(
+        max(prompt, 0),
+        max(completion, 0),
+        max(read, 0),
+        max(written, 0),
+        max(reasoning, 0),
+        details={"web_searches": searches} if searches > 0 else {},
+    )
+
+
+def _searches(said: Slim | Full, usage: _Usage) -> int:
+    if said.tool_usage is not None and said.tool_usage.web_search is not None:
+        return said.tool_usage.web_search.num_requests or 0
+    if usage.server_side_tool_usage_details is not None:
+        return usage.server_side_tool_usage_details.web_search_calls or 0
+    if usage.tool_calls_details is not None and usage.tool_calls_details.search_web is not None:
+        return usage.tool_calls_details.search_web.invocation or 0
+    return 0
+
+
+# --- what is said ----------------------------------------------------------------------------------------------------
+
+
+def _read_output(output: list[Raw], finish: Finish | None, origin: str) -> Said:
+    parts: list[Part] = []
+    refusals: list[str] = []
+    logprobs: list[bytes] = []
+    signatures: dict[str, Heard] = {}
+    for position, raw in enumerate(output):
+        told = read_output_item(raw, f"output[{position}]", origin)
+        parts += told.parts
+        refusals.append(told.refusal)
+        if told.signs is not None and told.signs.name is not None:
+            signatures[told.signs.name] = told.signs
+        if bytes(told.logprobs) not in _NO_LOGPROBS:
+            logprobs.append(bytes(told.logprobs)[1:-1])
+    return Said(
+        parts=tuple(signed(part, signatures) if signatures else part for part in parts),
+        finish=finish,
+        refusal="".join(refusals) or None,
+        logprobs=write_logprobs(b",".join(logprobs)) if logprobs else None,
+    )
+
+
+def signed(part: Part, signatures: dict[str, Heard]) -> Part:
+    """A tool call with its signature, where one of them is its."""
+    heard = signatures.get(part.id) if isinstance(part, ToolCall) else None
+    return part if heard is None else replace(part, signature=heard.signature, origin=heard.origin)
+
+
+def write_logprobs(entries: bytes) -> Raw:
+    """Log probabilities in the house's form, which is that of chat completions, of the inside of a JSON list."""
+    return Raw(b'{"content":[' + entries + b'],"refusal":null}')
+
+
+def read_output_item(raw: Raw | bytes, path: str, origin: str) -> Told:
+    """Whatever is no text, reasoning, call or picture stays as it is, in this language."""
+    item = read_item(raw, path)
+    match item.type:
+        case "message":
+            return _read_message(item)
+        case "function_call" if item.is_plain:
+            return Told((read_call(item, path),))
+        case "reasoning":
+            return _read_reasoning(item, path, origin)
+        case "image_generation_call" if bytes(item.result)[:1] == b'"':
+            return Told((_read_picture(item),))
+    return Told((Opaque(item.type or "", Raw(bytes(raw)), DIALECT),))
+
+
+def _read_message(item: Item) -> Told:
+    content = _CONTENT.decode(item.content) or []
+    texts = [part for part in content if part.text is not None and part.type != "refusal"]
+    logprobs = [bytes(part.logprobs)[1:-1] for part in texts if bytes(part.logprobs) not in _NO_LOGPROBS]
+    return Told(
+        tuple(Text(part.text or "") for part in texts),
+        "".join(part.refusal or "" for part in content),
+        Raw(b"[" + b",".join(logprobs) + b"]") if logprobs else NULL,
+    )
+
+
+def _read_reasoning(item: Item, path: str, origin: str) -> Told:
+    heard = read_signature(item)
+    if heard is not None and heard.kind == "call":
+        return Told(signs=heard)
+    part = read_reasoning(item, heard, path)
+    if part.signature is None:  # only the provider itself could look it up, and only by an id that callers don't keep
+        return Told((Thinking(part.text),)) if part.text else Told()
+    return Told((replace(part, origin=origin) if part.origin == DIALECT else part,))
+
+
+def _read_picture(item: Item) -> Media:
+    return Media(kind="image", media_type=f"image/{item.output_format or 'png'}", data=_STRING.decode(item.result))
