@@ -244,11 +244,8 @@ def error_body(
     """An error in Google's shape. `code` is the HTTP status there: the house's code is the `reason` of an ErrorInfo,
     with `hint` and what is in `extra`; `param` is a violated field. Google has a `status` of its own for `type`.
     """
-    known = {"hint": hint} if hint else {}
-    told = dict(extra or {}) | known
-    metadata = {
-        name: value if isinstance(value, str) else _ENCODER.encode(value).decode() for name, value in told.items()
-    }
+    told = dict(extra or {}) | ({"hint": hint} if hint else {})
+    metadata = {name: _text(value) for name, value in told.items()}
     details: list[dict[str, Any]] = [
         {"@type": f"{_RPC}ErrorInfo", "reason": code.upper(), "domain": "fairlead", "metadata": metadata}
     ]
@@ -260,6 +257,11 @@ def error_body(
         details.append({"@type": f"{_RPC}RetryInfo", "retryDelay": f"{wait_s}s"})
     word = _STATUSES.get(status, "INVALID_ARGUMENT" if status < 500 else "INTERNAL")
     return _ENCODER.encode({"error": {"code": status, "message": message, "status": word, "details": details}})
+
+
+def _text(value: Any) -> str:
+    """What is no text as JSON: an ErrorInfo takes nothing else."""
+    return value if isinstance(value, str) else _ENCODER.encode(value).decode()
 
 
 def read_error(status: int, body: bytes) -> tuple[str, str]:

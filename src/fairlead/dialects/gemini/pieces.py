@@ -5,6 +5,7 @@ piece for the same place continues it. Put together they are the arguments' JSON
 """
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -38,7 +39,7 @@ class Pieces:
     def _put(self, piece: PartialArg) -> None:
         steps = _steps(piece.json_path)
         container: Any = self._arguments
-        for step, following in zip(steps, steps[1:], strict=False):
+        for step, following in pairwise(steps):
             container = _descend(container, step, following)
         last = steps[-1]
         grows = piece.string_value is not None and self._growing == piece.json_path
@@ -59,7 +60,7 @@ def _steps(path: str) -> list[str | int]:
         index = found["index"]
         steps.append(int(index) if index is not None else found["name"] or found["key"] or "")
         at = found.end()
-    if not steps:
+    if not steps or isinstance(steps[0], int):
         raise ValueError("a value without a place")
     return steps
 

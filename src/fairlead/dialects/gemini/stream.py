@@ -152,7 +152,7 @@ class StreamReader:
             elif (opaque := read_opaque(data, place, position)) is not None:
                 return [Chunk(index, part=opaque, words=True)]
         if signature is not None:
-            chunks.append(Chunk(index, part=sign("", signature, self._origin), words=True))
+            chunks.append(Chunk(index, part=sign("", signature, self._origin)))
         return chunks
 
     def _call(self, part: PartSaid, said: CallSaid, choice: _Choice, index: int, data: bytes) -> list[Chunk]:
@@ -214,7 +214,7 @@ def _slim(candidate: Candidate, choice: _Choice, data: bytes) -> list[Chunk]:
 def _merged(chunks: list[Chunk], spoken: bytes | None) -> tuple[Item, ...]:
     """One Chunk for the whole event, which goes on as it came."""
     words = any(chunk.words for chunk in chunks)
-    finish = next((chunk.finish for chunk in chunks if chunk.finish), None)
+    finish: Finish | None = next((chunk.finish for chunk in chunks if chunk.finish), None)
     if spoken is None and not words and finish is None:
         return ()
     return (Chunk(chunks[0].index if chunks else 0, finish=finish, words=words, spoken=spoken),)

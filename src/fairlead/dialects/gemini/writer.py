@@ -77,11 +77,7 @@ class StreamWriter:
         """The end of a stream that came to its own end: what was kept, and no mark, as there is none."""
         candidates, self._last = self._last, []
         for index in list(self._calls):
-            candidates += (
-                [{"content": {"parts": parts, "role": "model"}, "index": index}]
-                if (parts := self._whole(index))
-                else []
-            )
+            candidates.append({"content": {"parts": self._whole(index), "role": "model"}, "index": index})
         return self._envelope(candidates) if candidates else b""
 
     def fail(self, body: bytes) -> bytes:
