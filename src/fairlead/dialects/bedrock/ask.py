@@ -14,7 +14,8 @@ for everybody else. Neither knows where the target is. What becomes of the conve
 | stop sequences | and the wish to be told which one matched |
 
 Beside thinking Claude takes no temperature but 1, no `top_k` and no `top_p` below 0.95; never a temperature and a
-`top_p`. Let go: names of messages, an image's `detail`, the end user, and the fields in HARMLESS.
+`top_p`. Left out and told: names of messages, an image's `detail`, levels of effort that the model does not know. Let
+go: the end user, whether a schema is strict, and the fields in HARMLESS.
 
 | quirk | default | what it does |
 |---|---|---|
@@ -39,7 +40,7 @@ from msgspec import Raw
 from fairlead.chat import Chat, Request, Tool
 from fairlead.dialects.bedrock.chat import NO_PARAMETERS, STOP_PATHS, read_inference
 from fairlead.dialects.bedrock.signing import DIALECT
-from fairlead.dialects.bedrock.thinking import ADDITIONAL, Model, model_of, write_thinking
+from fairlead.dialects.bedrock.thinking import ADDITIONAL, Model, Wish, model_of, write_thinking
 from fairlead.dialects.bedrock.turns import LONGEST_NAME, NAME_HINT, NAME_TABOO, Writer
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import LIMITS, RESERVED, narrowed
@@ -112,8 +113,9 @@ def write_request(
     fields["inferenceConfig"] = _inference(chat, limit, losses)
     added: Fields = {}
     forced = _write_tools(fields, added, chat, writer, known, losses, marked=marks == "all")
-    amid = writer.is_amid_tools()
-    write_thinking(added, chat, known, limit, losses, may_budget=not amid, forced=forced)
+    own, amid = chat.dialect == DIALECT, writer.is_amid_tools()
+    wish = Wish(chat.effort, chat.thinking_tokens, chat.shows_thinking, limit, forced, amid, own)
+    write_thinking(added, wish, known, losses)
     _write_top_k(added, chat, known, losses)
     _write_shape(fields, chat, losses)
     if chat.stop:
@@ -161,7 +163,7 @@ def write_count_request(
 
 def _refuse(chat: Chat, losses: Losses) -> None:
     if chat.samples > 1:
-        losses.lose("samples", "several samples", "Ask once per sample.")
+        losses.lose("n", "several samples", "Ask once per sample.")
     for name in ("frequency_penalty", "presence_penalty"):
         if getattr(chat, name):
             losses.lose(name, "a penalty")

@@ -12,8 +12,9 @@ carries what other providers want back, marked as theirs (`signatures.wrap`):
 | reasoning hidden by another provider | `reasoningText` without text, signature `fairlead:ORIGIN/hidden:SIGNATURE` |
 | a signed tool call | `toolUse`, and after it a `reasoningText` without text that names the call |
 
-The last is `fairlead:ORIGIN/call:["CALL","SIGNATURE"]`, so that it finds its call wherever it stands in the turn. What another provider hid can't stay hidden in `redactedContent`: there it would be base64 once more, and nobody would
-see the mark any more that keeps it from being passed on.
+The last is `fairlead:ORIGIN/call:["CALL","SIGNATURE"]`, so that it finds its call wherever it stands in the turn. What
+another provider hid can't stay hidden in `redactedContent`: there it would be base64 once more, and nobody would see
+the mark any more that keeps it from being passed on.
 """
 
 from collections.abc import Sequence

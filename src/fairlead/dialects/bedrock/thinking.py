@@ -12,10 +12,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from fairlead.chat import Chat
 from fairlead.dialects.effort import EFFORTS, budget_of, effort_of
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.reading import is_null, take
+from fairlead.errors import RequestInvalid
 
 Family = Literal["anthropic", "nova", "open", "closed", "unknown"]
 Way = Literal["anthropic", "budget", "nova", "openai", "responses", "deepseek", "qwen", "off"]
@@ -59,7 +59,7 @@ _FAMILIES: Mapping[Way, Family] = {
     "deepseek": "open",
     "qwen": "closed",
 }
-# The nearest that a family knows; "" where it can't be said.
+# The nearest that a family knows.
 _LEVELS: Mapping[Way, Mapping[str, str]] = {
     "anthropic": {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"},
     "nova": {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"},
@@ -110,30 +110,44 @@ def _way_of_claude(id: str) -> Way | None:
 # --- outwards --------------------------------------------------------------------------------------------------------
 
 
-def write_thinking(
-    fields: dict[str, Any], chat: Chat, model: Model, limit: int, losses: Losses, *, may_budget: bool, forced: bool
-) -> None:
-    """Say in `fields` (the additional ones) how much shall be thought. `limit` is the output limit in tokens.
+class Wish(Struct, frozen=True):
+    """What is asked of thinking, and what stands in its way. `limit` is the output limit in tokens.
 
-    `forced`: a tool is forced, and Claude does not think then. `may_budget` is false amid the use of tools without
-    signed thinking, where Claude refuses a budget.
+    `forced`: a tool is forced, and Claude does not think then. `amid`: the last turn is a tool's result to a turn
+    without signed thinking, and Claude takes no budget then. `own`: the caller speaks this language, and knows why.
     """
-    effort, budget = chat.effort, chat.thinking_tokens
-    if (effort is None and budget is None) or model.way == "off":
+
+    effort: str | None
+    tokens: int | None
+    shown: bool | None
+    limit: int
+    forced: bool = False
+    amid: bool = False
+    own: bool = False
+
+    @property
+    def name(self) -> str:
+        return "thinking_tokens" if self.effort is None else "reasoning_effort"
+
+
+def write_thinking(fields: dict[str, Any], wish: Wish, model: Model, losses: Losses) -> None:
+    """Say in `fields` (the additional ones) how much shall be thought, by the nearest level that the family knows."""
+    effort = wish.effort
+    if (effort is None and wish.tokens is None) or model.way == "off":
+        if effort not in (None, "none") or wish.tokens:
+            losses.leave(wish.name)
         return
     if effort is not None and effort not in EFFORTS:
-        losses.lose("effort", f"the effort {effort!r}", f"Use one of {', '.join(EFFORTS)}.")
-        return
-    if effort == "none" or (effort is None and budget == 0):
+        hint = f"Use one of {', '.join(EFFORTS)}."
+        raise RequestInvalid(f"`reasoning_effort`: {effort!r} is not known.", param="reasoning_effort", hint=hint)
+    if effort == "none" or (effort is None and wish.tokens == 0):
         _write_none(fields, model, losses)
     elif model.way is None:
-        losses.lose("effort", "thinking", "If the model can think, set the backend's quirk `thinking`.")
-    elif model.way == "budget":
-        tokens = budget if budget else budget_of(effort or "none", limit, least=LEAST_BUDGET_TOKENS)
-        _write_budget(fields, chat, max(tokens, LEAST_BUDGET_TOKENS), limit, losses, may_budget and not forced)
+        losses.lose(wish.name, "thinking", "If the model can think, set the backend's quirk `thinking`.")
+    elif model.way in ("anthropic", "budget"):
+        _write_claude(fields, wish, model.way, losses)
     else:
-        level = _LEVELS[model.way][effort or effort_of(budget or 0, limit)]
-        _write_level(fields, chat, model.way, level, losses, forced)
+        _write_level(fields, model.way, wish, losses)
 
 
 def _write_none(fields: dict[str, Any], model: Model, losses: Losses) -> None:
@@ -145,33 +159,53 @@ def _write_none(fields: dict[str, Any], model: Model, losses: Losses) -> None:
         case "responses" | "deepseek" | "qwen":
             _write_word(fields, model.way, "none")
         case "openai":
-            losses.lose("effort", "no thinking", "The model always thinks; ask for a low effort.")
+            losses.lose("reasoning_effort", "no thinking", "The model always thinks; ask for a low effort.")
         case _:
             pass  # what can't be asked to think does not
 
 
-def _write_budget(fields: dict[str, Any], chat: Chat, tokens: int, limit: int, losses: Losses, possible: bool) -> None:
-    """A budget must leave some of the limit to the answer, or there is none."""
-    if not possible or tokens >= limit:
-        losses.leave("thinking_tokens" if chat.effort is None else "effort")
-        return
-    fields["thinking"] = _shown({"type": "enabled", "budget_tokens": tokens}, chat)
-
-
-def _write_level(fields: dict[str, Any], chat: Chat, way: Way, level: str, losses: Losses, forced: bool) -> None:
-    if way == "anthropic":
-        fields["output_config"] = {"effort": level}
-        if forced:
+def _write_claude(fields: dict[str, Any], wish: Wish, way: Way, losses: Losses) -> None:
+    if way == "budget" or (wish.own and wish.tokens):
+        thinking = _budget(wish, losses)
+    else:
+        thinking = None if wish.forced else {"type": "adaptive"}
+        if wish.forced:
             losses.leave("thinking")
-        else:
-            fields["thinking"] = _shown({"type": "adaptive"}, chat)
-    elif way == "nova":
+    if thinking is not None:
+        if wish.shown is not None:
+            thinking["display"] = "summarized" if wish.shown else "omitted"
+        fields["thinking"] = thinking
+    if way == "anthropic" and (wish.effort is not None or thinking is None or thinking["type"] == "adaptive"):
+        fields["output_config"] = {"effort": _level(way, wish, losses)}
+
+
+def _budget(wish: Wish, losses: Losses) -> dict[str, Any] | None:
+    """A budget has 1,024 tokens at least and leaves some of the limit to the answer, or there is none."""
+    asked = wish.tokens or budget_of(wish.effort or "none", wish.limit, least=LEAST_BUDGET_TOKENS)
+    budget = max(min(asked, wish.limit - 1), LEAST_BUDGET_TOKENS)
+    possible = budget < wish.limit and not wish.forced and (wish.own or not wish.amid)
+    if not possible or (wish.tokens and budget != wish.tokens):
+        losses.leave(wish.name)
+    return {"type": "enabled", "budget_tokens": budget} if possible else None
+
+
+def _write_level(fields: dict[str, Any], way: Way, wish: Wish, losses: Losses) -> None:
+    level = _level(way, wish, losses)
+    if way == "nova":
         if level == "high":  # then the API takes no output limit, which is never left out
-            losses.lose("effort", "a high effort beside an output limit", "Ask for a medium one.")
+            losses.lose(wish.name, "a high effort beside an output limit", "Ask for a medium one.")
             level = "medium"
         fields["reasoningConfig"] = {"type": "enabled", "maxReasoningEffort": level}
     else:
         _write_word(fields, way, level)
+
+
+def _level(way: Way, wish: Wish, losses: Losses) -> str:
+    effort = wish.effort or effort_of(wish.tokens or 0, wish.limit)
+    level = _LEVELS[way][effort]
+    if level != wish.effort and wish.effort is not None:
+        losses.leave(wish.name)
+    return level
 
 
 def _write_word(fields: dict[str, Any], way: Way, level: str) -> None:
@@ -182,12 +216,6 @@ def _write_word(fields: dict[str, Any], way: Way, level: str) -> None:
             fields["reasoning_config"] = level
         case _:
             fields["reasoning_effort"] = level
-
-
-def _shown(thinking: dict[str, Any], chat: Chat) -> dict[str, Any]:
-    if chat.shows_thinking is not None:
-        thinking["display"] = "summarized" if chat.shows_thinking else "omitted"
-    return thinking
 
 
 # --- inwards ---------------------------------------------------------------------------------------------------------

@@ -84,6 +84,8 @@ class Writer:
         return not _is(self.turns[-2]["content"][0], "reasoningContent")
 
     def _write_turn(self, message: Message, path: str) -> None:
+        if message.name is not None:
+            self._losses.leave(f"{path}.name")
         role = "user" if message.role == "tool" else message.role
         new = not self.turns or self.turns[-1]["role"] != role
         blocks: list[Block] = [] if new else self.turns[-1]["content"]
@@ -136,6 +138,8 @@ class Writer:
 
     def _write_call(self, call: ToolCall, path: str) -> Block:
         name = call.name
+        if call.signature is not None:
+            self._losses.leave(f"{path}.tool_calls.signature")
         if len(name) > LONGEST_NAME or NAME_TABOO.search(name):
             self._losses.lose(f"{path}.tool_calls", f"the name of the tool {name!r}", NAME_HINT)
             name = NAME_TABOO.sub("_", name)[:LONGEST_NAME] or "_"
@@ -169,6 +173,8 @@ class Writer:
         if format is None:
             self._losses.lose(path, f"{said} of type {media.media_type or 'unknown'!r}")
             return
+        if media.detail not in (None, "auto"):
+            self._losses.leave(f"{path}.detail")
         block: Block = {"format": format, "source": source}
         if media.kind == "document":
             block["name"] = self._names.give(media.name)
@@ -212,5 +218,5 @@ def _accompany(content: list[Any]) -> None:
 def _trim(content: Sequence[Any]) -> None:
     """White space at the end of a turn that is to be continued is refused."""
     last = next((block for block in reversed(content) if not _is(block, "cachePoint")), None)
-    if _is(last, "text"):
+    if isinstance(last, dict) and "text" in last:
         last["text"] = last["text"].rstrip()
