@@ -6,12 +6,13 @@ import pytest
 
 from fairlead import app, config
 from fairlead.app import EngineAddress, generation, limits
-from fairlead.backends.anthropic import Anthropic
-from fairlead.backends.openai import OpenAI
+from fairlead.backends.account import Account
+from fairlead.backends.http import Http
 from fairlead.config import Limits
 from fairlead.errors import ConfigInvalid
 from fairlead.gateway.call import Caller, Context, Target
 from fairlead.gateway.policies import narrow
+from fairlead.signing import AwsSigner, GoogleSigner
 from fairlead.wire.pool import Pool
 from world import CountingBroker, ListSpool, Table, request, said
 
@@ -84,7 +85,9 @@ def test_every_target_knows_its_backend_its_zone_and_its_deadlines(made: app.Gen
         "gpt": ("openai", "contract"),
         "claude": ("claude", "public"),
     }
-    assert isinstance(made.backends["claude"], Anthropic) and isinstance(made.backends["engine:small"], OpenAI)
+    claude, small = made.backends["claude"], made.backends["engine:small"]
+    assert isinstance(claude, Http) and claude.dialect == "anthropic"
+    assert isinstance(small, Http) and small.dialect == "openai"
     assert targets["small"].timeouts.total_s == 7 and targets["own"].timeouts.total_s == 600
 
 
@@ -101,6 +104,65 @@ def test_a_price_is_the_operators_the_catalogs_or_unknown(made: app.Generation) 
 def test_openai_is_told_the_output_limit_by_the_name_that_all_its_models_know(made: app.Generation) -> None:
     quirks = made.backends["openai"]._quirks, made.backends["own"]._quirks  # type: ignore[attr-defined]
     assert quirks == ({"max_tokens_name": "max_completion_tokens"}, {})
+
+
+def built(text: str, tmp_path: Path) -> Account:
+    """The account of the only backend that is configured, as it will ask."""
+    settings = config.parse(f"[backends.b]\n{text}", source=str(tmp_path / "fairlead.toml"), base=tmp_path)
+    backend = generation(settings, Pool(), {}).backends["b"]
+    assert isinstance(backend, Http)
+    return backend._account
+
+
+def asked(account: Account, task: str, model: str = "m", *, stream: bool = False) -> tuple[str, dict[str, str]]:
+    """Where that is asked for, and the headers that go with it."""
+    head, url = account._head(task, model, stream=stream)
+    lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:] if line)
+    return url, dict(lines)
+
+
+def test_a_provider_and_a_key_are_asked_as_the_catalog_says(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("the-key-of-it")
+    url, headers = asked(built('provider = "groq"\nkey = "file:key"', tmp_path), "chat")
+    assert url == "https://api.groq.com/openai/v1/chat/completions"
+    assert headers["authorization"] == "Bearer the-key-of-it"
+    text = 'provider = "azure-deployments"\nkey = "file:key"\nvars = { resource = "own", api_version = "2024-10-21" }'
+    url, headers = asked(built(text, tmp_path), "chat", "gpt 5")
+    assert url == ("https://own.openai.azure.com/openai/deployments/gpt%205/chat/completions?api-version=2024-10-21")
+    assert headers["api-key"] == "the-key-of-it" and "authorization" not in headers
+    url, headers = asked(built('provider = "google"\nkey = "file:key"', tmp_path), "chat", stream=True)
+    assert url == ("https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent?alt=sse")
+    assert headers["x-goog-api-key"] == "the-key-of-it"
+
+
+def test_where_no_key_is_shown_requests_are_signed(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("the-key-of-it")
+    signed = 'aws = { access_key = "file:key", secret_key = "file:key" }'
+    account = built(f'provider = "aws"\nvars = {{ region = "eu-west-3" }}\n{signed}', tmp_path)
+    url, headers = asked(account, "chat", "maker.m-1:0")
+    assert url == "https://bedrock-runtime.eu-west-3.amazonaws.com/model/maker.m-1%3A0/converse"
+    assert isinstance(account._signer, AwsSigner) and "authorization" not in headers
+    (tmp_path / "gcp.json").write_text(
+        '{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}'
+    )
+    text = 'provider = "google-vertex-global"\nvars = { project = "p" }\ngoogle = { credentials_file = "gcp.json" }'
+    account = built(text, tmp_path)
+    assert isinstance(account._signer, GoogleSigner)
+    assert asked(account, "chat")[0] == (
+        "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google/models/m:generateContent"
+    )
+    (tmp_path / "gcp.json").write_text("{}")
+    with pytest.raises(ConfigInvalid, match=r"gcp\.json"):
+        built(text, tmp_path)
+
+
+def test_a_target_lies_no_nearer_than_its_provider_does() -> None:
+    text = '[backends.b]\nprovider = "groq"\nkey = "file:key"\n[targets.t]\nbackend = "b"\nmodel = "m"\n'
+    settings = config.parse(text + 'zone = "contract"\n', base=Path(), with_secrets=False)
+    with pytest.raises(ConfigInvalid, match=r"targets\.t\.zone"):
+        app.all_targets(settings)
+    settings = config.parse(text, base=Path(), with_secrets=False)
+    assert app.all_targets(settings)["t"].zone == "public"
 
 
 def test_limits_of_route_team_and_house_are_what_was_written(made: app.Generation) -> None:

@@ -3,9 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
+from fairlead import config
+from fairlead.accounts import find_account
+from fairlead.catalog.providers import Provider, shipped_providers
 from fairlead.cli.catalog import catalog
+from fairlead.errors import NotFound
 
 
 def run(*arguments: str) -> Result:
@@ -40,3 +45,25 @@ def test_what_is_no_list_of_models_is_refused_and_the_list_stays(tmp_path: Path)
     before = run("models", "--json").stdout
     assert run("update", "--models", str(tmp_path / "odd.json")).exit_code != 0
     assert run("models", "--json").stdout == before
+
+
+def test_providers_are_listed_and_one_is_shown_with_what_to_paste() -> None:
+    done = run("providers", "--json")
+    assert {row["id"] for row in json.loads(done.stdout)} >= {"openai", "vllm", "aws"}
+    assert "https://api.groq.com/openai/v1" in run("providers").stdout
+    row = json.loads(run("providers", "groq", "--json").stdout)
+    assert (row["kind"], row["env"], row["date"]) == ("openai", "GROQ_API_KEY", "2026-11-22")
+
+
+@pytest.mark.parametrize("row", shipped_providers().values(), ids=lambda row: row.id)
+def test_what_is_shown_to_be_pasted_is_a_good_backend(row: Provider) -> None:
+    shown = run("providers", row.id).stdout
+    read = config.parse(shown, base=Path(), with_secrets=False)
+    assert find_account(read, row.id).kind == row.kind
+    assert row.source in shown and all(note in shown for note in [row.note])
+
+
+def test_a_provider_that_is_not_there_is_told_with_the_nearest_one() -> None:
+    with pytest.raises(NotFound) as caught:
+        catalog.main(["providers", "grok"], standalone_mode=False)
+    assert "groq" in caught.value.hint

@@ -12,13 +12,16 @@ import pytest
 
 from cli.running import free_port, run
 from fairlead import config
+from fairlead.accounts import find_account
 from fairlead.catalog.prices import find_price
-from fairlead.cli.discovery import PROVIDERS, Found, Usual, find_servers
+from fairlead.catalog.providers import Provider
+from fairlead.cli.discovery import USUAL, Found, Usual, find_servers, proposed, usual_servers
 from fairlead.cli.init import compose
 from fairlead.ids import now_us
 
 SECRET = "sk-this-must-not-be-written"
-NO_KEYS: dict[str, str | None] = {row.variable: None for row in PROVIDERS}
+PROVIDERS = proposed()
+NO_KEYS: dict[str, str | None] = {row.env: None for row in PROVIDERS}
 
 
 @contextmanager
@@ -58,7 +61,7 @@ def test_a_key_in_the_environment_becomes_a_backend_and_its_value_is_not_written
     assert SECRET not in text + done.output
     tables = tomllib.loads(text)
     assert tables["backends"]["openai"]["key"] == "env:OPENAI_API_KEY"
-    assert tables["backends"]["anthropic"]["kind"] == "anthropic"
+    assert tables["backends"]["anthropic"]["provider"] == "anthropic"
     assert {"invoices", "tickets", "chat"} == set(tables["routes"])
     assert "fairlead serve" in done.stderr and done.stdout == ""
 
@@ -90,13 +93,19 @@ def test_everything_that_can_be_found_at_once_makes_one_valid_file() -> None:
     servers = [Found("ollama", "http://127.0.0.1:11434/v1", ("a/m:1", "b/m:1", "llama3.2"))]
     read = config.parse(compose(list(PROVIDERS), servers), base=Path.cwd(), with_secrets=False)
     assert read.backends["ollama"].zone == "private"
-    assert all(read.backends[row.name].zone == "public" for row in PROVIDERS)
+    assert all(read.backends[row.id].zone == "public" for row in PROVIDERS)
+    assert {find_account(read, row.id).base_url for row in PROVIDERS} == {row.base_url for row in PROVIDERS}
     assert len(read.routes["chat"].targets) == len(PROVIDERS) + 1
 
 
-@pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.name)
-def test_the_model_that_is_proposed_for_a_provider_has_a_known_price(row: object) -> None:
-    assert find_price(row.catalog, row.model, now_us()) is not None  # type: ignore[attr-defined]
+@pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.id)
+def test_the_model_that_is_proposed_for_a_provider_has_a_known_price(row: Provider) -> None:
+    assert find_price(row.price_list, row.model, now_us()) is not None
+
+
+def test_the_usual_ports_are_those_of_the_catalog() -> None:
+    assert [(one.name, one.port > 1023) for one in usual_servers()] == [(id, True) for id in USUAL]
+    assert Usual("ollama", 11434) in usual_servers()
 
 
 def test_a_server_of_models_is_found_with_what_it_has() -> None:

@@ -45,6 +45,8 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     | `origin` | who signs reasoning there, where that is not the maker of the language |
     | `quirks` | what differs from the language of `kind`, in the words of `dialects/quirks.py` |
     | `model` | an inexpensive model there, for a first try |
+    | `source`, `date` | the page that says so, and the day of the row |
+    | `checked` | what it was held against: that page, the provider's own package, or several clients' sources |
     """
 
     id: str = ""
@@ -66,6 +68,7 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     model: str = ""
     source: str
     date: date
+    checked: Literal["page", "sdk", "clients"] = "page"
     note: str = ""
 
     @property

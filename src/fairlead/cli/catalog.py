@@ -1,5 +1,7 @@
-"""`fairlead catalog`: the lists of prices and of models that come with the product, and how they are renewed."""
+"""`fairlead catalog`: providers, prices and models, as lists that come with the product, and how they are renewed."""
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +9,7 @@ import click
 
 from fairlead.cli import terminal
 from fairlead.cli.terminal import NOTHING, as_json, note
+from fairlead.errors import NotFound
 
 if TYPE_CHECKING:
     from fairlead.catalog.models import Facts
@@ -26,7 +29,31 @@ COLUMNS = (
 
 @click.group()
 def catalog() -> None:
-    """Show what models can do; renew the lists of prices and models."""
+    """Show who can be asked and what models can do; renew the lists of prices and models."""
+
+
+@catalog.command()
+@click.argument("id", default="", metavar="[ID]")
+@as_json
+def providers(id: str, wants_json: bool) -> None:
+    """List the providers and servers that are known by name; of one, all that is known, and what to paste."""
+    from fairlead.catalog.providers import shipped_providers
+    from fairlead.cli.providers import COLUMNS, cells, example
+
+    known = shipped_providers()
+    if not id:
+        if wants_json:
+            terminal.show_json(list(known.values()))
+        else:
+            terminal.show_table(COLUMNS, map(cells, known.values()), empty="no providers")
+        return
+    row = known.get(id)
+    if row is None:
+        raise NotFound(f"there is no provider {id!r}", hint=_nearest(id, known))
+    if wants_json:
+        terminal.show_json(row)
+    else:
+        terminal.say(example(row))
 
 
 @catalog.command()
@@ -84,6 +111,11 @@ def update(lists: tuple[Path, ...], wants_json: bool) -> None:
             f"{done.path}: {done.models:,} models of {done.providers} providers from {done.source}, "
             f"{done.unpriced} of them without a price."
         )
+
+
+def _nearest(id: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(id, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else "`fairlead catalog providers` lists them"
 
 
 def _update_models(lists: tuple[Path, ...], wants_json: bool) -> None:

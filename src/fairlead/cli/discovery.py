@@ -6,10 +6,12 @@ Only names of variables are looked at and handed on, never their values; only lo
 import http.client
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from fairlead.catalog.providers import Provider, shipped_providers
 from fairlead.config import NAME, environment
 
 CONNECT_S = 0.5
@@ -17,17 +19,6 @@ MOST_BYTES = 1 << 20
 MOST_MODELS = 3  # of one server; an Ollama may have dozens
 # How Ollama names models that it passes on to its own cloud: their words would leave the machine.
 ELSEWHERE = ("-cloud", ":cloud")
-
-
-class Provider(Struct, frozen=True):
-    """A row: whoever has `variable` has an account there. `model` is an inexpensive one that they offer."""
-
-    variable: str
-    name: str
-    kind: str
-    base_url: str
-    catalog: str  # its name in the list of prices
-    model: str
 
 
 class Usual(Struct, frozen=True):
@@ -53,44 +44,28 @@ class _Models(Struct, frozen=True):
     data: tuple[_Model, ...]
 
 
-PROVIDERS = (
-    Provider("OPENAI_API_KEY", "openai", "openai", "https://api.openai.com/v1", "openai", "gpt-5-mini"),
-    Provider(
-        "ANTHROPIC_API_KEY", "anthropic", "anthropic", "https://api.anthropic.com", "anthropic", "claude-haiku-4-5"
-    ),
-    Provider("GROQ_API_KEY", "groq", "openai", "https://api.groq.com/openai/v1", "groq", "openai/gpt-oss-20b"),
-    Provider(
-        "TOGETHER_API_KEY", "together", "openai", "https://api.together.xyz/v1", "together",
-        "meta-llama/Llama-3.3-70B-Instruct-Turbo",
-    ),
-    Provider("MISTRAL_API_KEY", "mistral", "openai", "https://api.mistral.ai/v1", "mistral", "mistral-small-latest"),
-    Provider("DEEPSEEK_API_KEY", "deepseek", "openai", "https://api.deepseek.com/v1", "deepseek", "deepseek-chat"),
-    Provider(
-        "OPENROUTER_API_KEY", "openrouter", "openai", "https://openrouter.ai/api/v1", "openrouter",
-        "openai/gpt-4.1-mini",
-    ),
-    Provider(
-        "FIREWORKS_API_KEY", "fireworks", "openai", "https://api.fireworks.ai/inference/v1", "fireworks",
-        "accounts/fireworks/models/gpt-oss-20b",
-    ),
-    Provider("XAI_API_KEY", "xai", "openai", "https://api.x.ai/v1", "x-ai", "grok-4-fast"),
-    Provider("CEREBRAS_API_KEY", "cerebras", "openai", "https://api.cerebras.ai/v1", "cerebras", "gpt-oss-120b"),
-    Provider(
-        "GEMINI_API_KEY", "gemini", "openai", "https://generativelanguage.googleapis.com/v1beta/openai", "google",
-        "gemini-2.5-flash",
-    ),
-)  # fmt: skip
-
-USUAL = (Usual("ollama", 11434), Usual("vllm", 8000), Usual("llamacpp", 8080), Usual("lmstudio", 1234))
+# Servers that listen on a port of their own, unless told otherwise.
+USUAL = ("ollama", "vllm", "llamacpp", "lmstudio")
 
 
-def find_providers(rows: Sequence[Provider] = PROVIDERS) -> list[Provider]:
+def proposed() -> tuple[Provider, ...]:
+    """The providers of the catalog that a first configuration may name: a key is all that they need."""
+    return tuple(row for row in shipped_providers().values() if row.model)
+
+
+def usual_servers() -> tuple[Usual, ...]:
+    rows = shipped_providers()
+    return tuple(Usual(id, urlsplit(rows[id].base_url).port or 0) for id in USUAL)
+
+
+def find_providers(rows: Sequence[Provider] | None = None) -> list[Provider]:
     """Those whose variable is set."""
-    return [row for row in rows if environment(row.variable)]
+    return [row for row in (proposed() if rows is None else rows) if environment(row.env)]
 
 
-def find_servers(usual: Sequence[Usual] = USUAL) -> list[Found]:
+def find_servers(usual: Sequence[Usual] | None = None) -> list[Found]:
     """Those that answer on loopback as a server of models does, asked all at once. Takes half a second at most."""
+    usual = usual_servers() if usual is None else usual
     if not usual:
         return []
     with ThreadPoolExecutor(len(usual)) as threads:

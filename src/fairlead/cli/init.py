@@ -14,7 +14,8 @@ from fairlead.cli.terminal import note
 from fairlead.errors import ConfigInvalid
 
 if TYPE_CHECKING:
-    from fairlead.cli.discovery import Found, Provider
+    from fairlead.catalog.providers import Provider
+    from fairlead.cli.discovery import Found
 
 HEAD = """\
 # Fairlead: applications name a route, Fairlead serves it from a target.
@@ -65,10 +66,9 @@ EXAMPLE = """
 # --- a provider, as an example ----------------------------------------------------------------------------------------
 
 # [backends.openai]
-# kind = "openai"            # the language: every OpenAI-compatible server; also: anthropic
-# base_url = "https://api.openai.com/v1"
+# provider = "openai"        # who is known by name: fairlead catalog providers; others want kind, base_url and zone
 # key = "env:OPENAI_API_KEY" # or file:PATH; never the key itself
-# zone = "public"
+# zone = "public"            # "contract" where a contract, a region or zero retention binds them
 
 # [targets.gpt-5-mini]
 # backend = "openai"
@@ -114,7 +114,7 @@ def compose(providers: "list[Provider]", servers: "list[Found]") -> str:
     blocks += [_server(one) for one in servers]
     blocks += [_provider(one) for one in providers]
     targets = [_target_name(one.name, model) for one in servers for model in one.models[:1]]
-    targets += [_target_name(one.name, one.model) for one in providers]
+    targets += [_target_name(one.id, one.model) for one in providers]
     blocks.append(_route(targets) if targets else EXAMPLE)
     return "".join(blocks)
 
@@ -138,14 +138,12 @@ def _provider(found: "Provider") -> str:
     backend = f"""
 # --- {found.name} {"-" * (110 - len(found.name))}
 
-[backends.{found.name}]
-kind = "{found.kind}"
-base_url = "{found.base_url}"
-key = "env:{found.variable}"
-zone = "public"  # "contract" where a contract, a region or zero retention binds them
-provider = "{found.catalog}"  # whose prices in the catalog count
+[backends.{found.id}]
+provider = "{found.id}"
+key = "env:{found.env}"
+zone = "{found.zone}"  # "contract" where a contract, a region or zero retention binds them
 """
-    return backend + _target(found.name, found.model)
+    return backend + _target(found.id, found.model)
 
 
 def _target(backend: str, model: str) -> str:
@@ -177,7 +175,7 @@ def _target_name(backend: str, model: str) -> str:
 def _tell(path: Path, providers: "list[Provider]", servers: "list[Found]") -> None:
     note(f"{path} is written.")
     for one in providers:
-        note(f"  found the key of {one.name} in ${one.variable}")
+        note(f"  found the key of {one.name} in ${one.env}")
     for one in servers:
         note(f"  found {one.name} on {one.base_url}: {', '.join(one.models)}")
     if not providers and not servers:

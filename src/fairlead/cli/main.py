@@ -31,7 +31,7 @@ COMMANDS = {
     "call": "List, explain and sum up calls.",
     "models": "Show the models that there are, and what they cost.",
     "engine": "List and restart the engines of the running server.",
-    "catalog": "Renew the list of prices.",
+    "catalog": "Show who can be asked and what models can do; renew the lists.",
     "store": "Look after the store.",
     "completion": "Print the completion script of a shell.",
 }

@@ -8,6 +8,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from fairlead import __version__
+from fairlead.accounts import Account, find_account
+from fairlead.backends.formats import FORMATS
 from fairlead.cli.findings import Finding, Level
 from fairlead.cli.rehearsal import base_dir
 from fairlead.config import BackendSettings, Config
@@ -18,7 +20,6 @@ from fairlead.wire.pool import Pool
 from fairlead.wire.response import Deadlines, Response
 
 CONNECT_S, TOTAL_S = 5.0, 10.0
-ANTHROPIC_VERSION = "2023-06-01"
 
 
 async def reach_all(settings: Config, skews_s: dict[str, float]) -> list[Finding]:
@@ -38,37 +39,37 @@ async def _reach(
     if backend.kind == "script":
         return Finding("ok", what, "scripted: nobody is asked")
     try:
-        response = await _ask(settings, backend, pool)
+        account = find_account(settings, name)
+        response = await _ask(settings, backend, account, pool)
     except FairleadError as error:
         return Finding("fail", what, error.message, error.hint)
     try:
         _compare_clocks(name, response, skews_s)
-        return _judge(what, backend, response.status)
+        return _judge(what, backend, account, response.status)
     finally:
         response.close()
 
 
-async def _ask(settings: Config, backend: BackendSettings, pool: Pool) -> Response:
+async def _ask(settings: Config, backend: BackendSettings, account: Account, pool: Pool) -> Response:
     """Raises ConfigInvalid, TargetError."""
-    there = place(backend.base_url)
-    path = "/models"
-    headers = {"user-agent": f"fairlead/{__version__}", "accept": "application/json"}
-    if backend.kind == "anthropic":
-        path = "/models" if there.path.endswith("/v1") else "/v1/models"
-        headers["anthropic-version"] = ANTHROPIC_VERSION
-    if backend.key:
-        is_plain = backend.kind == "anthropic"
-        headers |= {"x-api-key": backend.key.value} if is_plain else {"authorization": f"Bearer {backend.key.value}"}
+    spoken = FORMATS[account.kind]
+    there = place(account.base_url.rstrip("/").removesuffix(spoken.trims))
+    headers = {"user-agent": f"fairlead/{__version__}", "accept": "application/json", **spoken.headers}
+    auth = account.auth or spoken.auth
+    if backend.key and auth != "none":
+        headers |= {"authorization": f"Bearer {backend.key.value}"} if auth == "bearer" else {auth: backend.key.value}
     headers |= {header.lower(): value for header, value in backend.headers.items()}
     headers |= {header.lower(): secret.value for header, secret in backend.secret_headers.items()}
     ca_file = str(base_dir(settings) / Path(backend.ca_file).expanduser()) if backend.ca_file else ""
     origin = pool.origin(there, ca_file)
-    head = request_head("GET", there, path, headers)
+    head = request_head("GET", there, f"{spoken.trims}/models", headers)
     return await pool.ask(origin, head, None, Deadlines(connect_s=CONNECT_S, total_s=TOTAL_S))
 
 
-def _judge(what: str, backend: BackendSettings, status: int) -> Finding:
-    where = backend.base_url
+def _judge(what: str, backend: BackendSettings, account: Account, status: int) -> Finding:
+    where = account.base_url
+    if account.signs is not None and status < 500:  # this question was not signed
+        return Finding("ok", what, f"{where} answers; whether it takes the signature, a call will tell")
     if status < 300:
         return Finding("ok", what, f"{where} answers")
     if status in (401, 403):

@@ -13,6 +13,11 @@ def written(tables: Mapping[str, Any]) -> str:
     return "\n".join(_lines(tables, ())).strip("\n")
 
 
+def inline(table: Mapping[str, Any]) -> str:
+    """The same in one line, without braces."""
+    return ", ".join(f"{_key(name)} = {_value(item)}" for name, item in table.items() if item is not None)
+
+
 def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     plain = {name: value for name, value in table.items() if not _is_section(value, path)}
     if path and (plain or not table):
@@ -37,7 +42,7 @@ def _key(name: str) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(name)} = {_value(item)}" for name, item in value.items() if item is not None)
+        inner = inline(value)
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"[{', '.join(map(_value, value))}]"
