@@ -111,6 +111,20 @@ def test_what_is_wrong_is_named_with_its_path(change: tuple[str, str], path: str
         ('[routes.invoices]\nbudget = "99999999999usd/day"', "routes.invoices.budget"),
         ("[targets.small.timeouts]\nconnect_s = -1", "targets.small.timeouts.connect_s"),
         ("[targets.small.price]\ninput = -1\noutput = 1", "targets.small.price.input"),
+        (
+            "[targets.small.price]\ninput = 1\noutput = 1\ndetails.web_search = 1",
+            "targets.small.price.details.web_search",
+        ),
+        (
+            "[targets.small.price]\ninput = 1\noutput = 1\ndetails.web_searches = -1",
+            "targets.small.price.details.web_searches",
+        ),
+        (
+            "[targets.small.price]\ninput = 1\noutput = 1\ndetails.input_tokens = 1",
+            "targets.small.price.details.input_tokens",
+        ),
+        ("[targets.small.can]\ncontext = 0", "targets.small.can.context"),
+        ("[targets.small.can]\ntasks = []", "targets.small.can.tasks"),
         ("[server]\nmax_body_mb = inf", "server.max_body_mb"),
         ("[server]\nworkers = 257", "server.workers"),
         ("[store]\nship_every_s = 0", "store.ship_every_s"),

@@ -16,6 +16,7 @@ from fairlead.accounts import Account, Aws, find_account
 from fairlead.backends.account import Signer
 from fairlead.backends.build import build as build_backend
 from fairlead.backends.formats import FORMATS
+from fairlead.capabilities import Served, find_capabilities
 from fairlead.catalog.prices import find_price
 from fairlead.config import (
     BUDGET,
@@ -38,6 +39,7 @@ from fairlead.gateway.routes import Routes
 from fairlead.gateway.strategies import STRATEGIES
 from fairlead.money import Price
 from fairlead.signing import AwsSigner, GoogleSigner, read_credentials
+from fairlead.units import SEARCHES
 from fairlead.wire.pool import Pool
 
 NUSD = 10**9
@@ -202,12 +204,14 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
 def _target(config: Config, name: str, settings: TargetSettings) -> Target:
     if settings.engine:
         backend, zone, provider = f"engine:{settings.engine}", "private", ""
+        served = Served(settings.engine, engine=config.engines[settings.engine])
     else:
         account = find_account(config, settings.backend)
         backend, zone, provider = settings.backend, account.zone, account.provider
         if settings.zone and ZONES.index(settings.zone) < ZONES.index(zone):
             message = f"targets.{name}.zone: {settings.zone} is narrower than its home's zone {zone}"
             raise ConfigInvalid(message, hint="set the backend's zone", path=f"targets.{name}.zone")
+        served = Served(settings.model, provider, tasks=account.tasks and (*account.tasks, *account.paths))
     model = settings.model or settings.engine
     try:
         check_settings("openai", params=settings.params, quirks={})
@@ -223,12 +227,13 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         price=_own_price(name, settings.price) if settings.price else None,
         tariff=partial(find_price, provider, model) if provider else None,
         timeouts=Timeouts(**given),
+        can=find_capabilities(served, settings.can),
         structured=settings.structured,
     )
 
 
 def _own_price(target: str, price: PriceSettings) -> Price:
-    """US dollars per million tokens -> nano-dollars per million tokens."""
+    """US dollars per million tokens, or per thousand searches -> nano-dollars per million of both."""
 
     def nusd(dollars: float | None) -> int | None:
         return None if dollars is None else round(Decimal(str(dollars)) * NUSD)
@@ -240,6 +245,7 @@ def _own_price(target: str, price: PriceSettings) -> Price:
         cache_read=nusd(price.cache_read),
         cache_write=nusd(price.cache_write),
         request=nusd(price.per_request) or 0,
+        details={unit: (nusd(usd) or 0) * (1000 if unit in SEARCHES else 1) for unit, usd in price.details.items()},
     )
 
 

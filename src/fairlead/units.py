@@ -26,6 +26,12 @@ def _token_units() -> dict[str, frozenset[str]]:
 
 
 TOKENS: Mapping[str, frozenset[str]] = _token_units()  # name -> traits
+PLAIN: Mapping[str, str] = {  # the units that prices and usages have fields for
+    "input_tokens": "input",
+    "output_tokens": "output",
+    "cache_read_tokens": "cache_read",
+    "cache_write_tokens": "cache_write",
+}
 SEARCHES = frozenset({"web_searches", "storage_searches", "social_searches", "rerank_searches", "code_executions"})
 
 

@@ -14,12 +14,14 @@ from fairlead.config.sections import (
     BackendSettings,
     BudgetSettings,
     Config,
+    PriceSettings,
     RouteSettings,
     Section,
     TargetSettings,
     Zone,
 )
 from fairlead.errors import ConfigInvalid
+from fairlead.units import PLAIN, SEARCHES, TOKENS
 
 
 class Wrong(Protocol):
@@ -102,7 +104,22 @@ class _Checks:
             )
         self._bounded(f"{path}.timeouts", target.timeouts, 0.001, *target.timeouts.__struct_fields__)
         if target.price:
-            self._bounded(f"{path}.price", target.price, 0, *target.price.__struct_fields__, below=10**9)
+            self._price(f"{path}.price", target.price)
+        self._bounded(f"{path}.can", target.can, 1, "context", "max_output")
+        if target.can.tasks == ():
+            raise self.wrong(f"{path}.can.tasks", "empty", "leave it out where nothing is known")
+
+    def _price(self, path: str, price: PriceSettings) -> None:
+        self._bounded(path, price, 0, "input", "output", "cache_read", "cache_write", "per_request", below=10**9)
+        for unit, dollars in price.details.items():
+            if unit not in TOKENS and unit not in SEARCHES:
+                near = difflib.get_close_matches(unit, (*TOKENS, *SEARCHES), n=3)
+                hint = f"such as {', '.join(near or ('cache_write_1h_tokens', 'input_audio_tokens', 'web_searches'))}"
+                raise self.wrong(f"{path}.details.{unit}", "is nothing that is billed", hint)
+            if unit in PLAIN:
+                raise self.wrong(f"{path}.details.{unit}", "has a price of its own", f"write {path}.{PLAIN[unit]}")
+            if not 0 <= dollars < 10**9:
+                raise self.wrong(f"{path}.details.{unit}", f"must be at least 0 and below {10**9}")
 
     def _route(self, path: str, route: RouteSettings) -> None:
         if not route.targets:

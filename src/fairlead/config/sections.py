@@ -103,13 +103,29 @@ class EngineSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class PriceSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """US dollars per million tokens; `per_request` US dollars."""
+    """US dollars per million tokens; `per_request` US dollars. `details`: of other units, per thousand of searches."""
 
     input: float
     output: float
     cache_read: float | None = None
     cache_write: float | None = None
     per_request: float = 0.0
+    details: Mapping[str, float] = {}
+
+
+class CanSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a target's model can do, where the operator knows better than the catalog. None: as that says."""
+
+    tasks: tuple[Literal["chat", "complete", "embed", "rerank"], ...] | None = None
+    image: bool | None = None
+    audio: bool | None = None
+    video: bool | None = None
+    document: bool | None = None
+    tools: bool | None = None
+    schema: bool | None = None
+    thinking: bool | None = None
+    context: int | None = None  # tokens of the longest prompt
+    max_output: int | None = None  # tokens of the longest answer
 
 
 class TimeoutSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,6 +144,7 @@ class TargetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     zone: Zone | None = None  # where it differs from its backend's; never wider than that
     params: Mapping[str, Any] = {}
     price: PriceSettings | None = None
+    can: CanSettings = CanSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     structured: Literal["native", "tool", "prompt"] | None = None  # how it is made to keep to a schema; None: as it can
 
