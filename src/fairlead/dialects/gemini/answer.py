@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from fairlead.chat import Answer, Finish, Media, Opaque, Part, Said, Task, Text, Thinking, ToolCall, Usage
 from fairlead.dialects import failures
@@ -25,7 +25,7 @@ from fairlead.dialects.failures import failure, unclear
 from fairlead.dialects.gemini.embed import read_vectors, write_vectors
 from fairlead.dialects.gemini.logprobs import read_logprobs, write_logprobs
 from fairlead.dialects.gemini.media import write_media
-from fairlead.dialects.gemini.names import DIALECT, LANGUAGE, RAWS
+from fairlead.dialects.gemini.names import DIALECT, LANGUAGE
 from fairlead.dialects.gemini.said import (
     BODY,
     Body,
@@ -37,7 +37,7 @@ from fairlead.dialects.gemini.said import (
     read_usage,
 )
 from fairlead.dialects.gemini.signing import wrap
-from fairlead.dialects.gemini.turns import write_arguments
+from fairlead.dialects.gemini.turns import sign_last, write_arguments
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 
@@ -132,8 +132,8 @@ def write_end(finish: Finish | None, refusal: str | None) -> dict[str, str]:
     return {} if finish is None else {"finishReason": _WORDS[finish]}
 
 
-def write_parts(parts: Iterable[Part]) -> list[dict[str, Any]]:
-    written: list[dict[str, Any]] = []
+def write_parts(parts: Iterable[Part]) -> list[dict[str, Any] | Raw]:
+    written: list[dict[str, Any] | Raw] = []
     for part in parts:
         match part:
             case Text(text=text):
@@ -145,7 +145,7 @@ def write_parts(parts: Iterable[Part]) -> list[dict[str, Any]]:
             case Media():
                 written.append(write_medium(part))
             case Opaque(raw=raw, dialect=dialect):
-                written += [RAWS.decode(raw)] if dialect == DIALECT else []
+                written += [raw] if dialect == DIALECT else []
     return written
 
 
@@ -159,15 +159,12 @@ def write_medium(medium: Media) -> dict[str, Any]:
     return write_media(medium, "", Losses(LANGUAGE, lossy=True), medium.origin, name=None) or {}
 
 
-def _write_thinking(part: Thinking, written: list[dict[str, Any]]) -> None:
+def _write_thinking(part: Thinking, written: list[dict[str, Any] | Raw]) -> None:
     signature = wrap(part)
     if not part.text and part.origin == DIALECT and signature is not None:
-        if written and "thoughtSignature" not in written[-1] and "functionCall" not in written[-1]:
-            written[-1]["thoughtSignature"] = signature
-        else:
-            written.append({"text": "", "thoughtSignature": signature})
-        return
-    written.append(write_thought(part.text, signature))
+        sign_last(written, signature)
+    else:
+        written.append(write_thought(part.text, signature))
 
 
 def write_thought(text: str, signature: str | None) -> dict[str, Any]:

@@ -311,7 +311,8 @@ def _carried(body: Fields, path: str, raw: Raw) -> bool:
         body[names[-1]] = raw
         return True
     if names[0].startswith("tools") and len(names) <= 2:
-        tool = raw if len(names) == 1 else {names[1]: raw}
-        body["tools"] = [*body.get("tools", ()), tool]
+        tools = body.setdefault("tools", [])
+        place = names[0][6:-1]
+        tools.insert(int(place) if place else len(tools), raw if len(names) == 1 else {names[1]: raw})
         return True
     return carry_rest(body["contents"], path, raw)

@@ -37,9 +37,9 @@ class Turns:
         self._names_media = quirks.get("vertex", False)
         self._names: dict[str, str] = {}  # id of a call -> name of its function
 
-    def write(self, messages: tuple[Message, ...]) -> tuple[list[Fields], list[Fields]]:
+    def write(self, messages: tuple[Message, ...]) -> tuple[list[Fields | Raw], list[Fields]]:
         """(parts of the system prompt, contents)."""
-        system: list[Fields] = []
+        system: list[Fields | Raw] = []
         contents: list[Fields] = []
         answers: list[Fields] | None = None  # the parts of a content that only results are in
         for position, message in enumerate(messages):
@@ -56,8 +56,8 @@ class Turns:
                 contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
         return system, contents
 
-    def _parts(self, message: Message, path: str) -> list[Fields]:
-        written: list[Fields] = []
+    def _parts(self, message: Message, path: str) -> list[Fields | Raw]:
+        written: list[Fields | Raw] = []
         for part in message.parts:
             match part:
                 case Text(text=text):
@@ -70,12 +70,12 @@ class Turns:
                     self._media(part, path, written)
                 case Opaque(kind=kind, raw=raw, dialect=dialect):
                     if dialect == DIALECT:
-                        written.append(RAWS.decode(raw))
+                        written.append(raw)
                     else:
                         self._losses.lose(f"{path}.content", f"a part of type {kind!r}")
         return written
 
-    def _media(self, part: Media, path: str, written: list[Fields]) -> None:
+    def _media(self, part: Media, path: str, written: list[Fields | Raw]) -> None:
         name = part.name if self._names_media else None
         if (said := write_media(part, path, self._losses, self._origin, name=name)) is not None:
             written.append(said)
@@ -89,17 +89,15 @@ class Turns:
             return {"functionCall": said, "thoughtSignature": call.signature}
         return {"functionCall": said}
 
-    def _thinking(self, part: Thinking, path: str, written: list[Fields]) -> None:
+    def _thinking(self, part: Thinking, path: str, written: list[Fields | Raw]) -> None:
         if part.signature is None:
             written.append({"text": part.text, "thought": True})
         elif part.origin != self._origin or part.redacted:
             self._losses.leave(f"{path}.thinking")
         elif part.text:
             written.append({"text": part.text, "thought": True, "thoughtSignature": part.signature})
-        elif written and "thoughtSignature" not in written[-1] and "functionCall" not in written[-1]:
-            written[-1]["thoughtSignature"] = part.signature
         else:
-            written.append({"text": "", "thoughtSignature": part.signature})
+            sign_last(written, part.signature)
 
     def _result(self, message: Message, path: str) -> Fields:
         id = message.tool_call_id or ""
@@ -124,6 +122,15 @@ def _kind(part: Part) -> str:
     return f"a part of type {part.kind if isinstance(part, Opaque) else 'thinking'!r} in a tool's result"
 
 
+def sign_last(parts: list[Fields | Raw], signature: str) -> None:
+    """A signature without a text: it belongs to the part before it, where that can take it."""
+    last = parts[-1] if parts else None
+    if isinstance(last, dict) and "thoughtSignature" not in last and "functionCall" not in last:
+        last["thoughtSignature"] = signature
+    else:
+        parts.append({"text": "", "thoughtSignature": signature})
+
+
 def write_arguments(arguments: str) -> Any:
     """What a model wrote, as an object: JSON that is none stays readable under a name that says so."""
     if not arguments.strip():
@@ -143,10 +150,10 @@ def excuse_calls(contents: list[Fields]) -> None:
     """
     for content in reversed(contents):
         if content["role"] == "user":
-            if any("functionResponse" not in part for part in content["parts"]):
+            if any(not isinstance(part, dict) or "functionResponse" not in part for part in content["parts"]):
                 return
             continue
-        first = next((part for part in content["parts"] if "functionCall" in part), None)
+        first = next((part for part in content["parts"] if isinstance(part, dict) and "functionCall" in part), None)
         if first is not None and "thoughtSignature" not in first:
             first["thoughtSignature"] = NO_SIGNATURE
 
@@ -158,7 +165,7 @@ def carry_rest(contents: list[Fields], path: str, raw: Raw) -> bool:
         said = contents[int(content)]["parts"][int(part)]
     except (ValueError, IndexError):
         return False
-    if "inlineData" not in said and "fileData" not in said:
+    if not isinstance(said, dict) or ("inlineData" not in said and "fileData" not in said):
         return False
     said[name] = raw
     return True

@@ -7,7 +7,7 @@ known, since both belong into the last event, as Google sends it.
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from fairlead.chat import Chunk, Finish, Head, Item, Media, Opaque, Part, Task, Thinking, ToolCall, ToolDelta, Usage
 from fairlead.dialects.gemini.answer import (
@@ -18,7 +18,7 @@ from fairlead.dialects.gemini.answer import (
     write_usage,
 )
 from fairlead.dialects.gemini.logprobs import write_logprobs
-from fairlead.dialects.gemini.names import DIALECT, RAWS
+from fairlead.dialects.gemini.names import DIALECT
 from fairlead.dialects.gemini.signing import wrap
 
 _ENCODER = msgspec.json.Encoder()
@@ -97,7 +97,9 @@ class StreamWriter:
         if chunk.tool is not None:
             self._calls.setdefault(index, {}).setdefault(chunk.tool.slot, _Call()).add(chunk.tool)
         said = bool(chunk.text or chunk.reasoning or chunk.part is not None)
-        parts = self._whole(index) if (said or chunk.finish is not None) and index in self._calls else []
+        parts: list[dict[str, Any] | Raw] = []
+        if (said or chunk.finish is not None) and index in self._calls:
+            parts += self._whole(index)
         if chunk.reasoning:
             parts.append({"text": chunk.reasoning, "thought": True})
         if chunk.text:
@@ -134,13 +136,13 @@ class StreamWriter:
         return b"data: " + _ENCODER.encode(body) + b"\r\n\r\n"
 
 
-def _write_part(part: Part) -> dict[str, Any] | None:
+def _write_part(part: Part) -> dict[str, Any] | Raw | None:
     """What comes whole. A Thinking signs what was said before it; another provider's is a thought of its own."""
     match part:
         case Media():
             return write_medium(part)
         case Opaque(raw=raw, dialect=dialect):
-            return dict(RAWS.decode(raw)) if dialect == DIALECT else None
+            return raw if dialect == DIALECT else None
         case Thinking(origin=origin) if origin == DIALECT and not part.text:
             return {"text": "", "thoughtSignature": wrap(part)}
         case Thinking():
