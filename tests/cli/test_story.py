@@ -58,6 +58,11 @@ def test_what_has_a_rate_of_its_own_is_told_beside_the_tokens() -> None:
     assert "reasoning), estimated; cache write 1h tokens 1,500, web searches 2" in told(CALL, searched)
 
 
+def test_a_form_that_was_kept_is_told() -> None:
+    assert "ok, finished by stop, in the form that was asked for" in told(CALL, replace(ANSWER, shape="valid"))
+    assert "form" not in told(CALL, ANSWER)
+
+
 def test_money_that_was_estimated_is_marked_and_so_is_more_than_was_held() -> None:
     assert "cost ~0.000005usd at price own/a, held 0.000009usd, more than was held" in told(CALL, ANSWER)
     assert "cost: ~0.000005usd (~: estimated)" in told(CALL, ANSWER)

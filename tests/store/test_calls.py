@@ -83,6 +83,23 @@ def test_a_summary_counts_calls_where_they_ended_and_attempts_where_they_were_ma
     assert (mini.input_tokens, mini.output_tokens, mini.cache_read_tokens, mini.reasoning_tokens) == (110, 55, 20, 10)
 
 
+def test_a_summary_tells_how_many_answers_had_not_the_form_that_was_asked_for(tmp_path: Path) -> None:
+    tried = (("good", "valid", "primary"), ("mended", "invalid", "primary"), ("mended", "valid", "repair"),
+             ("bad", "invalid", "fallback"), ("bad", "invalid", "repair"), ("free", "", "primary"))  # fmt: skip
+    with open_store(tmp_path) as store:
+        with Spool(tmp_path / "spool" / "w") as spool:
+            for n, (call, shape, purpose) in enumerate(tried):
+                one = intent(call, at_us=n, purpose=purpose)
+                spool.append(one)
+                spool.append(outcome(one, shape=shape, outcome="output_invalid" if shape == "invalid" else "ok"))
+        Shipper(store, tmp_path / "spool").ship()
+        with store.read() as connection:
+            (sums,) = summarize(connection, ("route",))
+            assert (sums.attempts, sums.shaped, sums.invalid, sums.repaired) == (6, 3, 2, 1)
+            shown = show_call(connection, "mended")
+            assert [(one.purpose, one.shape) for one in shown.attempts] == [("primary", "invalid"), ("repair", "valid")]
+
+
 def test_percentiles_are_exact_and_leave_denied_calls_out(books: Connection) -> None:
     (a, b) = summarize(books, ("route",))
     assert a.group == {"route": "a"}

@@ -41,6 +41,11 @@ SUMS = (
     ("p95", "right"),
     ("cost", "right"),
 )
+FORMS = (
+    ("judged", "right"),
+    ("invalid", "right"),
+    ("after repair", "right"),
+)
 since = click.option("--since", type=Since(), metavar="WHEN", help="1d, 12h, 2026-01-31.  [default: always]")
 
 
@@ -109,7 +114,9 @@ def show(place: Place, id: str, wants_json: bool) -> None:
 def summary(place: Place, by: str, since: int | None, wants_json: bool) -> None:
     """Sum up calls, tokens, money and times.
 
-    A call stands with the target that answered it, tokens and money with the target that they were spent at.
+    A call stands with the target that answered it, tokens and money with the target that they were spent at. Where
+    answers of a given form were asked for: how many were judged, how many were invalid, and how many still are after
+    each was asked for once more.
     """
     groups = tuple(part.strip() for part in by.split(",") if part.strip())
     wrong = [name for name in groups if name not in BY]
@@ -119,9 +126,11 @@ def summary(place: Place, by: str, since: int | None, wants_json: bool) -> None:
     if wants_json:
         terminal.show_json(sums)
         return
-    columns = tuple((name, "left") for name in groups) + SUMS
+    forms = any(one.shaped for one in sums)
+    columns = tuple((name, "left") for name in groups) + SUMS + (FORMS if forms else ())
     names = {one.id: one.name for one in keys}
-    terminal.show_table(columns, (_sum(one, names) for one in sums), empty="no calls")
+    rows = ((*_sum(one, names), *(_formed(one) if forms else ())) for one in sums)
+    terminal.show_table(columns, rows, empty="no calls")
 
 
 async def _listed(desk: "Desk", wanted: "CallFilter", ref: str | None) -> "tuple[list[CallRow], list[KeyShown]]":
@@ -170,3 +179,14 @@ def _sum(one: "Summary", names: dict[str, str]) -> tuple[str, ...]:
         terminal.duration(one.p95_duration_us),
         cost,
     )
+
+
+def _formed(one: "Summary") -> tuple[str, ...]:
+    if not one.shaped:
+        return (terminal.NOTHING,) * len(FORMS)
+    left = one.invalid - one.repaired
+    return f"{one.shaped:,}", _share(one.invalid, one.shaped), _share(left, one.shaped)
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count:,} ({count / of:.1%})"

@@ -64,7 +64,8 @@ def _tried(number: int, attempt: "AttemptRow") -> list[str]:
 
 def _outcome(attempt: "AttemptRow") -> str:
     if attempt.outcome == "ok":
-        return f"ok, finished by {attempt.finish}" if attempt.finish else "ok"
+        form = ", in the form that was asked for" if attempt.shape == "valid" else ""
+        return (f"ok, finished by {attempt.finish}" if attempt.finish else "ok") + form
     status = f" (status {attempt.status})" if attempt.status is not None else ""
     why = f": {attempt.why}" if attempt.why else ""
     if attempt.outcome == "lost":

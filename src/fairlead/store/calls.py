@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Row, case, func, select
+from sqlalchemy import Connection, Row, and_, case, func, select
 
 from fairlead.errors import NotFound, RequestInvalid
 from fairlead.store import schema
@@ -88,6 +88,7 @@ class AttemptRow(Struct, frozen=True):
     duration_us: int
     writer: str
     usage_details: Mapping[str, int] = {}  # of what has a rate of its own, within the tokens or beside them
+    shape: str = ""  # valid, invalid; "" where no form was asked for, or the answer did not come to its end
 
 
 class CallShown(Struct, frozen=True):
@@ -117,6 +118,9 @@ class Summary(Struct, frozen=True):
     reasoning_tokens: int = 0
     cost_nusd: int = 0  # of the attempts whose cost is known
     unknown_costs: int = 0  # how many attempts have none
+    shaped: int = 0  # answers whose form was judged, but for those to repairs
+    invalid: int = 0  # of these
+    repaired: int = 0  # of the invalid ones, those that a repair made valid
     p50_duration_us: int | None = None
     p95_duration_us: int | None = None
     p50_first_word_us: int | None = None
@@ -189,8 +193,15 @@ def _attempt_figures(connection: Connection, by: tuple[str, ...], since_us: int,
         func.count().label("attempts"),
         *(func.coalesce(func.sum(table.c[name]), 0).label(name) for name in sums),
         (func.count() - func.count(table.c.cost_nusd)).label("unknown_costs"),
+        _number(table.c.shape != "", table.c.purpose != "repair").label("shaped"),
+        _number(table.c.shape == "invalid", table.c.purpose != "repair").label("invalid"),
+        _number(table.c.shape == "valid", table.c.purpose == "repair").label("repaired"),
     ]
     return _grouped(connection, table, columns, by, since_us, until_us)
+
+
+def _number(*conditions: Any) -> Any:
+    return func.sum(case((and_(*conditions), 1), else_=0))
 
 
 def _call_figures(connection: Connection, by: tuple[str, ...], since_us: int, until_us: int | None) -> _Figures:

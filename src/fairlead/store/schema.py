@@ -7,7 +7,7 @@ types only, so that every SQL database can hold them. It knows no engine and ope
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy import text as sql
 
-HEAD = "0002"  # the revision of these tables; revisions sort as texts
+HEAD = "0003"  # the revision of these tables; revisions sort as texts
 
 metadata = MetaData()
 
@@ -84,6 +84,7 @@ attempt = Table(
     Column("duration_us", BigInteger, nullable=False),
     Column("writer", String(64), nullable=False),
     Column("usage_details", Text, nullable=False, server_default=""),  # JSON object of counts; "" for none
+    Column("shape", String(8), nullable=False, server_default=""),  # valid, invalid; "": no form was asked for
     Index("attempt_call", "call"),
     Index("attempt_at", "at_us"),
     Index("attempt_key_at", "key", "at_us"),
