@@ -23,6 +23,7 @@ from fairlead.dialects.bedrock.signing import (
 from fairlead.dialects.bedrock.turns import write_input
 from fairlead.dialects.failures import unclear
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
+from fairlead.errors import RequestInvalid, TargetError
 
 # What is not in here (a reason of tomorrow, a malformed answer) becomes no finish at all: none is made up. A full
 # context window is an end for want of room, not of something to say.
@@ -127,23 +128,26 @@ def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin:
     try:
         check_utf8(body)
         said = (_FULL if full else _SLIM).decode(body)
+        output = said.output
+        if output is None or output.message is None or (isinstance(output, _SlimOutput) and is_null(output.message)):
+            raise _no_answer(body)
+        finish = FINISHES.get(said.stop_reason or "")
+        spoken = (_read_said(said, body, finish, origin),) if isinstance(said, _Full) else ()
     except UNREADABLE as error:
         raise unclear(str(error) if body else "it is empty", body, DIALECT) from None
-    output = said.output
-    if output is None or output.message is None or (isinstance(output, _SlimOutput) and is_null(output.message)):
-        raise _no_answer(body)
-    finish = FINISHES.get(said.stop_reason or "")
+    except RequestInvalid as error:  # how a block that holds nothing is told
+        raise unclear(error.message, body, DIALECT) from None
     return Answer(
         model=said.trace.prompt_router.invoked_model_id if said.trace and said.trace.prompt_router else "",
         dialect=DIALECT,
         spoken=body,
-        said=(_read_said(said, body, finish, origin),) if isinstance(said, _Full) else (),
+        said=spoken,
         finish=finish or said.stop_reason or None,
         usage=None if said.usage is None else read_usage(said.usage),
     )
 
 
-def _no_answer(body: bytes) -> Exception:
+def _no_answer(body: bytes) -> TargetError:
     told = _FAILURE.decode(body)
     return failure(told.name, body) if told.name or told.told else unclear("it has no output", body, DIALECT)
 

@@ -23,7 +23,7 @@ Way = Literal["anthropic", "budget", "nova", "openai", "responses", "deepseek", 
 ADDITIONAL = "additionalModelRequestFields"
 LEAST_BUDGET_TOKENS = 1024
 _FIRST_ADAPTIVE = (4, 6)  # Claude's version
-_OPUS_SONNET = re.compile(r"claude-(?P<name>[a-z]+)-(?P<major>\d{1,2})(?:-(?P<minor>\d{1,2}))?(?![0-9])")
+_VERSION = re.compile(r"claude-(?P<name>[a-z]+)-(?P<major>\d{1,2})(?:-(?P<minor>\d{1,2}))?(?![0-9])")
 _OLD_CLAUDE = re.compile(r"claude-(?:v\d|instant|3-(?:5-)?(?:sonnet|opus|haiku))")
 # The first row that is found in an id decides. `open`: takes reasoning back that nobody signed.
 _MODELS: tuple[tuple[str, Family, Way | None], ...] = (
@@ -101,9 +101,9 @@ def _of_id(model: str) -> Model:
 def _way_of_claude(id: str) -> Way | None:
     if _OLD_CLAUDE.search(id):
         return None
-    found = _OPUS_SONNET.search(id)
-    if found is None:  # claude-3-7-sonnet
-        return "budget"
+    found = _VERSION.search(id)
+    if found is None:  # of tomorrow, or Claude 3.7
+        return "budget" if "claude-3-7" in id else "anthropic"
     return "anthropic" if (int(found["major"]), int(found["minor"] or 0)) >= _FIRST_ADAPTIVE else "budget"
 
 
@@ -181,7 +181,9 @@ def _write_claude(fields: dict[str, Any], wish: Wish, way: Way, losses: Losses) 
 
 def _budget(wish: Wish, losses: Losses) -> dict[str, Any] | None:
     """A budget has 1,024 tokens at least and leaves some of the limit to the answer, or there is none."""
-    asked = wish.tokens or budget_of(wish.effort or "none", wish.limit, least=LEAST_BUDGET_TOKENS)
+    asked = wish.tokens or 0
+    if asked <= 0:
+        asked = budget_of(wish.effort or "medium", wish.limit, least=LEAST_BUDGET_TOKENS)
     budget = max(min(asked, wish.limit - 1), LEAST_BUDGET_TOKENS)
     possible = budget < wish.limit and not wish.forced and (wish.own or not wish.amid)
     if not possible or (wish.tokens and budget != wish.tokens):
@@ -201,11 +203,17 @@ def _write_level(fields: dict[str, Any], way: Way, wish: Wish, losses: Losses) -
 
 
 def _level(way: Way, wish: Wish, losses: Losses) -> str:
-    effort = wish.effort or effort_of(wish.tokens or 0, wish.limit)
+    effort = wish.effort or _effort_of(wish)
     level = _LEVELS[way][effort]
     if level != wish.effort and wish.effort is not None:
         losses.leave(wish.name)
     return level
+
+
+def _effort_of(wish: Wish) -> str:
+    """A budget below 0 leaves it to the model, as Gemini's callers say it."""
+    tokens = wish.tokens or 0
+    return "medium" if tokens < 0 else effort_of(tokens, wish.limit)
 
 
 def _write_word(fields: dict[str, Any], way: Way, level: str) -> None:
