@@ -30,7 +30,7 @@ def test_a_provider_and_a_key_are_a_whole_backend() -> None:
         auth="bearer",
         tasks=("chat",),
         paths={},
-        quirks={"max_tokens_name": "max_completion_tokens"},
+        quirks={"max_tokens_name": "max_completion_tokens", "returns_reasoning": False},
     )
 
 
@@ -40,7 +40,7 @@ def test_what_the_operator_writes_wins_over_the_row() -> None:
         'quirks = { max_tokens_name = "max_tokens", drop = ["user"] }\npaths = { embed = "/embed" }'
     )
     assert (found.zone, found.base_url) == ("contract", "https://proxy.example/groq")
-    assert found.quirks == {"max_tokens_name": "max_tokens", "drop": ["user"]}
+    assert found.quirks == {"max_tokens_name": "max_tokens", "returns_reasoning": False, "drop": ["user"]}
     assert found.paths == {"embed": "/embed"} and found.provider == "groq"
 
 
@@ -102,7 +102,7 @@ def test_elsewhere_than_the_row_says_another_format_takes_its_prices_only() -> N
 def test_without_a_provider_prices_and_quirks_are_known_by_the_address() -> None:
     found = account('kind = "openai"\nzone = "contract"\nbase_url = "https://api.openai.com/v1"')
     assert (found.provider, found.auth) == ("openai", "")
-    assert found.quirks == {"max_tokens_name": "max_completion_tokens"}
+    assert found.quirks["max_tokens_name"] == "max_completion_tokens"
     dated = account(
         'kind = "openai"\nzone = "contract"\nbase_url = "https://own.openai.azure.com/openai/deployments/gpt"'
     )

@@ -102,8 +102,8 @@ def test_a_price_is_the_operators_the_catalogs_or_unknown(made: app.Generation) 
 
 
 def test_openai_is_told_the_output_limit_by_the_name_that_all_its_models_know(made: app.Generation) -> None:
-    quirks = made.backends["openai"]._quirks, made.backends["own"]._quirks  # type: ignore[attr-defined]
-    assert quirks == ({"max_tokens_name": "max_completion_tokens"}, {})
+    openai, own = made.backends["openai"]._quirks, made.backends["own"]._quirks  # type: ignore[attr-defined]
+    assert openai["max_tokens_name"] == "max_completion_tokens" and own == {}
 
 
 def built(text: str, tmp_path: Path) -> Account:
