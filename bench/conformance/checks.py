@@ -95,7 +95,7 @@ def _passed(record: Record, request: Request) -> str:
     for name in said.keys() | sent.keys():
         if name not in OURS and bytes(said.get(name, b"")) != bytes(sent.get(name, b"")):
             return f"{name} differs"
-        if name in LIMITS and not _same_but(json.loads(said.get(name) or b"{}"), json.loads(sent[name]), LIMITS[name]):
+        if name in LIMITS and not _same_but(json.loads(bytes(said.get(name, b"null"))), json.loads(bytes(sent.get(name, b"null"))), LIMITS[name]):
             return f"{name} differs"
     return ""
 
@@ -103,6 +103,7 @@ def _passed(record: Record, request: Request) -> str:
 def _same_but(said: Any, sent: Any, ours: set[str]) -> bool:
     if isinstance(said, list):
         return len(said) == len(sent) and all(_same_but(a, b, ours) for a, b in zip(said, sent, strict=True))
+    said, sent = said or {}, sent or {}
     return {k: v for k, v in said.items() if k not in ours} == {k: v for k, v in sent.items() if k not in ours}
 
 
@@ -143,7 +144,7 @@ def _difference(first: Chat, second: Chat) -> str:
     for name in first.__struct_fields__:
         one, other = getattr(first, name), getattr(second, name)
         if name == "others":
-            one, other = ({path: json.loads(raw) for path, raw in said.items()} for said in (one, other))
+            one, other = ({path: json.loads(bytes(raw)) for path, raw in said.items()} for said in (one, other))
         if one != other and _plain(one) != _plain(other):
             return f"{name}: {str(one)[:150]} became {str(other)[:150]}"
     return ""
@@ -182,7 +183,7 @@ def _tools(chat: Chat) -> Any:
 
 
 def _schema(chat: Chat) -> Any:
-    return chat.shape is not None and chat.shape.schema is not None and json.loads(chat.shape.schema)
+    return chat.shape is not None and chat.shape.schema is not None and json.loads(bytes(chat.shape.schema))
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------

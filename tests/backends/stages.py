@@ -10,12 +10,11 @@ from typing import Any
 
 from fairlead.backends.http import Http
 from fairlead.backends.lines import Line, ScriptedCall, ScriptedUsage
-from fairlead.backends.http import Http
 from fairlead.backends.script import Script
 from fairlead.chat import Chat, Message, Request, Text
 from fairlead.dialects import openai
+from fairlead.dialects.bedrock.frames import event_frame
 from fairlead.gateway.call import Asking, Backend, Target, Timeouts
-from fairlead.wire.eventstream import write_frame
 from fairlead.wire.pool import Pool
 from upstream import Step, Upstream, chunk, events, raw, refused_url, reply, silence
 
@@ -25,7 +24,7 @@ Stage = Callable[[str, Pool], AbstractAsyncContextManager[Backend]]
 
 def asking(**timeouts: float) -> Asking:
     target = Target("mini", "acme", "model-1", "public", timeouts=Timeouts(**timeouts))
-    return Asking(target, 64, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    return Asking(target, 64, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", attempt="a1")
 
 
 def spoken(text: str = "Hello?", *, task: Any = "chat", **fields: Any) -> Request:
@@ -130,7 +129,7 @@ def generated(*parts: Any, finish: str | None = "STOP", usage: bool = True) -> b
     body: dict[str, Any] = {"candidates": [candidate], "modelVersion": "served-1", "responseId": "g1"}
     if usage:
         body["usageMetadata"] = {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7}
-    return json.dumps(body).encode()
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 CALLED = {"functionCall": {"id": "t1", "name": "look_up", "args": {"id": 7}}}
@@ -158,7 +157,7 @@ def conversed(*content: Any, stop: str = "end_turn", usage: bool = True) -> byte
 
 def framed(*told: tuple[str, Any], then: str = "keep") -> Step:
     """A response of binary frames: (event, payload) each."""
-    frames = b"".join(write_frame(event, json.dumps(payload).encode()) for event, payload in told)
+    frames = b"".join(event_frame(event, json.dumps(payload).encode()) for event, payload in told)
     kind = b"content-type: application/vnd.amazon.eventstream\r\n"
     if then == "keep":
         return raw(b"HTTP/1.1 200 OK\r\n%scontent-length: %d\r\n\r\n" % (kind, len(frames)) + frames, then=then)
@@ -179,7 +178,7 @@ ASKED = passage(0, {"toolUse": {"toolUseId": "t1", "name": "look_up"}}, [{"toolU
 BEDROCK: dict[str, Step] = {
     "hello": reply(conversed({"text": "Hello there"})),
     "no usage": reply(conversed({"text": "Hello there"}, usage=False)),
-    "a tool": reply(conversed({"toolUse": {"toolUseId": "t1", "name": "look_up", "input": {"id": 7}}}, stop="tool_use")),
+    "a tool": reply(conversed({"toolUse": {**ASKED[0][1]["start"]["toolUse"], "input": {"id": 7}}}, stop="tool_use")),
     "malformed": reply(b'{"output": {"mess'),
     "streamed hello": framed(OPENED, *TOLD, ("messageStop", {"stopReason": "end_turn"}), METERED),
     "streamed no usage": framed(OPENED, *TOLD, ("messageStop", {"stopReason": "end_turn"})),
@@ -241,9 +240,7 @@ RESPONSES: dict[str, Step] = {
     "malformed": reply(b'{"output": [{"mess'),
     "streamed hello": events(*spelled(), names=True),
     "streamed no usage": events(*spelled(usage=False), names=True),
-    "streamed a tool": events(
-        *happened(CALLING, [("response.function_call_arguments.delta", '{"id":7}')]), names=True
-    ),
+    "streamed a tool": events(*happened(CALLING, [("response.function_call_arguments.delta", '{"id":7}')]), names=True),
     "streamed malformed": OPENAI["streamed malformed"],
     "cut": events(*spelled(end=False), names=True, then="hang_up"),
     "stall": events(*spelled(end=False), names=True, then="stall"),

@@ -35,7 +35,8 @@ async def test_every_request_carries_what_it_must(pool: Pool, prefix: str) -> No
 
 async def test_a_stream_is_asked_for_as_one(pool: Pool) -> None:
     async with Upstream(events(*happenings(SAID), names=True)) as up:
-        async with aclosing(Http(pool, kind="anthropic", base_url=up.url).stream(spoken(stream=True), asking())) as stream:
+        backend = Http(pool, kind="anthropic", base_url=up.url)
+        async with aclosing(backend.stream(spoken(stream=True), asking())) as stream:
             items = [item async for item in stream]
         assert json.loads(up.requests[0].body)["stream"] is True
         assert up.requests[0].headers["accept"] == "text/event-stream"
@@ -45,8 +46,9 @@ async def test_a_stream_is_asked_for_as_one(pool: Pool) -> None:
 async def test_an_overload_inside_a_stream_is_one(pool: Pool) -> None:
     error = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
     async with Upstream(events(*happenings(SAID, stop=None), error, names=True)) as up:
+        backend = Http(pool, kind="anthropic", base_url=up.url)
         with pytest.raises(TargetOverloaded, match="Overloaded") as caught:
-            async with aclosing(Http(pool, kind="anthropic", base_url=up.url).stream(spoken(stream=True), asking())) as stream:
+            async with aclosing(backend.stream(spoken(stream=True), asking())) as stream:
                 async for _ in stream:
                     pass
         assert (caught.value.target, caught.value.dialect) == ("mini", "anthropic")
@@ -54,8 +56,9 @@ async def test_an_overload_inside_a_stream_is_one(pool: Pool) -> None:
 
 async def test_a_stream_without_its_last_event_is_broken(pool: Pool) -> None:
     async with Upstream(events(*happenings(SAID)[:-1], names=True)) as up:
+        backend = Http(pool, kind="anthropic", base_url=up.url)
         with pytest.raises(StreamBroken):
-            async with aclosing(Http(pool, kind="anthropic", base_url=up.url).stream(spoken(stream=True), asking())) as stream:
+            async with aclosing(backend.stream(spoken(stream=True), asking())) as stream:
                 async for _ in stream:
                     pass
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fairlead.backends.http import Http
 from fairlead.backends.build import build
+from fairlead.backends.formats import FORMATS
 from fairlead.backends.http import Http
 from fairlead.backends.script import Script
 from fairlead.errors import ConfigInvalid
@@ -16,8 +16,10 @@ from fairlead.wire.pool import Pool
 def test_each_kind_has_its_backend(tmp_path: Path) -> None:
     (tmp_path / "lines.toml").write_text("[[lines]]\ntext = 'a'")
     pool = Pool()
-    assert isinstance(build("a", kind="openai", base_url="http://h/v1", pool=pool), OpenAI)
-    assert isinstance(build("a", kind="anthropic", base_url="https://h", key="k", pool=pool), Anthropic)
+    for kind in FORMATS:
+        made = build("a", kind=kind, base_url="https://h/v1", key="k", pool=pool)
+        assert isinstance(made, Http)
+        assert made.dialect == kind
     assert isinstance(build("a", kind="script", script=str(tmp_path / "lines.toml"), pool=pool), Script)
 
 

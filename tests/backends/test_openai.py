@@ -40,7 +40,8 @@ async def test_every_request_carries_what_it_must(pool: Pool) -> None:
 
 async def test_headers_of_the_operator_win(pool: Pool) -> None:
     async with Upstream(reply(completion())) as up:
-        await Http(pool, kind="openai", base_url=up.url, key=KEY, headers={"Authorization": "Basic x"}).answer(spoken(), asking())
+        backend = Http(pool, kind="openai", base_url=up.url, key=KEY, headers={"Authorization": "Basic x"})
+        await backend.answer(spoken(), asking())
         assert up.requests[0].headers["authorization"] == "Basic x"
 
 

@@ -52,7 +52,8 @@ class Account:
         ca_file: str = "",
         signer: Signer | None = None,
     ) -> None:
-        """`auth` and `paths` win over those of the format. `headers` are sent with every request and win over our own;
+        """`auth` and `paths` win over those of the format; an empty path is a task that is not served there, and
+        `stream:chat` the path of a chat that is streamed. `headers` are sent with every request and win over our own;
         what is in them and `key` are taken out of errors."""
         if not base_url:  # nobody is asked by default: a forgotten URL would send private words to a public place
             hint = f'Write where the server is, like base_url = "{spoken.example}".'
@@ -70,11 +71,12 @@ class Account:
         # Of "Bearer KEY" also KEY alone.
         words = {word for secret in (key, *headers.values()) for word in (secret or "").split()}
         self._secrets = sorted((word for word in words if len(word) >= SHORTEST_SECRET), key=len, reverse=True)
-        for task in self._paths:
-            self._head(task, "model", stream=False)  # what is wrong with a header is found now
+        for task, path in self._paths.items():
+            if path and ":" not in task:
+                self._head(task, "model", stream=False)  # what is wrong with a header is found now
 
     def serves(self, task: str) -> bool:
-        return task in self._paths
+        return bool(self._paths.get(task))
 
     async def answer(self, task: str, body: bytes, asking: "Asking") -> bytes:
         """The body of a success. Raises TargetError."""

@@ -4,7 +4,7 @@ A request that was said in this language is passed on, every other one is writte
 (`formats.py`); what it can say is the dialect's knowledge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from fairlead.backends.streams import Reader, read_stream
 from fairlead.chat import Answer, Request, Stream, Task, Usage
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import check_settings
-from fairlead.dialects.signatures import MARK
+from fairlead.dialects.signatures import has_wrapped
 from fairlead.errors import RequestInvalid, TargetError
 from fairlead.wire.pool import Pool
 
@@ -63,6 +63,7 @@ class Http:
         check_settings(kind, params={}, quirks=quirks)
         self.dialect: str = spoken.language.DIALECT
         self._language = spoken.language
+        self._has_wrapped: Callable[[bytes], bool] = getattr(spoken.language, "has_wrapped", has_wrapped)
         self._decoder = spoken.decoder
         self._quirks = dict(quirks)
         self._origin = origin or self.dialect
@@ -89,8 +90,14 @@ class Http:
             )
         except TargetError as error:
             raise self._account.named(error, asking) from None
-        usage = self._counted(answer.usage, request)
-        return replace(answer, target=asking.target.name, usage=usage, dropped=written.dropped)
+        return replace(
+            answer,
+            id=answer.id or asking.attempt,
+            model=answer.model or asking.target.model,
+            target=asking.target.name,
+            usage=self._counted(answer.usage, request),
+            dropped=written.dropped,
+        )
 
     def stream(self, request: Request, asking: "Asking") -> Stream:
         def begin() -> tuple[bytes, Reader]:
@@ -152,7 +159,7 @@ class Http:
             and spoken.dialect == self.dialect
             and task == request.task
             and self._origin == self.dialect
-            and not any(MARK in raw for raw in map(bytes, spoken.fields.values()))
+            and not any(map(self._has_wrapped, map(bytes, spoken.fields.values())))
         )
 
     # --- what is counted ---

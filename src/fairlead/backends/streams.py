@@ -45,14 +45,13 @@ async def read_stream(
     A connection that breaks after the answer was whole does the answer no harm: then at most the usage is missing.
     """
     body, reader = begin()
-    target = asking.target.name
     try:
         response = await account.stream(task, body, asking)
         try:
             async for batch in response.events(decoder()):
                 for event, data in batch:
                     for item in reader.read(event, data):
-                        yield item if type(item) is not Head else replace(item, target=target, dropped=tuple(dropped))
+                        yield item if type(item) is not Head else _introduced(item, asking, dropped)
                 if reader.ended:
                     break
         except (StreamBroken, TargetTimeout):
@@ -69,3 +68,14 @@ async def read_stream(
             raise StreamBroken(f"{asking.target.name} ended its stream before its answer was whole")
     except TargetError as error:
         raise account.named(error, asking) from None
+
+
+def _introduced(head: Head, asking: "Asking", dropped: list[str]) -> Head:
+    """Who answers, also where a provider tells neither its model nor an id."""
+    return replace(
+        head,
+        id=head.id or asking.attempt,
+        model=head.model or asking.target.model,
+        target=asking.target.name,
+        dropped=tuple(dropped),
+    )
