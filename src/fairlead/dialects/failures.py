@@ -31,6 +31,9 @@ _KINDS: tuple[tuple[str, type[TargetError]], ...] = (
     ("invalid_request", TargetRejected),
     ("bad_request", TargetRejected),
     ("badrequest", TargetRejected),
+    ("invalid_prompt", TargetRejected),
+    ("image", TargetRejected),  # invalid_image_url, image_too_large, failed_to_download_image, ...
+    ("_policy", TargetRejected),
 )
 _STATUSES: dict[int, type[TargetError]] = {
     400: TargetRejected,
