@@ -13,7 +13,14 @@ import pytest
 
 from fairlead import app, config, errors
 from fairlead.cli.main import fairlead
-from fairlead.dialects.quirks import AnthropicQuirks, OpenAIQuirks
+from fairlead.dialects.quirks import (
+    AnthropicQuirks,
+    BedrockQuirks,
+    GeminiQuirks,
+    OpenAIQuirks,
+    RerankQuirks,
+    ResponsesQuirks,
+)
 from fairlead.gateway.call import Timeouts
 from fairlead.server.admin import AdminListener
 from fairlead.server.errors import STATUS
@@ -58,6 +65,9 @@ def parsed(text: str) -> config.Config:
 @pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
 def test_every_configuration_that_is_shown_can_be_used(page: str, tmp_path: Path) -> None:
     (tmp_path / "lines.toml").write_text('[[lines]]\ntext = "hello"\n')
+    (tmp_path / "google.json").write_text(
+        '{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}'
+    )
     for block in blocks(page, "toml"):
         settings = config.parse(block, source=str(tmp_path / "it.toml"), base=tmp_path, with_secrets=False)
         address = app.EngineAddress("http://127.0.0.1:1", "key")
@@ -110,11 +120,22 @@ def test_the_settings_that_want_a_restart_are_marked() -> None:
     assert marked == {"data_dir", "[store]", *RESTART_ONLY}
 
 
-@pytest.mark.parametrize("kind", [OpenAIQuirks, AnthropicQuirks])
-def test_every_quirk_has_its_row(kind: type[msgspec.Struct]) -> None:
-    told = {name for row in rows("docs/configuration.md") for name in re.findall(r"`(\w+)`", row[0])}
-    assert set(kind.__struct_fields__) <= told
-    assert told <= {*OpenAIQuirks.__struct_fields__, *AnthropicQuirks.__struct_fields__}
+QUIRKS = {
+    "openai": OpenAIQuirks,
+    "responses": ResponsesQuirks,
+    "anthropic": AnthropicQuirks,
+    "gemini": GeminiQuirks,
+    "bedrock": BedrockQuirks,
+    "rerank": RerankQuirks,
+}
+
+
+@pytest.mark.parametrize("kind", QUIRKS)
+def test_every_quirk_has_its_row(kind: str) -> None:
+    blocks = read("docs/configuration.md").split("\n\n")
+    [table] = [block for block in blocks if block.startswith(f'| `kind = "{kind}"` |')]
+    told = [name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(told) == sorted(QUIRKS[kind].__struct_fields__)
 
 
 # --- HTTP ------------------------------------------------------------------------------------------------------------
