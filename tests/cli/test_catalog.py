@@ -4,17 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from cli.running import run as fairlead
 from fairlead import config
 from fairlead.accounts import find_account
 from fairlead.catalog.providers import Provider, shipped_providers
-from fairlead.cli.catalog import catalog
-from fairlead.errors import NotFound
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(catalog, list(arguments))
+    return fairlead("catalog", *arguments)
 
 
 def test_models_are_listed_by_any_part_of_their_name() -> None:
@@ -64,6 +63,5 @@ def test_what_is_shown_to_be_pasted_is_a_good_backend(row: Provider) -> None:
 
 
 def test_a_provider_that_is_not_there_is_told_with_the_nearest_one() -> None:
-    with pytest.raises(NotFound) as caught:
-        catalog.main(["providers", "grok"], standalone_mode=False)
-    assert "groq" in caught.value.hint
+    done = run("providers", "grok")
+    assert done.exit_code == 1 and "grok" in done.stderr and "'groq'" in done.stderr

@@ -60,6 +60,38 @@ def test_what_a_backend_answers_is_judged_without_showing_the_key(status: int, l
     assert ("env:CLOUD_KEY" in found.found) is (level == "fail")
 
 
+@pytest.mark.parametrize(("provider", "header"), [("google", "x-goog-api-key"), ("azure", "api-key")])
+def test_a_key_is_shown_as_the_provider_wants_it(provider: str, header: str) -> None:
+    async def asking() -> dict[str, str]:
+        async with Upstream(reply(b"{}")) as up:
+            backend = config.BackendSettings(
+                provider=provider, base_url=f"{up.url}/v1", key=config.Secret(SECRET, "env:CLOUD_KEY")
+            )
+            (found,) = await reach_all(config.Config(data_dir="", backends={"cloud": backend}), {})
+            assert found.level == "ok"
+            return up.requests[0].headers
+
+    headers = asyncio.run(asking())
+    assert headers[header] == SECRET and "authorization" not in headers
+
+
+def test_whether_a_signature_is_taken_only_a_call_can_tell() -> None:
+    async def asking() -> Finding:
+        async with Upstream(reply(b"{}", status=403)) as up:
+            secret = config.Secret(SECRET, "env:AWS")
+            backend = config.BackendSettings(
+                provider="aws",
+                base_url=up.url,
+                vars={"region": "eu-west-3"},
+                aws=config.AwsSettings(access_key=secret, secret_key=secret),
+            )
+            (found,) = await reach_all(config.Config(data_dir="", backends={"cloud": backend}), {})
+            return found
+
+    found = asyncio.run(asking())
+    assert found.level == "ok" and "signature" in found.found and SECRET not in repr(found)
+
+
 def test_a_backend_that_is_not_there_fails_with_the_words_of_the_road() -> None:
     backend = config.BackendSettings(kind="openai", zone="public", base_url=f"http://127.0.0.1:{free_port()}/v1")
     (found,) = asyncio.run(reach_all(config.Config(data_dir="", backends={"gone": backend}), {}))
