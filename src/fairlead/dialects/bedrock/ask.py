@@ -13,9 +13,10 @@ for everybody else. Neither knows where the target is. What becomes of the conve
 | calls in a conversation without tools | the tools that were called, without parameters; Claude may not call them |
 | stop sequences | and the wish to be told which one matched |
 
-Beside thinking Claude takes no temperature but 1, no `top_k` and no `top_p` below 0.95; never a temperature and a
-`top_p`. Left out and told: names of messages, an image's `detail`, levels of effort that the model does not know. Let
-go: the end user, whether a schema is strict, and the fields in HARMLESS.
+Beside thinking Claude takes no temperature but 1, no `top_k` and no `top_p` below 0.95; since 4.5 no temperature and
+`top_p` together, so only who speaks this language may say both. Left out and told: names of messages, an image's
+`detail`, levels of effort that the model does not know. Let go: the end user, whether a schema is strict, and the
+fields in HARMLESS.
 
 | quirk | default | what it does |
 |---|---|---|
@@ -44,7 +45,7 @@ from fairlead.dialects.bedrock.thinking import ADDITIONAL, Model, Wish, model_of
 from fairlead.dialects.bedrock.turns import LONGEST_NAME, NAME_HINT, NAME_TABOO, Writer
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import LIMITS, RESERVED, narrowed
-from fairlead.dialects.reading import text_of
+from fairlead.dialects.reading import text_of, unsayable
 
 LANGUAGE = "Bedrock's Converse API"
 # Fields of other languages that don't change what an answer says: where it is billed, kept, cached or cut for speed.
@@ -107,15 +108,19 @@ def write_request(
         trims=known.family == "anthropic",
     )
     writer.write(chat, inline=chat.dialect == DIALECT or quirks.get("system") == "inline")
+    if not writer.turns:
+        raise unsayable("messages", "a conversation in which nobody says anything", LANGUAGE, "Add a user message.")
     fields: Fields = {"messages": writer.turns}
     if writer.system:
         fields["system"] = writer.system
     fields["inferenceConfig"] = _inference(chat, limit, losses)
     added: Fields = {}
     forced = _write_tools(fields, added, chat, writer, known, losses, marked=marks == "all")
-    own, amid = chat.dialect == DIALECT, writer.is_amid_tools()
-    wish = Wish(chat.effort, chat.thinking_tokens, chat.shows_thinking, limit, forced, amid, own)
-    write_thinking(added, wish, known, losses)
+    own = chat.dialect == DIALECT
+    if chat.effort is not None or chat.thinking_tokens is not None:
+        amid = writer.is_amid_tools()
+        wish = Wish(chat.effort, chat.thinking_tokens, chat.shows_thinking, limit, forced, amid, own)
+        write_thinking(added, wish, known, losses)
     _write_top_k(added, chat, known, losses)
     _write_shape(fields, chat, losses)
     if chat.stop:
@@ -126,7 +131,7 @@ def write_request(
     if params:
         _merge(fields, params, limit)
     if known.family == "anthropic":
-        _settle(fields, losses)
+        _settle(fields, losses, own=own)
     if quirks:
         _rename_and_drop(fields, quirks)
     return _ENCODER.encode(fields)
@@ -222,8 +227,11 @@ def _write_shape(fields: Fields, chat: Chat, losses: Losses) -> None:
     fields["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
 
 
-def _settle(fields: Fields, losses: Losses) -> None:
-    """Leave out what Claude refuses in this company, whether the caller or the target's parameters brought it."""
+def _settle(fields: Fields, losses: Losses, *, own: bool) -> None:
+    """Leave out what Claude refuses in this company, whether the caller or the target's parameters brought it.
+
+    `own`: the caller speaks this language; some models take a temperature and a `top_p`.
+    """
     inference, added = fields["inferenceConfig"], fields.get(ADDITIONAL) or {}
     thinking = added.get("thinking")
     if isinstance(thinking, Mapping) and thinking.get("type") in ("adaptive", "enabled"):
@@ -236,7 +244,7 @@ def _settle(fields: Fields, losses: Losses) -> None:
         if inference.get("topP", 1) < _LEAST_TOP_P_WITH_THINKING:
             losses.lose("top_p", f"a `top_p` below {_LEAST_TOP_P_WITH_THINKING} beside thinking")
             del inference["topP"]
-    if "temperature" in inference and "topP" in inference:
+    if "temperature" in inference and "topP" in inference and not own:
         losses.lose("top_p", "a `top_p` beside a temperature")
         del inference["topP"]
 
@@ -250,7 +258,7 @@ def _write_tools(
     """Whether a tool is forced."""
     tools = _tools(chat, losses, marked=marked)
     mode = chat.tool_choice.mode if chat.tool_choice and tools else None
-    if not tools and writer.has_tools():  # calls are refused where there are no tools
+    if not tools and writer.has_tools:  # calls are refused where there are no tools
         tools, mode = [_spec(Tool(name)) for name in writer.called()], "none"
     if not tools:
         return False
@@ -258,7 +266,7 @@ def _write_tools(
     if mode == "none":
         if model.family == "anthropic":
             added["tool_choice"] = {"type": "none"}
-        elif not writer.has_tools():
+        elif not writer.has_tools:
             losses.leave("tools")
             return False
         else:

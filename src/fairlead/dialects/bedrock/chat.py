@@ -12,38 +12,29 @@ Every error names the exact path. What the house has no word for is listed in `C
 | `additionalModelResponseFieldPaths` for Claude's stop sequence | nothing: every language tells it |
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 from msgspec.structs import replace
 
-from fairlead.chat import Chat, Message, Part, Shape, Tool, ToolChoice
-from fairlead.dialects.bedrock.content import Block, Whole, read_part, read_result, with_mark
-from fairlead.dialects.bedrock.signing import DIALECT, CallSignature, with_signatures
-from fairlead.dialects.bedrock.thinking import ADDITIONAL, read_thinking
-from fairlead.dialects.conversation import check_tools
-from fairlead.dialects.media import check_base64
-from fairlead.dialects.reading import is_null, need, take
-from fairlead.errors import RequestInvalid
+from fairlead.chat import Chat, Shape, Tool, ToolChoice
+from fairlead.dialects.bedrock.dialogue import read_conversation
+from fairlead.dialects.bedrock.signing import DIALECT
+from fairlead.dialects.bedrock.thinking import ADDITIONAL, ThinkingSaid, read_thinking
+from fairlead.dialects.reading import is_null, take
 
 MAX_TOKENS = 2**31 - 1
 STOP_PATHS = ("/stop_sequence", "/delta/stop_sequence")  # where Claude tells it, in answers and in streams
 NO_PARAMETERS = b'{"type":"object","properties":{}}'  # of a tool that was given no schema
 
-_ROLES = ("user", "assistant", "system")
 _KNOWN = frozenset({
     "messages", "system", "inferenceConfig", "toolConfig", "outputConfig", ADDITIONAL, "modelId",
     "additionalModelResponseFieldPaths",
 })  # fmt: skip
 _IDLE = frozenset({b"null", b"false", b"{}", b"[]"})  # values that ask for nothing
 _NULL = Raw(b"null")
-
-
-class _Message(Struct):
-    role: str
-    content: list[Block]
 
 
 _Limit: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_TOKENS)]
@@ -54,6 +45,9 @@ class Inference(Struct, rename="camel"):
     temperature: float | None = None
     top_p: float | None = None
     stop_sequences: list[str] | None = None
+
+
+_INFERRED = frozenset(Inference.__struct_encode_fields__)
 
 
 class _Schema(Struct):
@@ -116,14 +110,11 @@ class _NovaInference(Struct, rename="camel"):
     top_k: int | None = None
 
 
-_MESSAGES = msgspec.json.Decoder(Annotated[list[_Message], Meta(min_length=1)])
-_MESSAGE = msgspec.json.Decoder(_Message)
-_CONTENTS = msgspec.json.Decoder(list[dict[str, Raw]])
 _RAWS = msgspec.json.Decoder(list[Raw])
-_BLOCK = msgspec.json.Decoder(Block)
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _INFERENCE = msgspec.json.Decoder(Inference)
 _TOOL = msgspec.json.Decoder(_Tool)
+_TOOLS = msgspec.json.Decoder(list[_Tool])
 _CHOICE = msgspec.json.Decoder(_Choice)
 _TEXT_FORMAT = msgspec.json.Decoder(_TextFormat)
 _CLAUDE_FORMAT = msgspec.json.Decoder(_ClaudeFormat)
@@ -139,16 +130,16 @@ def read_chat(fields: dict[str, Raw]) -> Chat:
     """The whole of a Converse request. Raises RequestInvalid with the exact path (`messages[3].content[1].text`)."""
     others = {name: raw for name, raw in fields.items() if name not in _KNOWN}
     inference = read_inference(fields)
-    _keep(others, "inferenceConfig", fields.get("inferenceConfig"), Inference.__struct_encode_fields__)
+    _keep(others, "inferenceConfig", fields.get("inferenceConfig"), _INFERRED)
     added = _read_object(fields, ADDITIONAL)
-    shape, effort = _read_output(fields, added, others)
-    thinking = read_thinking(added, effort)
+    shape, effort = _read_output(fields, added, others) if added or "outputConfig" in fields else (None, None)
+    thinking = read_thinking(added, effort) if added else ThinkingSaid(effort)
     tools, choice, parallel = _read_tools(fields, added, others)
     top_k = _read_top_k(added)
     others.update((f"{ADDITIONAL}.{name}", raw) for name, raw in added.items())
     _keep_paths(others, fields)
     return Chat(
-        messages=_read_conversation(fields),
+        messages=read_conversation(fields),
         max_output_tokens=inference.max_tokens,
         temperature=inference.temperature,
         top_p=inference.top_p,
@@ -176,7 +167,7 @@ def _read_object(fields: dict[str, Raw], name: str) -> dict[str, Raw]:
     return {} if raw is None or is_null(raw) else take(_OBJECT, raw, name)
 
 
-def _keep(others: dict[str, Raw], path: str, raw: Raw | None, known: Sequence[str]) -> None:
+def _keep(others: dict[str, Raw], path: str, raw: Raw | None, known: Collection[str]) -> None:
     """Of an object the fields that are not known."""
     if raw is not None and not is_null(raw):
         others.update((f"{path}.{name}", value) for name, value in _OBJECT.decode(raw).items() if name not in known)
@@ -189,94 +180,6 @@ def _keep_paths(others: dict[str, Raw], fields: dict[str, Raw]) -> None:
         others[name] = raw
 
 
-# --- the conversation ------------------------------------------------------------------------------------------------
-
-
-def _read_conversation(fields: dict[str, Raw]) -> tuple[Message, ...]:
-    messages: list[Message] = []
-    paths: list[str] = []
-    system = _read_system(fields)
-    if system:
-        messages.append(Message("system", tuple(system)))
-        paths.append("system")
-    raw = need(fields, "messages")
-    for position, said in enumerate(_read_messages(raw)):
-        path = f"messages[{position}]"
-        if said.role not in _ROLES:
-            raise _unknown_value(f"{path}.role", said.role, _ROLES)
-        whole = Whole(_finder(raw, position))
-        for message, where in _read_turn(said, whole, f"{path}.content"):
-            messages.append(message)
-            paths.append(where)
-    check_tools(messages, paths)
-    return tuple(messages)
-
-
-def _read_messages(raw: Raw) -> list[_Message]:
-    """All at once; only where something is wrong, piece by piece, to tell where exactly."""
-    try:
-        return _MESSAGES.decode(raw)
-    except msgspec.ValidationError:
-        for position, message in enumerate(take(_RAWS, raw, "messages")):
-            path = f"messages[{position}]"
-            content = take(_OBJECT, message, path).get("content", _NULL)
-            if bytes(content)[:1] == b"[":
-                _read_blocks(content, f"{path}.content")
-            take(_MESSAGE, message, path)
-        return take(_MESSAGES, raw, "messages")
-
-
-def _read_blocks(raw: Raw, path: str) -> list[Block]:
-    return [take(_BLOCK, block, f"{path}[{position}]") for position, block in enumerate(take(_RAWS, raw, path))]
-
-
-def _finder(raw: Raw, position: int) -> Callable[[], Raw]:
-    return lambda: _CONTENTS.decode(raw)[position]["content"]
-
-
-def _read_system(fields: dict[str, Raw]) -> list[Part]:
-    raw = fields.get("system")
-    if raw is None or is_null(raw):
-        return []
-    blocks = _read_blocks(raw, "system")
-    whole = Whole(lambda: raw)
-    parts: list[Part | CallSignature] = []
-    for position, block in enumerate(blocks):
-        if block.cache_point is not None:
-            with_mark(parts, block.cache_point.ttl or "5m")
-        else:
-            parts.append(read_part(block, whole, position, "system", DIALECT, check_base64))
-    return with_signatures(parts)
-
-
-def _read_turn(said: _Message, whole: Whole, path: str) -> list[tuple[Message, str]]:
-    """The messages of one turn and where they stand: results of tools first, then what was said."""
-    results: list[tuple[Message, str]] = []
-    parts: list[Part | CallSignature] = []
-    after_result = False
-    for position, block in enumerate(said.content):
-        if block.cache_point is not None:
-            ttl = block.cache_point.ttl or "5m"
-            if after_result:
-                results[-1] = (replace(results[-1][0], cache=ttl), results[-1][1])
-            else:
-                with_mark(parts, ttl)
-            continue
-        after_result = block.tool_result is not None and said.role == "user"
-        if block.tool_result is not None and after_result:
-            given = block.tool_result
-            content = read_result(given, whole.inside(position), f"{path}[{position}].toolResult.content", check_base64)
-            failed = given.status == "error"
-            message = Message("tool", content, tool_call_id=given.tool_use_id, is_error=failed)
-            results.append((message, f"{path}[{position}].toolResult.toolUseId"))
-        else:
-            parts.append(read_part(block, whole, position, path, DIALECT, check_base64))
-    if parts or not results:
-        role = "assistant" if said.role == "assistant" else "system" if said.role == "system" else "user"
-        results.append((Message(role, tuple(with_signatures(parts))), path.removesuffix(".content")))
-    return results
-
-
 # --- tools -----------------------------------------------------------------------------------------------------------
 
 
@@ -286,18 +189,27 @@ def _read_tools(
     config = _read_object(fields, "toolConfig")
     tools: list[Tool] = []
     raw = config.pop("tools", None)
-    for position, said in enumerate(() if raw is None or is_null(raw) else take(_RAWS, raw, "toolConfig.tools")):
-        path = f"toolConfig.tools[{position}]"
-        tool = take(_TOOL, said, path)
+    for position, tool in enumerate(_read_each(raw)):
         if tool.tool_spec is not None:
             tools.append(_read_tool(tool.tool_spec))
         elif tool.cache_point is None:
-            others[path] = said
+            others[f"toolConfig.tools[{position}]"] = _RAWS.decode(raw or b"[]")[position]
         elif tools:
             tools[-1] = replace(tools[-1], cache=tool.cache_point.ttl or "5m")
     choice, parallel = _read_choice(config, added)
     others.update((f"toolConfig.{name}", value) for name, value in config.items())
     return tuple(tools), choice, parallel
+
+
+def _read_each(raw: Raw | None) -> list[_Tool]:
+    """All at once; only where something is wrong, one by one, to tell where exactly."""
+    if raw is None or is_null(raw):
+        return []
+    try:
+        return _TOOLS.decode(raw)
+    except msgspec.ValidationError:
+        each = enumerate(take(_RAWS, raw, "toolConfig.tools"))
+        return [take(_TOOL, said, f"toolConfig.tools[{position}]") for position, said in each]
 
 
 def _read_tool(said: _Spec) -> Tool:
@@ -391,9 +303,3 @@ def _read_top_k(added: dict[str, Raw]) -> int | None:
     rest = {name: value for name, value in _OBJECT.decode(raw).items() if name != "topK"}
     added.update((f"inferenceConfig.{name}", value) for name, value in rest.items())
     return found
-
-
-def _unknown_value(path: str, value: str, allowed: Sequence[str]) -> RequestInvalid:
-    return RequestInvalid(
-        f"`{path}`: {value!r} is not one of {', '.join(allowed)}.", param=path, hint=f"Use one of {', '.join(allowed)}."
-    )

@@ -178,9 +178,14 @@ def read_media(kind: Modality, said: MediaSaid, path: str, position: int, check:
     return None
 
 
-def read_result(said: ToolResult, whole: Whole, path: str, check: Check) -> tuple[Part, ...]:
-    """What a tool gave: texts, media, and JSON as the text that it is. `path` is the content's."""
-    return tuple(_read_given(block, whole, at, path, check) for at, block in enumerate(said.content or ()))
+def read_result(said: ToolResult, whole: Whole, position: int, path: str, check: Check) -> tuple[Part, ...]:
+    """What a tool gave: texts, media, and JSON as the text that it is. `position` and `path`
+    are the result's."""
+    content = said.content or []
+    if len(content) == 1 and content[0].text is not None:  # the usual case
+        return (Text(content[0].text),)
+    inside = whole.inside(position)
+    return tuple(_read_given(block, inside, at, f"{path}.content", check) for at, block in enumerate(content))
 
 
 def _read_given(block: ResultBlock, whole: Whole, position: int, path: str, check: Check) -> Part:

@@ -84,7 +84,9 @@ def write_call_signature(call: str, signature: str, origin: str) -> dict[str, An
 
 def with_signatures(parts: Sequence[Part | CallSignature]) -> list[Part]:
     """The parts of a turn, each tool call with its signature."""
-    heard = {part.call: part for part in parts if isinstance(part, CallSignature)}
+    heard = {part.call: part for part in parts if type(part) is CallSignature}
+    if not heard:
+        return list(parts)  # type: ignore[arg-type]
     return [
         replace(part, signature=heard[part.id].signature, origin=heard[part.id].origin)
         if isinstance(part, ToolCall) and part.id in heard

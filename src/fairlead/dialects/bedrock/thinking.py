@@ -133,7 +133,7 @@ class Wish(Struct, frozen=True):
 def write_thinking(fields: dict[str, Any], wish: Wish, model: Model, losses: Losses) -> None:
     """Say in `fields` (the additional ones) how much shall be thought, by the nearest level that the family knows."""
     effort = wish.effort
-    if (effort is None and wish.tokens is None) or model.way == "off":
+    if model.way == "off":
         if effort not in (None, "none") or wish.tokens:
             losses.leave(wish.name)
         return

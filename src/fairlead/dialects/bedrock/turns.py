@@ -19,7 +19,6 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw
-from msgspec.structs import replace
 
 from fairlead.chat import Chat, Media, Message, Opaque, Text, Thinking, ToolCall
 from fairlead.dialects.bedrock.formats import S3, DocumentNames, format_of
@@ -49,6 +48,8 @@ class Writer:
         self._marks = marks
         self._takes_unsigned = takes_unsigned
         self._trims = trims
+        self.has_tools = False  # there are calls or results
+        self._has_documents = False
         self._own = False  # the caller speaks this language
         self._names = DocumentNames()
 
@@ -56,21 +57,18 @@ class Writer:
         """`inline`: system messages further on stay where they stand."""
         messages = chat.messages
         self._own = chat.dialect == DIALECT
-        if any(message.role == "tool" or message.tool_calls for message in messages):
+        if not _have_fine_ids(messages):
             messages = with_ids(messages, taboo=ID_TABOO, longest=LONGEST_ID)
         for position, message in enumerate(messages):
-            path = f"messages[{position}]"
             if message.role == "system" and not (inline and self.turns):
-                self._write_parts(self.system, message, path)
-                continue
-            self._write_turn(message, path)
-        for turn in self.turns:
-            _accompany(turn["content"])
+                self._write_parts(self.system, message, position)
+            else:
+                self._write_turn(message, position)
+        if self._has_documents:
+            for turn in self.turns:
+                _accompany(turn["content"])
         if self._trims and self.turns and self.turns[-1]["role"] == "assistant":
             _trim(self.turns[-1]["content"])
-
-    def has_tools(self) -> bool:
-        return any(_is(block, "toolUse", "toolResult") for turn in self.turns for block in turn["content"])
 
     def called(self) -> list[str]:
         """The names of the tools that were called."""
@@ -83,52 +81,62 @@ class Writer:
             return False
         return not _is(self.turns[-2]["content"][0], "reasoningContent")
 
-    def _write_turn(self, message: Message, path: str) -> None:
+    def _write_turn(self, message: Message, position: int) -> None:
         if message.name is not None:
-            self._losses.leave(f"{path}.name")
+            self._losses.leave(f"messages[{position}].name")
         role = "user" if message.role == "tool" else message.role
         new = not self.turns or self.turns[-1]["role"] != role
-        blocks: list[Block] = [] if new else self.turns[-1]["content"]
+        blocks: list[Any] = [] if new else self.turns[-1]["content"]
         if message.role == "tool":
-            self._write_result(blocks, message, path)
+            self._write_result(blocks, message, position)
         else:
-            self._write_parts(blocks, message, path)
+            self._write_parts(blocks, message, position)
         if new and blocks:  # empty turns are refused
             self.turns.append({"role": role, "content": blocks})
 
-    def _write_result(self, blocks: list[Block], message: Message, path: str) -> None:
-        content: list[Block] = []
-        plain = tuple(replace(part, cache=None) if isinstance(part, Text | Media) else part for part in message.parts)
-        self._write_parts(content, replace(message, parts=plain), path)
+    def _write_result(self, blocks: list[Any], message: Message, position: int) -> None:
+        self.has_tools = True
+        content: list[Any] = []
+        mark = self._write_parts(content, message, position, inside=True)
         result: Block = {"toolUseId": message.tool_call_id or "", "content": content or [{"json": {}}]}
         if message.is_error:
             result["status"] = "error"
         blocks.append({"toolResult": result})
-        inner = [part.cache for part in message.parts if isinstance(part, Text | Media) and part.cache]
-        self._mark(blocks, message.cache or (inner[-1] if inner else None))
+        self._mark(blocks, message.cache or mark)
 
-    def _write_parts(self, blocks: list[Any], message: Message, path: str) -> None:
+    def _write_parts(self, blocks: list[Any], message: Message, position: int, *, inside: bool = False) -> str | None:
+        """The last mark where there is none to be set (`inside` a result)."""
+        last: str | None = None
         for part in message.parts:
-            match part:
-                case Text(text=text, cache=cache):
-                    if text.strip() or (text and self._own):
-                        blocks.append({"text": text})
-                    self._mark(blocks, cache)
-                case ToolCall(cache=cache):
-                    blocks.append({"toolUse": self._write_call(part, path)})
-                    self._mark(blocks, cache)
-                case Media(cache=cache):
-                    self._write_media(blocks, part, message, path)
-                    self._mark(blocks, cache)
-                case Thinking():
-                    self._write_thinking(blocks, part, path)
-                case Opaque(kind=kind, raw=raw, dialect=dialect):
-                    if dialect == DIALECT:
-                        blocks.append(raw)
-                    else:
-                        self._losses.lose(f"{path}.content", f"a part of type {kind!r}")
+            if type(part) is Text:
+                if part.text.strip() or (part.text and self._own):
+                    blocks.append({"text": part.text})
+            elif type(part) is ToolCall:
+                self.has_tools = True
+                blocks.append({"toolUse": self._write_call(part, position)})
+            elif type(part) is Media:
+                self._write_media(blocks, part, message, position)
+            elif type(part) is Thinking:
+                self._write_thinking(blocks, part, position)
+                continue
+            elif type(part) is Opaque:
+                self._write_opaque(blocks, part, position)
+                continue
+            mark = part.cache  # type: ignore[union-attr]
+            if mark is not None:
+                last = mark
+                if not inside:
+                    self._mark(blocks, mark)
+        return last
 
-    def _mark(self, blocks: list[Block], ttl: str | None) -> None:
+    def _write_opaque(self, blocks: list[Any], part: Opaque, position: int) -> None:
+        if part.dialect != DIALECT:
+            self._losses.lose(f"messages[{position}].content", f"a part of type {part.kind!r}")
+            return
+        self.has_tools = self.has_tools or part.kind in ("server_tool_use", "toolResult")
+        blocks.append(part.raw)
+
+    def _mark(self, blocks: list[Any], ttl: str | None) -> None:
         if ttl is None or not self._marks or not blocks or _is(blocks[-1], "cachePoint"):
             return
         point: Block = {"type": "default"}
@@ -136,16 +144,16 @@ class Writer:
             point["ttl"] = ttl
         blocks.append({"cachePoint": point})
 
-    def _write_call(self, call: ToolCall, path: str) -> Block:
-        name = call.name
+    def _write_call(self, call: ToolCall, position: int) -> Block:
+        name, path = call.name, f"messages[{position}].tool_calls"
         if call.signature is not None:
-            self._losses.leave(f"{path}.tool_calls.signature")
+            self._losses.leave(f"{path}.signature")
         if len(name) > LONGEST_NAME or NAME_TABOO.search(name):
-            self._losses.lose(f"{path}.tool_calls", f"the name of the tool {name!r}", NAME_HINT)
+            self._losses.lose(path, f"the name of the tool {name!r}", NAME_HINT)
             name = NAME_TABOO.sub("_", name)[:LONGEST_NAME] or "_"
         return {"toolUseId": call.id, "name": name, "input": write_input(call.arguments)}
 
-    def _write_thinking(self, blocks: list[Block], part: Thinking, path: str) -> None:
+    def _write_thinking(self, blocks: list[Any], part: Thinking, position: int) -> None:
         if part.signature is not None and part.origin == self._origin:
             if part.redacted:
                 blocks.append({"reasoningContent": {"redactedContent": part.signature}})
@@ -155,11 +163,11 @@ class Writer:
         elif part.signature is None and not part.redacted and self._takes_unsigned:
             blocks.append({"reasoningContent": {"reasoningText": {"text": part.text}}})
         else:
-            self._losses.leave(f"{path}.thinking")
+            self._losses.leave(f"messages[{position}].thinking")
 
-    def _write_media(self, blocks: list[Block], media: Media, message: Message, path: str) -> None:
+    def _write_media(self, blocks: list[Any], media: Media, message: Message, position: int) -> None:
         said = "a document" if media.kind == "document" else f"{'an' if media.kind[0] in 'ai' else 'a'} {media.kind}"
-        path = f"{path}.content"
+        path = f"messages[{position}].content"
         if message.role == "system" or (message.role == "tool" and media.kind == "audio"):
             where = "the system prompt" if message.role == "system" else "a tool's result"
             self._losses.lose(path, f"{said} in {where}")
@@ -174,14 +182,29 @@ class Writer:
             self._losses.lose(path, f"{said} of type {media.media_type or 'unknown'!r}")
             return
         if media.detail not in (None, "auto"):
-            self._losses.leave(f"{path}.detail")
+            self._losses.leave(f"messages[{position}].detail")
         block: Block = {"format": format, "source": source}
         if media.kind == "document":
+            self._has_documents = True
             block["name"] = self._names.give(media.name)
         blocks.append({media.kind: block})
 
 
 NAME_HINT = f"Use letters, digits, _ and -, at most {LONGEST_NAME}."
+
+
+def _have_fine_ids(messages: Sequence[Message]) -> bool:
+    """Whether every call has an id of its own that is taken here."""
+    seen: set[str] = set()
+    for message in messages:
+        if message.role == "assistant":
+            for part in message.parts:
+                if type(part) is ToolCall:
+                    id = part.id
+                    if id in seen or not 0 < len(id) <= LONGEST_ID or ID_TABOO.search(id):
+                        return False
+                    seen.add(id)
+    return True
 
 
 def _source(media: Media) -> Block | None:

@@ -1,0 +1,148 @@
+"""Bedrock's language, inwards: the conversation of a request. Turns become messages, their blocks parts.
+
+A user's turn holds the results of tools beside what the user says: they become messages of their own, before the rest.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+from msgspec.structs import replace
+
+from fairlead.chat import Message, Part, Role, Text, ToolCall
+from fairlead.dialects.bedrock.content import (
+    SERVER_TOOL,
+    Block,
+    ToolResult,
+    Whole,
+    read_part,
+    read_result,
+    with_mark,
+)
+from fairlead.dialects.bedrock.signing import DIALECT, CallSignature, with_signatures
+from fairlead.dialects.conversation import check_tools
+from fairlead.dialects.media import check_base64
+from fairlead.dialects.reading import is_null, need, take, text_of
+from fairlead.errors import RequestInvalid
+
+_ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
+
+
+class _Turn(Struct):
+    role: str
+    content: list[Block]
+
+
+_TURNS = msgspec.json.Decoder(Annotated[list[_Turn], Meta(min_length=1)])
+_TURN = msgspec.json.Decoder(_Turn)
+_CONTENTS = msgspec.json.Decoder(list[dict[str, Raw]])
+_BLOCKS = msgspec.json.Decoder(list[Block])
+_BLOCK = msgspec.json.Decoder(Block)
+_RAWS = msgspec.json.Decoder(list[Raw])
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
+
+def read_conversation(fields: dict[str, Raw]) -> tuple[Message, ...]:
+    """The system prompt and the messages. Raises RequestInvalid with the exact path."""
+    messages: list[Message] = []
+    paths: list[str] = []
+    system = _read_system(fields)
+    if system:
+        messages.append(Message("system", tuple(system)))
+        paths.append("system")
+    raw = need(fields, "messages")
+    for position, turn in enumerate(_read_turns(raw)):
+        path = f"messages[{position}]"
+        role = _ROLES.get(turn.role)
+        if role is None:
+            raise _unknown_role(f"{path}.role", turn.role)
+        content = turn.content
+        if len(content) == 1 and content[0].text is not None:  # the usual case
+            messages.append(Message(role, (Text(content[0].text),)))
+            paths.append(path)
+            continue
+        turn_messages = len(messages)
+        parts = _read_turn(role, content, raw, position, messages, paths)
+        if parts or len(messages) == turn_messages:
+            messages.append(Message(role, tuple(parts)))
+            paths.append(path)
+    check_tools(messages, paths)
+    return tuple(messages)
+
+
+def _read_turns(raw: Raw) -> list[_Turn]:
+    """All at once; only where something is wrong, piece by piece, to tell where exactly."""
+    try:
+        return _TURNS.decode(raw)
+    except msgspec.ValidationError:
+        for position, turn in enumerate(take(_RAWS, raw, "messages")):
+            path = f"messages[{position}]"
+            content = take(_OBJECT, turn, path).get("content")
+            if content is not None and bytes(content)[:1] == b"[":
+                _read_blocks(content, f"{path}.content")
+            take(_TURN, turn, path)
+        return take(_TURNS, raw, "messages")
+
+
+def _read_blocks(raw: Raw, path: str) -> list[Block]:
+    try:
+        return _BLOCKS.decode(raw)
+    except msgspec.ValidationError:
+        return [take(_BLOCK, block, f"{path}[{position}]") for position, block in enumerate(take(_RAWS, raw, path))]
+
+
+def _read_system(fields: dict[str, Raw]) -> list[Part]:
+    raw = fields.get("system")
+    if raw is None or is_null(raw):
+        return []
+    whole = Whole(lambda: raw)
+    parts: list[Part | CallSignature] = []
+    for position, block in enumerate(_read_blocks(raw, "system")):
+        if block.text is not None:
+            parts.append(Text(block.text))
+        elif block.cache_point is not None:
+            with_mark(parts, block.cache_point.ttl or "5m")
+        else:
+            parts.append(read_part(block, whole, position, "system", DIALECT, check_base64))
+    return with_signatures(parts)
+
+
+def _read_turn(
+    role: Role, content: list[Block], raw: Raw, turn: int, messages: list[Message], paths: list[str]
+) -> list[Part]:
+    """What was said in a turn; the results of tools that stand there too become messages."""
+    whole = Whole(lambda: _CONTENTS.decode(raw)[turn]["content"])
+    parts: list[Part | CallSignature] = []
+    signed = after_result = False
+    for position, block in enumerate(content):
+        if block.text is not None:
+            after_result = False
+            parts.append(Text(block.text))
+        elif block.tool_use is not None and block.tool_use.type != SERVER_TOOL:
+            after_result = False
+            parts.append(ToolCall(block.tool_use.tool_use_id, block.tool_use.name, text_of(block.tool_use.input)))
+        elif block.tool_result is not None and role == "user":
+            after_result = True
+            path = f"messages[{turn}].content[{position}].toolResult"
+            messages.append(_read_given(block.tool_result, whole, position, path))
+            paths.append(path + ".toolUseId")
+        elif block.cache_point is None:
+            after_result = False
+            part = read_part(block, whole, position, f"messages[{turn}].content", DIALECT, check_base64)
+            signed = signed or type(part) is CallSignature
+            parts.append(part)
+        elif after_result:
+            messages[-1] = replace(messages[-1], cache=block.cache_point.ttl or "5m")
+        else:
+            with_mark(parts, block.cache_point.ttl or "5m")
+    return with_signatures(parts) if signed else parts  # type: ignore[return-value]
+
+
+def _read_given(given: ToolResult, whole: Whole, position: int, path: str) -> Message:
+    content = read_result(given, whole, position, path, check_base64)
+    return Message("tool", content, given.tool_use_id, given.status == "error")
+
+
+def _unknown_role(path: str, role: str) -> RequestInvalid:
+    known = ", ".join(_ROLES)
+    return RequestInvalid(f"`{path}`: {role!r} is not one of {known}.", param=path, hint=f"Use one of {known}.")
