@@ -52,6 +52,7 @@ class _Source(Struct):
     type: str = ""
     media_type: str = ""
     data: str | None = None
+    url: str | None = None
 
 
 class BlockSaid(Struct):
@@ -152,10 +153,14 @@ def read_block(raw: Raw) -> BlockSaid | None:
 
 
 def read_medium(block: BlockSaid) -> Media | None:
-    source = block.source
-    if source is None or source.data is None:
-        return None
-    return Media(kind="image" if block.type == "image" else "document", media_type=source.media_type, data=source.data)
+    """An image or a document in an answer: Anthropic sends none, but `reply` does for models that make some."""
+    kind = "image" if block.type == "image" else "document"
+    match block.source:
+        case _Source(type="base64", data=str() as data, media_type=media_type):
+            return Media(kind=kind, media_type=media_type, data=data)
+        case _Source(type="url", url=str() as url):
+            return Media(kind=kind, url=url)
+    return None
 
 
 def _read_said(said: BodySaid, body: bytes, origin: str) -> Said:

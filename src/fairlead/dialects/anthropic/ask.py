@@ -225,12 +225,14 @@ class _Asked(Struct, frozen=True):
         if mode == "off" or (chat.effort is None and chat.thinking_tokens is None):
             if chat.effort not in (None, "none") or chat.thinking_tokens:
                 self.losses.leave("reasoning_effort" if chat.effort else "thinking_tokens")
+            if chat.shows_thinking:
+                self.losses.leave("shows_thinking")
             return
         if chat.effort == "none" or chat.thinking_tokens == 0:
             body["thinking"] = {"type": "disabled"}
             self._write_effort(body, mode)
             return
-        forced = body.get("tool_choice", {}).get("type") in ("any", "tool")  # excludes thinking
+        forced = chat.dialect != DIALECT and body.get("tool_choice", {}).get("type") in ("any", "tool")  # no thinking
         if mode == "budget" or (mode == "either" and chat.thinking_tokens is not None):
             self._write_budget(body, limit, forced)
         elif not forced:
@@ -248,7 +250,7 @@ class _Asked(Struct, frozen=True):
             effort = effort_of(self.chat.thinking_tokens or 0, limit)
         if effort is None or effort == "none" or mode == "budget":
             return
-        said = _EFFORTS.get(effort)
+        said = effort if self.chat.dialect == DIALECT else _EFFORTS.get(effort)
         if said is None:
             raise _unknown_effort(effort)
         if said != effort:

@@ -6,15 +6,16 @@ language puts it back, all others can say no to it alone.
 """
 
 from binascii import b2a_base64
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from fairlead.chat import Media, Message, Opaque, Part, Role, Text, Thinking, ToolCall
 from fairlead.dialects.anthropic.signing import DIALECT, Heard, hear, with_signatures
 from fairlead.dialects.media import check_base64
-from fairlead.dialects.reading import is_null, required, take, text_of
+from fairlead.dialects.reading import UNREADABLE, is_null, required, take, text_of
 from fairlead.errors import RequestInvalid
 
 DEFAULT_TTL = "5m"
@@ -27,32 +28,21 @@ class CacheSaid(Struct):
     ttl: str | None = None
 
 
-class MessageSaid(Struct):
-    role: str
-    content: str | list[Raw] | None = None
-    output_config: Raw = _NULL
-    clear_at: str | None = None
-
-
-class _Kind(Struct):
-    type: str
-
-
-class _Text(Struct):
+class _Text(Struct, tag="text"):
     text: str
     cache_control: CacheSaid | None = None
 
 
 class _Source(Struct):
-    type: str
+    type: Literal["base64", "text", "url", "file", "content"]
     media_type: str = ""
     data: str | None = None
     url: str | None = None
     file_id: str | None = None
-    content: str | list[Raw] | None = None
+    content: str | None = None
 
 
-class _Image(Struct):
+class _Image(Struct, tag="image"):
     source: _Source
     cache_control: CacheSaid | None = None
     transformations: Raw = _NULL
@@ -62,7 +52,7 @@ class _Citations(Struct):
     enabled: bool | None = None
 
 
-class _Document(Struct):
+class _Document(Struct, tag="document"):
     source: _Source
     title: str | None = None
     context: Raw = _NULL
@@ -74,7 +64,7 @@ class _Caller(Struct):
     type: str = "direct"
 
 
-class _ToolUse(Struct):
+class _ToolUse(Struct, tag="tool_use"):
     id: str
     name: str
     input: Raw = _NULL
@@ -83,33 +73,89 @@ class _ToolUse(Struct):
     toolset_name: Raw = _NULL
 
 
-class _ToolResult(Struct):
+class _Thinking(Struct, tag="thinking"):
+    thinking: str
+    signature: str = ""
+
+
+class _Redacted(Struct, tag="redacted_thinking"):
+    data: str
+
+
+class _ToolResult(Struct, tag="tool_result"):
     tool_use_id: str
-    content: str | list[Raw] | None = None
+    content: str | list[Any] | None = None
     is_error: bool | None = None
     cache_control: CacheSaid | None = None
     toolset_name: Raw = _NULL
 
 
-class _Thinking(Struct):
-    thinking: str
-    signature: str = ""
+class _KnownResult(_ToolResult, tag="tool_result"):
+    content: str | list[_Text | _Image | _Document] | None = None
 
 
-class _Redacted(Struct):
-    data: str
+class _RawResult(_ToolResult, tag="tool_result"):
+    content: str | list[Raw] | None = None
+
+
+class MessageSaid(Struct):
+    role: str
+    content: str | list[Any] | None = None
+    output_config: Raw = _NULL
+    clear_at: str | None = None
+
+
+class _KnownMessage(MessageSaid):
+    content: str | list[_Text | _Image | _Document | _ToolUse | _KnownResult | _Thinking | _Redacted] | None = None
+
+
+class _RawMessage(MessageSaid):
+    content: str | list[Raw] | None = None
+
+
+class _Kind(Struct):
+    type: str
+
+
+class _AnySource(Struct):
+    type: str
+    content: Raw = _NULL
+
+    @property
+    def is_known(self) -> bool:
+        """The house has no word for a document of the caller's own chunks, unless it is a single text."""
+        return self.type in ("base64", "text", "url", "file") or bytes(self.content)[:1] == b'"'
+
+
+class _Sourced(Struct):
+    source: _AnySource
 
 
 _KIND = msgspec.json.Decoder(_Kind)
-_TEXT = msgspec.json.Decoder(_Text)
-_IMAGE = msgspec.json.Decoder(_Image)
-_DOCUMENT = msgspec.json.Decoder(_Document)
+_SOURCED = msgspec.json.Decoder(_Sourced)
+_BLOCKS: dict[str, msgspec.json.Decoder[Any]] = {
+    "text": msgspec.json.Decoder(_Text),
+    "image": msgspec.json.Decoder(_Image),
+    "document": msgspec.json.Decoder(_Document),
+    "tool_use": msgspec.json.Decoder(_ToolUse),
+    "tool_result": msgspec.json.Decoder(_RawResult),
+    "thinking": msgspec.json.Decoder(_Thinking),
+    "redacted_thinking": msgspec.json.Decoder(_Redacted),
+}
 _CITATIONS = msgspec.json.Decoder(_Citations)
-_CALLER = msgspec.json.Decoder(_Caller)
-_TOOL_USE = msgspec.json.Decoder(_ToolUse)
-_TOOL_RESULT = msgspec.json.Decoder(_ToolResult)
-_THINKING = msgspec.json.Decoder(_Thinking)
-_REDACTED = msgspec.json.Decoder(_Redacted)
+_CALLER = msgspec.json.Decoder(_Caller | None)
+_KNOWN_MESSAGES = msgspec.json.Decoder(list[_KnownMessage])
+_RAW_MESSAGES = msgspec.json.Decoder(Annotated[list[_RawMessage], Meta(min_length=1)])
+
+
+def take_messages(raw: Raw) -> Sequence[MessageSaid]:
+    """The turns of a request. Where all is known they are read in one go, which is most of the time; else block by
+    block, which also tells where something is wrong."""
+    try:
+        known = _KNOWN_MESSAGES.decode(raw)
+    except UNREADABLE:
+        known = []
+    return known or take(_RAW_MESSAGES, raw, "messages")
 
 
 def read_mark(said: CacheSaid | None) -> str | None:
@@ -125,79 +171,96 @@ def read_message(said: MessageSaid, path: str) -> list[Message]:
             param=f"{path}.role",
             hint="Use `user` or `assistant`; a system prompt may also stand in `system`.",
         )
+    if isinstance(said.content, str):
+        return [Message(role, (Text(said.content),))]
     if said.content is None and is_null(said.output_config):
         raise required(f"{path}.content")
-    results: list[Message] = []
-    parts: list[Part] = []
-    heard: list[Heard] = []
-    _read_settings(parts, said)
-    for block, kind, place in _blocks(parts, said.content, f"{path}.content"):
-        if kind == "tool_result":
-            if role != "user":
-                raise _misplaced(place, kind, "user")
-            results.append(_read_result(take(_TOOL_RESULT, block, place), place))
-        elif kind == "tool_use" and role != "assistant":
-            raise _misplaced(place, kind, "assistant")
-        else:
-            _read_block(parts, heard, block, kind, place)
-    if heard:
-        parts = with_signatures(parts, heard)
-    if results and not parts:
-        return results
-    return [*results, Message(role, tuple(parts))]
+    turn = _Turn(role)
+    if role == "system":
+        _read_settings(turn.parts, said)
+    turn.read(said.content or [], f"{path}.content")
+    parts = with_signatures(turn.parts, turn.heard) if turn.heard else turn.parts
+    if parts or not turn.results:
+        turn.results.append(Message(role, tuple(parts)))
+    return turn.results
 
 
-def read_parts(content: str | list[Raw] | None, path: str) -> tuple[Part, ...]:
+def read_parts(content: str | list[Any] | None, path: str) -> tuple[Part, ...]:
     """The parts of a content that no tool has to do with: a system prompt's, a result's."""
-    parts: list[Part] = []
-    for block, kind, place in _blocks(parts, content, path):
-        if kind in ("tool_use", "tool_result"):
-            raise _misplaced(place, kind, "message of its own")
-        _read_block(parts, [], block, kind, place)
-    return tuple(parts)
-
-
-def _blocks(parts: list[Part], content: str | list[Raw] | None, path: str) -> list[tuple[Raw, str, str]]:
-    """Every block with its kind and its path; a content that is a string is one part already."""
     if isinstance(content, str):
-        parts.append(Text(content))
-        return []
-    said: list[tuple[Raw, str, str]] = []
-    for position, raw in enumerate(content or ()):
-        place = f"{path}[{position}]"
-        said.append((raw, take(_KIND, raw, place).type, place))
-    return said
+        return (Text(content),)
+    turn = _Turn("system")
+    turn.read(content or [], path)
+    return tuple(turn.parts)
 
 
-def _read_block(parts: list[Part], heard: list[Heard], raw: Raw, kind: str, path: str) -> None:
-    match kind:
-        case "text":
-            text = take(_TEXT, raw, path)
-            parts.append(Text(text.text, read_mark(text.cache_control)))
-        case "tool_use":
-            _read_call(parts, take(_TOOL_USE, raw, path), path)
-        case "thinking":
-            thinking = take(_THINKING, raw, path)
-            one = hear(thinking.signature)
-            parts.append(Thinking(thinking.thinking, one.signature, one.origin, id=one.id))
-        case "redacted_thinking":
-            one = hear(take(_REDACTED, raw, path).data)
-            if one.call is None:
-                parts.append(Thinking("", one.signature, one.origin, True, one.id))
+class _Turn:
+    """What has been read of one turn. Calls stand only where the assistant speaks, results where the user does."""
+
+    __slots__ = ("heard", "parts", "results", "role")
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        self.parts: list[Part] = []
+        self.results: list[Message] = []
+        self.heard: list[Heard] = []
+
+    def read(self, blocks: list[Any], path: str) -> None:
+        """`blocks` are structs, or values as they stand."""
+        for position, block in enumerate(blocks):
+            if type(block) is Raw:
+                block = _known(block, f"{path}[{position}]")
+            if type(block) is _Text:
+                self.parts.append(
+                    Text(block.text, None if block.cache_control is None else read_mark(block.cache_control))
+                )
             else:
-                heard.append(one)
-        case "image":
-            _read_image(parts, raw, path)
-        case "document":
-            _read_document(parts, raw, path)
-        case _:
-            parts.append(Opaque(kind, raw, DIALECT))
+                self._read_block(block, f"{path}[{position}]")
+
+    def _read_block(self, block: Any, path: str) -> None:
+        match block:
+            case _ToolUse():
+                if self.role != "assistant":
+                    raise _misplaced(path, "tool_use", "assistant")
+                _read_call(self.parts, block, path)
+            case _ToolResult():
+                if self.role != "user":
+                    raise _misplaced(path, "tool_result", "user")
+                self.results.append(_read_result(block, path))
+            case _Thinking():
+                one = hear(block.signature)
+                self.parts.append(Thinking(block.thinking, one.signature, one.origin, id=one.id))
+            case _Redacted():
+                one = hear(block.data)
+                if one.call is None:
+                    self.parts.append(Thinking("", one.signature, one.origin, True, one.id))
+                else:
+                    self.heard.append(one)
+            case _Image():
+                _read_image(self.parts, block, path)
+            case _Document():
+                _read_document(self.parts, block, path)
+            case _:
+                self.parts.append(block)
+
+
+def _known(raw: Raw, path: str) -> Any:
+    """A block that stands for itself, as the struct of its kind; an Opaque where there is none."""
+    kind = take(_KIND, raw, path).type
+    decoder = _BLOCKS.get(kind)
+    if decoder is None or (kind in ("image", "document") and not take(_SOURCED, raw, path).source.is_known):
+        return Opaque(kind, raw, DIALECT)
+    return take(decoder, raw, path)
 
 
 def _read_call(parts: list[Part], said: _ToolUse, path: str) -> None:
     arguments = "{}" if is_null(said.input) else text_of(said.input)
     parts.append(ToolCall(said.id, said.name, arguments, cache=read_mark(said.cache_control)))
-    if not is_null(said.caller) and take(_CALLER, said.caller, f"{path}.caller").type != "direct":
+    if (
+        said.caller is not _NULL
+        and not is_null(said.caller)
+        and take(_CALLER, said.caller, f"{path}.caller").type != "direct"
+    ):
         parts.append(Opaque("tool_use.caller", said.caller, DIALECT))
     _aside(parts, "tool_use.toolset_name", said.toolset_name)
 
@@ -214,33 +277,22 @@ def _read_result(said: _ToolResult, path: str) -> Message:
     )
 
 
-def _read_image(parts: list[Part], raw: Raw, path: str) -> None:
-    said = take(_IMAGE, raw, path)
+def _read_image(parts: list[Part], said: _Image, path: str) -> None:
     medium = _read_source(said.source, f"{path}.source")
-    if medium is None:
-        parts.append(Opaque("image", raw, DIALECT))
-        return
     parts.append(Media(kind="image", cache=read_mark(said.cache_control), **medium))
     _aside(parts, "image.transformations", said.transformations)
 
 
-def _read_document(parts: list[Part], raw: Raw, path: str) -> None:
-    said = take(_DOCUMENT, raw, path)
+def _read_document(parts: list[Part], said: _Document, path: str) -> None:
     medium = _read_source(said.source, f"{path}.source")
-    if medium is None:
-        parts.append(Opaque("document", raw, DIALECT))
-        return
     parts.append(Media(kind="document", name=said.title, cache=read_mark(said.cache_control), **medium))
     _aside(parts, "document.context", said.context)
     if not is_null(said.citations) and take(_CITATIONS, said.citations, f"{path}.citations").enabled:
         _aside(parts, "document.citations", said.citations)
 
 
-def _read_source(said: _Source, path: str) -> dict[str, Any] | None:
-    """Where a medium is, as fields of `Media`; None for a source that the house has no word for.
-
-    A document of the caller's own chunks (`content`) is such a one, unless it is a single text.
-    """
+def _read_source(said: _Source, path: str) -> dict[str, Any]:
+    """Where a medium is, as fields of `Media`."""
     match said:
         case _Source(type="base64", data=str() as data):
             return {"media_type": said.media_type, "data": check_base64(data, f"{path}.data")}
@@ -250,13 +302,8 @@ def _read_source(said: _Source, path: str) -> dict[str, Any] | None:
             return {"url": url}
         case _Source(type="file", file_id=str() as file):
             return {"file": file, "origin": DIALECT}
-        case _Source(type="base64" | "text"):
-            raise required(f"{path}.data")
-        case _Source(type="url"):
-            raise required(f"{path}.url")
-        case _Source(type="file"):
-            raise required(f"{path}.file_id")
-    return None
+    needed = {"url": "url", "file": "file_id", "content": "content"}.get(said.type, "data")
+    raise required(f"{path}.{needed}")
 
 
 def _encoded(text: str) -> str:
@@ -272,7 +319,7 @@ def _read_settings(parts: list[Part], said: MessageSaid) -> None:
 
 def _aside(parts: list[Part], kind: str, raw: Raw) -> None:
     """Keep a field that asks for something beside the part that it belongs to."""
-    if bytes(raw) not in IDLE:
+    if raw is not _NULL and bytes(raw) not in IDLE:
         parts.append(Opaque(kind, raw, DIALECT))
 
 

@@ -4,17 +4,17 @@ Every error names the exact path. What is valid there and has no word in the hou
 `Chat.others` (fields) or kept as an `Opaque` (blocks), so that whoever must write it in another language can say no.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 from msgspec.structs import replace
 
 from fairlead.chat import Chat, Media, Message, Shape, Text, Tool, ToolCall, ToolChoice
-from fairlead.dialects.anthropic.blocks import IDLE, CacheSaid, MessageSaid, read_mark, read_message, read_parts
+from fairlead.dialects.anthropic.blocks import IDLE, CacheSaid, read_mark, read_message, read_parts, take_messages
 from fairlead.dialects.anthropic.signing import DIALECT
 from fairlead.dialects.conversation import check_tools
-from fairlead.dialects.reading import is_null, need, required, take, take_optional
+from fairlead.dialects.reading import UNREADABLE, is_null, need, required, take, take_optional
 from fairlead.errors import RequestInvalid
 
 MAX_TOKENS = 2**31 - 1
@@ -48,6 +48,13 @@ class _Tool(Struct):
     description: str | None = None
     strict: bool | None = None
     cache_control: CacheSaid | None = None
+
+
+class _PlainTool(_Tool, forbid_unknown_fields=True):
+    """A tool of the caller's own that says no more than the house has words for."""
+
+    type: Literal["custom"] | None = None
+    eager_input_streaming: Raw = _NULL
 
 
 class _Choice(Struct):
@@ -87,11 +94,11 @@ class _Management(Struct):
 _Limit: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 
 _LIMIT = msgspec.json.Decoder(_Limit)
-_MESSAGES = msgspec.json.Decoder(Annotated[list[MessageSaid], Meta(min_length=1)])
 _SYSTEM = msgspec.json.Decoder(str | list[Raw] | None)
 _RAWS = msgspec.json.Decoder(list[Raw] | None)
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _OPTIONAL_FIELDS = msgspec.json.Decoder(dict[str, Raw] | None)
+_PLAIN_TOOLS = msgspec.json.Decoder(list[_PlainTool])
 _TOOL_KIND = msgspec.json.Decoder(_ToolKind)
 _TOOL = msgspec.json.Decoder(_Tool)
 _CHOICE = msgspec.json.Decoder(_Choice | None)
@@ -158,7 +165,7 @@ def _read_messages(fields: dict[str, Raw]) -> tuple[Message, ...]:
     if system and system != (Text(""),):
         messages.append(Message("system", system))
         paths.append("system")
-    for position, said in enumerate(take(_MESSAGES, need(fields, "messages"), "messages")):
+    for position, said in enumerate(take_messages(need(fields, "messages"))):
         path = f"messages[{position}]"
         read = read_message(said, path)
         messages += read
@@ -184,20 +191,33 @@ def _mark_last(messages: list[Message], cache: str | None) -> None:
 
 
 def _read_tools(fields: dict[str, Raw], others: dict[str, Raw]) -> tuple[Tool, ...]:
+    raw = fields.get("tools")
+    if raw is None:
+        return ()
+    try:
+        return tuple([_read_tool(said, "tools") for said in _PLAIN_TOOLS.decode(raw)])
+    except (*UNREADABLE, RequestInvalid):  # one by one, which tells where something is wrong
+        return _read_any_tools(raw, others)
+
+
+def _read_any_tools(array: Raw, others: dict[str, Raw]) -> tuple[Tool, ...]:
     tools: list[Tool] = []
-    for position, raw in enumerate(take_optional(_RAWS, fields, "tools") or ()):
+    for position, raw in enumerate(take(_RAWS, array, "tools") or ()):
         path = f"tools[{position}]"
         if take(_TOOL_KIND, raw, path).type not in (None, "custom"):
             others[path] = raw  # it runs at Anthropic, or is trained in there
             continue
-        said = take(_TOOL, raw, path)
-        if is_null(said.input_schema):
-            raise required(f"{path}.input_schema")
-        tools.append(Tool(said.name, said.description, said.input_schema, said.strict, read_mark(said.cache_control)))
+        tools.append(_read_tool(take(_TOOL, raw, path), path))
         for name, value in take(_FIELDS, raw, path).items():
             if name not in _TOOL_KNOWN and name not in _TOOL_ASIDE and bytes(value) not in _TOOL_IDLE:
                 others[f"{path}.{name}"] = value
     return tuple(tools)
+
+
+def _read_tool(said: _Tool, path: str) -> Tool:
+    if is_null(said.input_schema):
+        raise required(f"{path}.input_schema")
+    return Tool(said.name, said.description, said.input_schema, said.strict, read_mark(said.cache_control))
 
 
 def _read_choice(fields: dict[str, Raw], others: dict[str, Raw]) -> tuple[ToolChoice | None, bool | None]:

@@ -80,13 +80,13 @@ def read_count_request(body: bytes, *, route: str | None = None) -> Request:
 
 
 def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None, stream: bool | None) -> Request:
-    route = take(_ROUTE, need(fields, "model"), "model") if route is None else route
+    asked: str = take(_ROUTE, need(fields, "model"), "model") if route is None else route
     stream = bool(take_optional(_FLAG, fields, "stream")) if stream is None else stream
     needs: set[str] = set()
     bounded = _look_at_messages(fields, needs) & _look_at_tools(fields, needs) & _look_at_settings(fields, needs)
     return Request(
         task=task,
-        route=route,
+        route=asked,
         stream=stream,
         max_output_tokens=read_output_limit(fields),
         input_bound=len(body) + TEMPLATE_SLACK_TOKENS if bounded else None,

@@ -25,6 +25,7 @@ from fairlead.dialects.failures import failure
 from fairlead.dialects.reading import UNREADABLE, check_utf8, text_of
 from fairlead.errors import StreamBroken
 
+_ABSENT = Raw(b"")
 _NO_INPUT = frozenset({"", "{}", "null"})
 
 
@@ -45,7 +46,7 @@ class _Event(Struct):
     type: str = ""
     index: int = 0
     message: BodySaid | None = None
-    content_block: Raw | None = None
+    content_block: Raw = _ABSENT
     delta: _Delta | None = None
     usage: UsageSaid | None = None
 
@@ -109,7 +110,7 @@ class StreamReader:
         match kind:
             case "content_block_delta" if said.delta is not None:
                 return self._piece(said.index, said.delta)
-            case "content_block_start" if said.content_block is not None:
+            case "content_block_start" if said.content_block is not _ABSENT:
                 block = read_block(said.content_block)
                 return () if block is None else self._open(said.index, block)
             case "content_block_stop" if said.index in self._empty:
@@ -206,6 +207,5 @@ def _spoken(items: tuple[Item, ...], kind: str, data: bytes) -> tuple[Item, ...]
     spoken = b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
     first = items[0] if items else _NOTHING
     if isinstance(first, Chunk):
-        words = any(isinstance(item, Chunk) and item.words for item in items)
-        return (Chunk(0, "", "", "", None, first.finish, UNSET, words, spoken),)
+        return (Chunk(0, "", "", "", None, first.finish, UNSET, first.words, spoken),)
     return (msgspec.structs.replace(first, spoken=spoken), *items[1:])

@@ -48,7 +48,7 @@ class Turns(Struct, frozen=True):
         """(system prompt, turns). Messages of one side in a row are one turn; a turn without content is none."""
         system: list[Block] = []
         turns: list[Block] = []
-        for position, message in enumerate(with_ids(chat.messages, taboo=_ID_TABOO, longest=LONGEST_ID)):
+        for position, message in enumerate(_with_ids(chat.messages)):
             path = f"messages[{position}]"
             if message.name is not None and message.role != "tool":
                 self.losses.leave(f"{path}.name")
@@ -79,8 +79,8 @@ class Turns(Struct, frozen=True):
             result["is_error"] = True
         return mark(result, message.cache) | _asides(message.parts, "tool_result")
 
-    def _blocks(self, parts: tuple[Part, ...], path: str) -> list[Block]:
-        blocks: list[Block] = []
+    def _blocks(self, parts: tuple[Part, ...], path: str) -> list[Any]:
+        blocks: list[Any] = []
         for part in parts:
             match part:
                 case Text(text=text, cache=cache):
@@ -105,7 +105,7 @@ class Turns(Struct, frozen=True):
         block = {"type": "tool_use", "id": call.id, "name": call.name, "input": write_input(call.arguments)}
         return mark(block, call.cache)
 
-    def _add_media(self, blocks: list[Block], media: Media, path: str) -> None:
+    def _add_media(self, blocks: list[Any], media: Media, path: str) -> None:
         if media.kind in ("audio", "video"):
             self.losses.lose(path, f"{media.kind} input")
             return
@@ -147,15 +147,32 @@ class Turns(Struct, frozen=True):
             return None
         return {"type": "text", "media_type": "text/plain", "data": text}
 
-    def _add_opaque(self, blocks: list[Block], part: Opaque, path: str) -> None:
+    def _add_opaque(self, blocks: list[Any], part: Opaque, path: str) -> None:
         if part.dialect != DIALECT:
             self.losses.lose(path, f"a part of type {part.kind!r}")
             return
         owner, aside, field = part.kind.partition(".")
         if not aside:
-            blocks.append({**_OBJECT.decode(part.raw), "type": part.kind})
-        elif blocks and blocks[-1]["type"] == owner:
+            blocks.append(part.raw)
+        elif blocks and kind_of(blocks[-1]) == owner:
             blocks[-1][field] = part.raw
+
+
+def _with_ids(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The same with ids that the API takes, each once. Mostly they are fine as they are."""
+    seen: set[str] = set()
+    for message in messages:
+        for part in message.parts if message.role == "assistant" else ():
+            if type(part) is ToolCall:
+                if part.id in seen or not part.id or len(part.id) > LONGEST_ID or _ID_TABOO.search(part.id):
+                    return with_ids(messages, taboo=_ID_TABOO, longest=LONGEST_ID)
+                seen.add(part.id)
+    return messages
+
+
+def kind_of(block: Block | Raw) -> str:
+    """The kind of a block, "" of one that is passed on as it stood."""
+    return block["type"] if isinstance(block, dict) else ""
 
 
 def mark(block: Block, cache: str | None) -> Block:
@@ -180,13 +197,13 @@ def write_tool(tool: Tool) -> Block:
 
 def is_amid_tools(turns: list[Block]) -> bool:
     """Whether the last turn is a tool's result to a turn without signed thinking: then the API refuses a budget."""
-    if len(turns) < 2 or all(block["type"] != "tool_result" for block in turns[-1].get("content", ())):
+    if len(turns) < 2 or all(kind_of(block) != "tool_result" for block in turns[-1].get("content", ())):
         return False
     before = turns[-2].get("content") or [{"type": ""}]
-    return before[0]["type"] not in ("thinking", "redacted_thinking")
+    return kind_of(before[0]) not in ("thinking", "redacted_thinking")
 
 
-def _add_system(turns: list[Block], message: Message, blocks: list[Block]) -> None:
+def _add_system(turns: list[Block], message: Message, blocks: list[Any]) -> None:
     turn: Block = {"role": "system", **_asides(message.parts, "system")}
     if blocks:
         turn["content"] = blocks
@@ -196,7 +213,7 @@ def _add_system(turns: list[Block], message: Message, blocks: list[Block]) -> No
 
 def _end(turns: list[Block]) -> None:
     """White space at the end of an answer that is to be continued is refused."""
-    if turns and turns[-1]["role"] == "assistant" and turns[-1]["content"][-1]["type"] == "text":
+    if turns and turns[-1]["role"] == "assistant" and kind_of(turns[-1]["content"][-1]) == "text":
         last = turns[-1]["content"][-1]
         last["text"] = last["text"].rstrip()
 
