@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 import tomllib
+import traceback
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +15,12 @@ from pathlib import Path
 from conformance import prices
 from conformance.checks import checks_of
 from conformance.records import NOT_SERVED, SERVED, Record, read
+from fairlead.errors import FairleadError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = ROOT.parent / "shared" / "data" / "dialects"
 GOAL = 0.99
+CRASHES = (FairleadError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 SHOWN = 8  # failures that are printed for each check, unless --all
 
 
@@ -66,8 +69,13 @@ def _run(data: Path, only: str) -> tuple[Table, dict[str, int]]:
         if record.api not in SERVED:
             unserved[record.api] += 1
             continue
-        for outcome in checks_of(record):
-            _count(table[record.api][outcome.check], record, outcome.check, outcome.wrong, excuses)
+        try:
+            for outcome in checks_of(record):
+                _count(table[record.api][outcome.check], record, outcome.check, outcome.wrong, excuses)
+        except CRASHES as error:
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            wrong = f"{type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
+            _count(table[record.api]["nothing crashes"], record, "nothing crashes", wrong, excuses)
     if not only and (data / "usages.jsonl.gz").exists():
         for row in prices.check(data / "usages.jsonl.gz"):
             told = [(row.name, failure) for failure in row.failures]

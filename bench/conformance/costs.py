@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import genai_prices
+from msgspec.structs import replace
 
 from conformance.records import Record
 from fairlead.catalog.prices import find_price
@@ -16,6 +17,17 @@ FLAVORS = {"openai.chat": ("chat", "default"), "openai.responses": ("responses",
            "bedrock.converse": ("default", "converse")}  # fmt: skip
 
 
+def _as_read(usage: Usage, seller: str) -> Usage:
+    """Without two counts that genai-prices has rates for and does not read: Google's searches, Mistral's cached tokens.
+    Both are in the books, and billed."""
+    match seller:
+        case "google":
+            return replace(usage, details={k: v for k, v in usage.details.items() if k != "web_searches"})
+        case "mistral":
+            return replace(usage, cache_read=0)
+    return usage
+
+
 def differs(record: Record, usage: Usage | None) -> str | None:
     """ "" if they are equal to the nano-dollar; None where genai-prices has no figure."""
     seller = SELLERS.get(record.provider, record.provider)
@@ -27,6 +39,7 @@ def differs(record: Record, usage: Usage | None) -> str | None:
             continue
         now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
         price = found.model and find_price(seller, found.model.id, now_us)
+        usage = usage and _as_read(usage, seller)
         ours = cost_nusd(price, usage) if price and usage else None
         if ours is None or abs(wanted * NUSD - ours) > 1:
             said = "unknown" if ours is None else f"{ours / NUSD:.9f}"

@@ -6,7 +6,7 @@ ENDS is of no kind that the house knows.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 ENDS = {
@@ -23,10 +23,13 @@ ENDS = {
 
 @dataclass(frozen=True)
 class Facts:
-    """`calls`: (name, arguments) in order. `used`: (input, output) tokens as the provider bills them; None: unsaid."""
+    """`text` holds a refusal's words too. `calls`: (name, arguments) in order, None where they come in pieces that only
+    the provider's own client can put together. `end` is content_filter where the model refused, however that is told.
+    `used`: (input, output) tokens as the provider bills them; None: unsaid.
+    """
 
     text: str
-    calls: tuple[tuple[str, str], ...]
+    calls: tuple[tuple[str, str], ...] | None
     end: str | None
     used: tuple[int, int] | None
 
@@ -38,19 +41,19 @@ def of_openai(body: Any) -> Facts:
         (call["function"].get("name") or "", canonical(call["function"].get("arguments")))
         for message in messages
         for call in message.get("tool_calls") or []
-        if call.get("function")
+        if (call.get("function") or {}).get("name")  # some servers send an empty one where nothing is called
     ]
     for message in messages:
         if called := message.get("function_call"):
             calls.append((called.get("name") or "", canonical(called.get("arguments"))))
-    end = choices[0].get("finish_reason") if choices else None
-    return Facts(
-        "".join(_content(m.get("content")) for m in messages), tuple(calls), ENDS.get(end or ""), openai_used(body)
-    )
+    end = ENDS.get((choices[0].get("finish_reason") if choices else None) or "")
+    refused = "".join(message.get("refusal") or "" for message in messages)
+    text = "".join(_content(message.get("content")) for message in messages) + refused
+    return Facts(text, tuple(calls), "content_filter" if refused else end, openai_used(body))
 
 
 def openai_used(body: Any) -> tuple[int, int] | None:
-    usage = body.get("usage")
+    usage = body.get("usage") or (body.get("x_groq") or {}).get("usage")
     if not usage:
         return None
     prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
@@ -61,10 +64,10 @@ def openai_used(body: Any) -> tuple[int, int] | None:
 
 
 def of_openai_stream(events: Iterable[tuple[str, bytes]]) -> Facts:
-    texts: list[str] = []
+    texts: dict[int, str] = {}
     calls: dict[tuple[int, Any], list[str]] = {}
     order: list[tuple[int, Any]] = []
-    end, used = None, None
+    end, used, refused = None, None, False
     for _, data in events:
         if data.strip() == b"[DONE]":
             break
@@ -72,7 +75,10 @@ def of_openai_stream(events: Iterable[tuple[str, bytes]]) -> Facts:
         used = openai_used(event) or used
         for choice in event.get("choices") or []:
             delta = choice.get("delta") or {"content": choice.get("text")}
-            texts.append(_content(delta.get("content")))
+            number = choice.get("index", 0)
+            said = _content(delta.get("content")) + (delta.get("refusal") or "")
+            refused |= bool(delta.get("refusal"))
+            texts[number] = texts.get(number, "") + said
             end = end or choice.get("finish_reason")
             for place, call in enumerate(delta.get("tool_calls") or []):
                 number = call.get("index")
@@ -83,8 +89,9 @@ def of_openai_stream(events: Iterable[tuple[str, bytes]]) -> Facts:
                 function = call.get("function") or {}
                 calls[key][0] += function.get("name") or ""
                 calls[key][1] += _as_text(function.get("arguments"))
-    called = tuple((calls[key][0], canonical(calls[key][1])) for key in order)
-    return Facts("".join(texts), called, ENDS.get(end or ""), used)
+    called = tuple((calls[key][0], canonical(calls[key][1])) for key in sorted(order, key=lambda key: key[0]))
+    text = "".join(text for _, text in sorted(texts.items()))
+    return Facts(text, called, "content_filter" if refused else ENDS.get(end or ""), used)
 
 
 def of_responses(body: Any) -> Facts:
@@ -93,10 +100,12 @@ def of_responses(body: Any) -> Facts:
     refused = False
     for item in body.get("output") or []:
         if item.get("type") == "message":
-            texts += [part.get("text") or "" for part in item.get("content") or [] if part.get("type") == "output_text"]
+            parts = item.get("content") or []
+            texts += [part.get("text") or "" for part in parts if part.get("type") == "output_text"]
+            texts += [part.get("refusal") or "" for part in parts if part.get("type") == "refusal"]
             refused |= any(part.get("type") == "refusal" for part in item.get("content") or [])
         elif item.get("type") == "function_call":
-            calls.append((item["name"], canonical(item.get("arguments"))))
+            calls.append((item.get("name") or "", canonical(item.get("arguments"))))
     end = None
     if body.get("status") == "completed":
         end = "content_filter" if refused else "tool_calls" if calls else "stop"
@@ -125,7 +134,10 @@ def of_responses_stream(events: Iterable[tuple[str, bytes]]) -> Facts:
 def of_anthropic(body: Any) -> Facts:
     blocks = body.get("content") or []
     text = "".join(block.get("text") or "" for block in blocks if block.get("type") == "text")
-    calls = [(block["name"], canonical(block.get("input"))) for block in blocks if block.get("type") == "tool_use"]
+    text += (body.get("stop_details") or {}).get("explanation") or ""
+    calls = [
+        (block.get("name") or "", canonical(block.get("input"))) for block in blocks if block.get("type") == "tool_use"
+    ]
     return Facts(text, tuple(calls), ENDS.get(body.get("stop_reason") or ""), _anthropic_used(body.get("usage")))
 
 
@@ -139,7 +151,7 @@ def _anthropic_used(usage: Any) -> tuple[int, int] | None:
 def of_anthropic_stream(events: Iterable[tuple[str, bytes]]) -> Facts:
     blocks: dict[int, Any] = {}
     usage: dict[str, Any] = {}
-    stop = None
+    stop, details = None, None
     for _, data in events:
         event = json.loads(data)
         match event.get("type"):
@@ -153,11 +165,13 @@ def of_anthropic_stream(events: Iterable[tuple[str, bytes]]) -> Facts:
                 block["json"] += delta.get("partial_json") or ""
             case "message_delta":
                 stop = event["delta"].get("stop_reason") or stop
+                details = event["delta"].get("stop_details") or details
                 usage |= {name: value for name, value in (event.get("usage") or {}).items() if value is not None}
     for block in blocks.values():
         if block["json"]:
             block["input"] = block["json"]
-    return of_anthropic({"content": list(blocks.values()), "stop_reason": stop, "usage": usage})
+    whole = {"content": list(blocks.values()), "stop_reason": stop, "stop_details": details, "usage": usage}
+    return of_anthropic(whole)
 
 
 def of_gemini(body: Any) -> Facts:
@@ -165,9 +179,9 @@ def of_gemini(body: Any) -> Facts:
     parts = [part for candidate in candidates for part in (candidate.get("content") or {}).get("parts") or []]
     text = "".join(part.get("text") or "" for part in parts if not part.get("thought"))
     called = [part.get("functionCall") for part in parts if part.get("functionCall")]
-    calls = tuple((call["name"], canonical(call.get("args"))) for call in called)
+    calls = tuple((call.get("name") or "", canonical(call.get("args"))) for call in called)
     end = ENDS.get(candidates[0].get("finishReason") or "") if candidates else None
-    if calls and end == "stop":
+    if calls and end in ("stop", None):  # also a call that it calls unexpected
         end = "tool_calls"
     if not candidates and (body.get("promptFeedback") or {}).get("blockReason"):
         end = "content_filter"
@@ -190,15 +204,17 @@ def of_gemini_stream(events: Iterable[tuple[str, bytes]]) -> Facts:
         for candidate in event.get("candidates") or []:
             parts += (candidate.get("content") or {}).get("parts") or []
             end = candidate.get("finishReason") or end
-    whole = {"candidates": [{"content": {"parts": parts}, "finishReason": end}], "usageMetadata": usage}
-    return of_gemini(whole)
+    whole = of_gemini({"candidates": [{"content": {"parts": parts}, "finishReason": end}], "usageMetadata": usage})
+    pieces = any("partialArgs" in (part.get("functionCall") or {}) for part in parts)
+    return replace(whole, calls=None) if pieces else whole
 
 
 def of_bedrock(body: Any) -> Facts:
     blocks = ((body.get("output") or {}).get("message") or {}).get("content") or []
     text = "".join(block.get("text") or "" for block in blocks)
     used = [block["toolUse"] for block in blocks if block.get("toolUse")]
-    calls = tuple((call["name"], canonical(call.get("input"))) for call in used)
+    used = [call for call in used if call.get("type") != "server_tool_use"]  # it ran there
+    calls = tuple((call.get("name") or "", canonical(call.get("input"))) for call in used)
     return Facts(text, calls, ENDS.get(body.get("stopReason") or ""), _bedrock_used(body.get("usage")))
 
 

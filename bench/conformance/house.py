@@ -11,9 +11,11 @@ from fairlead.chat import Answer, Chunk, Head, Item, Part, Said, Text, Thinking,
 
 def facts_of(answer: Answer) -> Facts:
     calls = [(call.name, canonical(call.arguments)) for said in answer.said for call in said.tool_calls]
-    text = "".join(said.text or "" for said in answer.said)
+    text = "".join((said.text or "") + (said.refusal or "") for said in answer.said)
     used = None if answer.usage is None else (answer.usage.input, answer.usage.output)
-    return Facts(text, tuple(calls), answer.said[0].finish if answer.said else None, used)
+    end = answer.said[0].finish if answer.said else None
+    refused = any(said.refusal for said in answer.said)
+    return Facts(text, tuple(calls), "content_filter" if refused else end, used)
 
 
 def gather(items: Iterable[Item]) -> Answer:

@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,6 +46,7 @@ NOT_SERVED: dict[str, str] = {
     "bedrock.invoke": "each model's own format at one path; Converse is the common one",
     "bedrock.rerank": "an API of Bedrock agents, signed for another service",
     "cohere.chat": "Cohere is asked in OpenAI's language, which it also speaks",
+    "vertex.predict": "Vertex's older API of embeddings; embedContent is the common one",
     "cohere.embed": "Cohere is asked in OpenAI's language, which it also speaks",
 }
 
@@ -90,7 +91,8 @@ def read(folder: Path) -> Iterator[Record]:
         if path.name != "usages.jsonl.gz":
             with gzip.open(path, "rt", encoding="utf-8") as lines:
                 for line in lines:
-                    yield _record(json.loads(line))
+                    record = _record(json.loads(line))
+                    yield replace(record, api="vertex.predict") if ":predict" in record.path else record
 
 
 def _record(said: dict[str, Any]) -> Record:
