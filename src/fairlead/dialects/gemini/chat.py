@@ -17,6 +17,8 @@ house is listed in `Chat.others` or kept as an Opaque part. What is asked of the
 | `videoMetadata` and whatever else a part says of its medium | `others` |
 """
 
+from collections.abc import Iterator, Sequence
+
 import msgspec
 from msgspec import Raw, Struct, field
 from msgspec.structs import replace
@@ -24,11 +26,11 @@ from msgspec.structs import replace
 from fairlead.chat import Chat, Media, Message, Opaque, Part, Text, Thinking, ToolCall
 from fairlead.dialects.conversation import check_tools
 from fairlead.dialects.gemini.media import Blob, File, read_blob, read_file
-from fairlead.dialects.gemini.names import DIALECT, IDLE, RAWS, camel, camelled
+from fairlead.dialects.gemini.names import DIALECT, NULL, camelled, is_idle, take_object
 from fairlead.dialects.gemini.results import read_result
 from fairlead.dialects.gemini.settings import read_settings
-from fairlead.dialects.gemini.signing import signature_of, unwrap
-from fairlead.dialects.reading import raw_json, required, take, text_of
+from fairlead.dialects.gemini.signing import real, unwrap
+from fairlead.dialects.reading import UNREADABLE, required, take, text_of
 from fairlead.errors import RequestInvalid
 
 _ROLES = frozenset({None, "", "user", "model", "function", "tool"})
@@ -37,7 +39,7 @@ _ROLES = frozenset({None, "", "user", "model", "function", "tool"})
 class _Call(Struct):
     name: str
     id: str | None = None
-    args: Raw = Raw(b"null")
+    args: Raw = NULL
 
 
 class _ResultPart(Struct):
@@ -50,7 +52,7 @@ class _ResultPart(Struct):
 class _Result(Struct):
     name: str
     id: str | None = None
-    response: Raw = Raw(b"null")
+    response: Raw = NULL
     parts: list[_ResultPart] | None = None
 
 
@@ -75,12 +77,14 @@ class _Content(Struct):
     """Google's servers take one part, or one content, where a list of them is due."""
 
     role: str | None = None
-    parts: list[Raw] | dict[str, Raw] | None = None
+    parts: list[_Part] | _Part | None = None
 
 
+_NOTHING = Raw(b"{}")
 _PART = msgspec.json.Decoder(_Part)
 _CONTENTS = msgspec.json.Decoder(list[_Content] | _Content)
 _INSTRUCTION = msgspec.json.Decoder(_Content | str)
+_LIST_OR_ONE = msgspec.json.Decoder(list[Raw] | dict[str, Raw])
 _SAID_OF_ANY = frozenset({"text", "inlineData", "fileData", "thought", "thoughtSignature"})
 _KINDLESS = frozenset({"thought", "thoughtSignature", "partMetadata"})
 
@@ -88,24 +92,28 @@ _KINDLESS = frozenset({"thought", "thoughtSignature", "partMetadata"})
 def read_chat(fields: dict[str, Raw]) -> Chat:
     """The whole of a request. Raises RequestInvalid with the exact path (`contents[3].parts[1].functionCall.name`)."""
     fields = camelled(fields)
-    reading = _Conversation()
-    if (instruction := fields.get("systemInstruction")) is not None:
-        reading.instruct(take(_INSTRUCTION, instruction, "systemInstruction"))
-    for position, content in enumerate(read_contents(fields)):
+    reading = _Conversation(fields)
+    if "systemInstruction" in fields:
+        reading.instruct()
+    for position, content in enumerate(_read_contents(fields)):
         reading.add(content, position)
     check_tools(reading.messages, reading.paths)
     messages = _gathered(reading.messages) if reading.has_foreign else reading.messages
-    chat = read_settings(fields)
-    others = {**chat.others, **reading.others} if reading.others else chat.others
-    return replace(chat, messages=tuple(messages), others=others)
+    words = read_settings(fields)
+    words["others"].update(reading.others)
+    return Chat(messages=tuple(messages), dialect=DIALECT, **words)
 
 
-def read_contents(fields: dict[str, Raw]) -> list[_Content]:
-    """Raises RequestInvalid where there are none."""
+def _read_contents(fields: dict[str, Raw]) -> list[_Content]:
     raw = fields.get("contents")
     if raw is None:
         raise required("contents")
-    contents = take(_CONTENTS, raw, "contents")
+    try:
+        contents = _CONTENTS.decode(raw)
+    except UNREADABLE:
+        for path, part in _located(raw, "contents"):  # what is wrong, and where exactly
+            take(_PART, part, path)
+        contents = take(_CONTENTS, raw, "contents")
     if isinstance(contents, _Content):
         return [contents]
     if not contents:
@@ -113,31 +121,48 @@ def read_contents(fields: dict[str, Raw]) -> list[_Content]:
     return contents
 
 
+def _located(raw: Raw, path: str) -> Iterator[tuple[str, Raw]]:
+    """Every part of contents, as it stands, with its path."""
+    contents = take(_LIST_OR_ONE, raw, path)
+    for place, content in enumerate([raw] if isinstance(contents, dict) else contents):
+        at = path if isinstance(contents, dict) else f"{path}[{place}]"
+        if (parts := take_object(content, at).get("parts")) is None:
+            continue
+        found = take(_LIST_OR_ONE, parts, f"{at}.parts")
+        if isinstance(found, dict):
+            yield f"{at}.parts", parts
+        else:
+            yield from ((f"{at}.parts[{place}]", part) for place, part in enumerate(found))
+
+
 class _Conversation:
     """The messages so far, and the calls that still wait for their results."""
 
-    def __init__(self) -> None:
+    def __init__(self, fields: dict[str, Raw]) -> None:
         self.messages: list[Message] = []
         self.paths: list[str] = []
         self.others: dict[str, Raw] = {}
         self.has_foreign = False  # a signature of another provider came
+        self._fields = fields
+        self._parts: dict[str, Raw] | None = None  # by path, as they stand; looked for when first asked
         self._open: list[tuple[str, str]] = []  # (id, name) of calls without a result
         self._called: set[str] = set()
 
-    def instruct(self, said: _Content | str) -> None:
+    def instruct(self) -> None:
+        said = take(_INSTRUCTION, self._fields["systemInstruction"], "systemInstruction")
         parts: list[Part] = []
         if isinstance(said, str):
             parts.append(Text(said))
         else:
-            for raw, path in _raws(said, "systemInstruction"):
-                read = self._read(raw, path, 0, 0)
-                if isinstance(read, Message):
+            for place, part in enumerate(_parts_of(said)):
+                path = _path("systemInstruction", said, place)
+                if part.result or part.result_:
                     raise RequestInvalid(
                         f"`{path}`: a system prompt can't hold a tool's result.",
                         param=path,
                         hint="Send it in `contents`.",
                     )
-                parts += read
+                parts += self._read(part, path)
         if parts:
             self.messages.append(Message("system", tuple(parts)))
             self.paths.append("systemInstruction")
@@ -153,38 +178,46 @@ class _Conversation:
             )
         parts: list[Part] = []
         results = calls = 0
-        for raw, where in _raws(content, path):
-            read = self._read(raw, where, position, calls)
-            if isinstance(read, Message):
-                self.messages.append(read)
+        for place, said in enumerate(_parts_of(content)):
+            text = said.text
+            if text is not None and not said.thought and said.signature is None and said.signature_ is None:
+                parts.append(Text(text))
+            elif result := said.result or said.result_:
+                where = _path(path, content, place)
+                self.messages.append(self._read_result(result, f"{where}.functionResponse"))
                 self.paths.append(where)
                 results += 1
-                continue
-            calls += bool(read) and isinstance(read[0], ToolCall)
-            parts += read
+            elif text is None and (call := said.call or said.call_):
+                parts.append(self._read_call(call, said, position, calls))
+                calls += 1
+            else:
+                parts += self._read(said, _path(path, content, place))
         if parts or not results:
             self.messages.append(Message("assistant" if content.role == "model" else "user", tuple(parts)))
             self.paths.append(path)
 
-    def _read(self, raw: Raw, path: str, content: int, calls: int) -> "list[Part] | Message":
-        said = take(_PART, raw, path)
-        signature = signature_of(said.signature, said.signature_)
+    def _read(self, said: _Part, path: str) -> list[Part]:
+        """All parts but calls and results."""
+        signature = real(said.signature or said.signature_)
         if said.text is not None:
             return self._read_text(said.text, bool(said.thought), signature)
-        if call := said.call or said.call_:
-            return [self._read_call(call, signature, content, calls)]
-        if result := said.result or said.result_:
-            return self._read_result(result, path)
         if blob := said.blob or said.blob_:
             parts: list[Part] = [read_blob(blob, f"{path}.inlineData")]
         elif file := said.file or said.file_:
             parts = [read_file(file, f"{path}.fileData")]
         else:
-            return self._read_other(raw, path, signature)
-        self._keep_rest(raw, path)
+            return self._read_other(path, signature)
+        self._keep_rest(path)
         if signature is not None:
             parts.append(self._sign("", signature))
         return parts
+
+    def _as_it_stands(self, path: str) -> Raw:
+        if self._parts is None:
+            self._parts = dict(_located(self._fields["contents"], "contents"))
+            if "systemInstruction" in self._fields:
+                self._parts.update(_located(self._fields["systemInstruction"], "systemInstruction"))
+        return self._parts[path]
 
     def _read_text(self, text: str, thought: bool, signature: str | None) -> list[Part]:
         if thought:
@@ -198,19 +231,18 @@ class _Conversation:
         self.has_foreign = self.has_foreign or said.origin != DIALECT
         return Thinking(text, said.signature, said.origin, said.redacted, said.id)
 
-    def _read_call(self, said: _Call, signature: str | None, content: int, calls: int) -> ToolCall:
+    def _read_call(self, said: _Call, part: _Part, content: int, calls: int) -> ToolCall:
         id = said.id or f"call_{content}_{calls}"
         self._open.append((id, said.name))
         self._called.add(id)
-        arguments = text_of(said.args)
-        arguments = "{}" if arguments == "null" else arguments
+        arguments = "{}" if said.args == NULL else text_of(said.args)
+        signature = real(part.signature or part.signature_)
         if signature is None:
             return ToolCall(id, said.name, arguments)
         signed = unwrap(signature, DIALECT)
         return ToolCall(id, said.name, arguments, signed.signature, signed.origin)
 
     def _read_result(self, said: _Result, path: str) -> Message:
-        path = f"{path}.functionResponse"
         named: dict[str, Media] = {}
         nameless: list[Media] = []
         for position, part in enumerate(said.parts or ()):
@@ -219,7 +251,7 @@ class _Conversation:
                 named[medium.name] = medium
             else:
                 nameless.append(medium)
-        response = Raw(b"{}") if bytes(said.response) == b"null" else said.response
+        response = _NOTHING if said.response == NULL else said.response
         parts, is_error = read_result(response, f"{path}.response", named, nameless)
         return Message("tool", parts, tool_call_id=self._answered(said), is_error=is_error)
 
@@ -231,9 +263,10 @@ class _Conversation:
         self._open = [(id, name) for id, name in self._open if id != found]
         return found
 
-    def _read_other(self, raw: Raw, path: str, signature: str | None) -> list[Part]:
+    def _read_other(self, path: str, signature: str | None) -> list[Part]:
         """What runs at the provider, and whatever part comes into use tomorrow."""
-        kinds = [name for name in camelled(take(RAWS, raw, path)) if name not in _KINDLESS]
+        raw = self._as_it_stands(path)
+        kinds = [name for name in take_object(raw, path) if name not in _KINDLESS]
         if kinds:
             return [Opaque(kinds[0], raw, DIALECT)]
         if signature is None:
@@ -242,19 +275,21 @@ class _Conversation:
             )
         return [self._sign("", signature)]
 
-    def _keep_rest(self, raw: Raw, path: str) -> None:
+    def _keep_rest(self, path: str) -> None:
         """What is said about a medium: where a film begins, how closely to look at an image."""
-        for name, value in RAWS.decode(raw).items():
-            if camel(name) not in _SAID_OF_ANY and bytes(value) not in IDLE:
-                self.others[f"{path}.{camel(name)}"] = value
+        for name, value in take_object(self._as_it_stands(path), path).items():
+            if name not in _SAID_OF_ANY and not is_idle(value):
+                self.others[f"{path}.{name}"] = value
 
 
-def _raws(content: _Content, path: str) -> list[tuple[Raw, str]]:
-    """Each part with where it stands."""
+def _parts_of(content: _Content) -> Sequence[_Part]:
     parts = content.parts
-    if isinstance(parts, dict):
-        return [(raw_json(parts), f"{path}.parts")]
-    return [(raw, f"{path}.parts[{place}]") for place, raw in enumerate(parts or ())]
+    return (parts,) if isinstance(parts, _Part) else parts or ()
+
+
+def _path(path: str, content: _Content, place: int) -> str:
+    """Where a part of the content at `path` stands."""
+    return f"{path}.parts" if isinstance(content.parts, _Part) else f"{path}.parts[{place}]"
 
 
 def _read_result_part(said: _ResultPart, path: str) -> Media:

@@ -17,7 +17,7 @@ from msgspec import Raw, Struct, field
 
 from fairlead.chat import Answer, Embed, Request, Usage
 from fairlead.dialects.failures import failure, unclear
-from fairlead.dialects.gemini.names import DIALECT, HARMLESS, IDLE, LANGUAGE, RAWS, camelled, model_name, take_object
+from fairlead.dialects.gemini.names import DIALECT, HARMLESS, LANGUAGE, RAWS, camelled, is_idle, model_name, take_object
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import LIMITS, RESERVED, rename_and_drop
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null, need, take, unsayable
@@ -62,9 +62,7 @@ def read_embed(fields: dict[str, Raw]) -> Embed:
             (f"requests[{i}].", _entry(take_object(raw, f"requests[{i}]"), f"requests[{i}]."))
             for i, raw in enumerate(raws)
         ]
-        others = {
-            name: raw for name, raw in fields.items() if name not in ("requests", "model") and bytes(raw) not in IDLE
-        }
+        others = {name: raw for name, raw in fields.items() if name not in ("requests", "model") and not is_idle(raw)}
     inputs = tuple(_read_text(need(entry, "content"), f"{path}content") for path, entry in entries)
     purpose, dimensions = _shared(entries, "taskType"), _shared(entries, "outputDimensionality")
     said = None if purpose is None else take(_STRING, purpose, f"{entries[0][0]}taskType")
@@ -72,7 +70,7 @@ def read_embed(fields: dict[str, Raw]) -> Embed:
     if dimensions is not None:
         known |= {"outputDimensionality"}
     for path, entry in entries:
-        others |= {path + name: raw for name, raw in entry.items() if name not in known and bytes(raw) not in IDLE}
+        others |= {path + name: raw for name, raw in entry.items() if name not in known and not is_idle(raw)}
     return Embed(
         inputs=inputs,
         dimensions=None if dimensions is None else take(_INT, dimensions, f"{entries[0][0]}outputDimensionality"),

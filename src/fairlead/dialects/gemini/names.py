@@ -18,8 +18,8 @@ DIALECT = "gemini"
 LANGUAGE = "Gemini's API"
 TASKS: frozenset[Task] = frozenset({"chat", "embed"})
 
-# Values by which a field asks for nothing.
-IDLE = frozenset({b"null", b"false", b"{}", b"[]", b'""'})
+NULL = Raw(b"null")
+_IDLE = frozenset({b"null", b"false", b"{}", b"[]", b'""'})
 
 # Fields of callers in any language that don't change what an answer says: where it is billed, kept, traced or cached.
 HARMLESS = frozenset({
@@ -40,12 +40,17 @@ def camel(name: str) -> str:
 
 def camelled(fields: Mapping[str, Raw]) -> dict[str, Raw]:
     """The same fields in Google's own spelling, without those that are null. Of two spellings the last counts."""
-    return {camel(name) if "_" in name else name: raw for name, raw in fields.items() if bytes(raw) != b"null"}
+    return {camel(name) if "_" in name else name: raw for name, raw in fields.items() if raw != NULL}
 
 
 def take_object(raw: Raw | None, path: str) -> dict[str, Raw]:
     """The fields of an object, empty where there is none. Raises RequestInvalid."""
     return {} if raw is None else camelled(take(RAWS, raw, path))
+
+
+def is_idle(raw: Raw) -> bool:
+    """Whether a field with this value asks for nothing."""
+    return len(raw) <= 5 and bytes(raw) in _IDLE
 
 
 def model_name(model: str) -> str:

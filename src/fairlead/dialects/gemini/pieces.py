@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from fairlead.dialects.gemini.names import NULL
 from fairlead.dialects.gemini.said import CallSaid, PartialArg
 
 MOST_ITEMS = 100_000  # more than a model writes: an index beyond it would only fill memory
@@ -22,12 +23,12 @@ class Pieces:
     """The arguments of one call, so far. Raises ValueError for a place that can't be."""
 
     def __init__(self, said: CallSaid) -> None:
-        self._arguments: dict[str, Any] = {} if bytes(said.args) == b"null" else _OBJECT.decode(said.args)
+        self._arguments: dict[str, Any] = {} if said.args == NULL else _OBJECT.decode(said.args)
         self._growing = ""  # the place of a string that is not whole
         self.add(said)
 
     def add(self, said: CallSaid) -> None:
-        if bytes(said.args) != b"null":
+        if said.args != NULL:
             self._arguments.update(_OBJECT.decode(said.args))
         for piece in said.partial_args or ():
             self._put(piece)

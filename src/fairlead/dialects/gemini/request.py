@@ -15,10 +15,10 @@ from fairlead.chat import NOTHING, Chat, Embed, Request, Spoken, Task
 from fairlead.dialects.gemini.chat import read_chat
 from fairlead.dialects.gemini.embed import read_embed
 from fairlead.dialects.gemini.media import kind_at
-from fairlead.dialects.gemini.names import DIALECT, IDLE, camel, camelled, take_object
+from fairlead.dialects.gemini.names import DIALECT, NULL, camel, camelled, is_idle, take_object
 from fairlead.dialects.gemini.settings import read_output_limit, read_samples, read_tool_list
 from fairlead.dialects.gemini.signing import has_wrapped
-from fairlead.dialects.reading import is_null, need, read_fields, required, take
+from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take
 from fairlead.errors import RequestInvalid
 
 # A token stands for at least one byte of what was sent; the slack covers what a chat template adds around it.
@@ -30,7 +30,6 @@ _BOUNDED = frozenset({
     "toolCall", "toolResponse", "partMetadata",
 })  # fmt: skip
 _MEDIA = frozenset({"inlineData", "fileData"})
-_DATA = (b"Data", b"_data")
 
 
 class _Medium(Struct):
@@ -40,6 +39,29 @@ class _Medium(Struct):
     mime_: str | None = field(default=None, name="mime_type")
     uri: str | None = field(default=None, name="fileUri")
     uri_: str | None = field(default=None, name="file_uri")
+
+
+class _TextResult(Struct, forbid_unknown_fields=True):
+    name: Raw = NULL
+    id: Raw = NULL
+    response: Raw = NULL
+
+
+class _TextPart(Struct, forbid_unknown_fields=True):
+    """A part that is known to be text: what nearly all are."""
+
+    text: Raw = NULL
+    thought: Raw = NULL
+    signature: Raw = field(default=NULL, name="thoughtSignature")
+    signature_: Raw = field(default=NULL, name="thought_signature")
+    call: Raw = field(default=NULL, name="functionCall")
+    call_: Raw = field(default=NULL, name="function_call")
+    result: _TextResult | None = field(default=None, name="functionResponse")
+    result_: _TextResult | None = field(default=None, name="function_response")
+
+
+class _TextContent(Struct):
+    parts: list[_TextPart] | None = None
 
 
 class _Slim(Struct):
@@ -55,6 +77,8 @@ class _Entry(Struct):
 _NAME = msgspec.json.Decoder(Annotated[str, Meta(min_length=1)])
 _CONTENTS = msgspec.json.Decoder(list[_Slim] | _Slim)
 _INSTRUCTION = msgspec.json.Decoder(_Slim | str)
+_TEXT_CONTENTS = msgspec.json.Decoder(Annotated[list[_TextContent], Meta(min_length=1)])
+_TEXT_INSTRUCTION = msgspec.json.Decoder(_TextContent)
 _MEDIUM = msgspec.json.Decoder(_Medium)
 _SLIM = msgspec.json.Decoder(_Slim)
 _ENTRIES = msgspec.json.Decoder(Annotated[list[_Entry], Meta(min_length=1)])
@@ -157,11 +181,22 @@ def _look_at_contents(fields: dict[str, Raw], needs: set[str]) -> bool:
     raw = fields.get("contents")
     if raw is None:
         raise required("contents")
+    instruction = fields.get("systemInstruction")
+    try:
+        _TEXT_CONTENTS.decode(raw)
+        if instruction is not None:
+            _TEXT_INSTRUCTION.decode(instruction)
+    except UNREADABLE:  # more than text, or wrong: looked at closely
+        return _look_closely(raw, instruction, needs)
+    return True
+
+
+def _look_closely(raw: Raw, instruction: Raw | None, needs: set[str]) -> bool:
     contents = take(_CONTENTS, raw, "contents")
     bounded = True
     for position, content in enumerate(contents if isinstance(contents, list) else [contents]):
         bounded &= _look_at_content(content, f"contents[{position}]", needs)
-    if (instruction := fields.get("systemInstruction")) is not None:
+    if instruction is not None:
         said = take(_INSTRUCTION, instruction, "systemInstruction")
         bounded &= isinstance(said, str) or _look_at_content(said, "systemInstruction", needs)
     return bounded
@@ -179,8 +214,8 @@ def _look_at_content(content: _Slim, path: str, needs: set[str]) -> bool:
                 needs.add(kind_at(medium.mime or medium.mime_ or "", medium.uri or medium.uri_ or ""))
                 bounded = False
             elif name not in _BOUNDED:
-                bounded &= bytes(raw) in IDLE
-            elif name == "functionResponse" and any(word in bytes(raw) for word in _DATA):
+                bounded &= is_idle(raw)
+            elif name == "functionResponse":
                 result = take(_SLIM, raw, f"{path}.functionResponse")
                 bounded &= _look_at_content(result, f"{path}.functionResponse", needs)
     return bounded

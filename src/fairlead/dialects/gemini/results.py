@@ -96,6 +96,9 @@ def _read_block(block: Raw, media: dict[str, Media]) -> Part:
 
 def write_result(parts: tuple[Part, ...], *, is_error: bool) -> tuple[Any, dict[int, str]]:
     """(the `response`, names that media need: their position among the parts -> `displayName`)."""
+    if len(parts) == 1 and isinstance(only := parts[0], Text) and not is_error:
+        value = _write_text(only.text)
+        return ({"result": value} if isinstance(value, str) else value), {}
     texts = [part.text for part in parts if isinstance(part, Text)]
     first = isinstance(parts[0], Text) if parts else False
     if len(texts) > 1 or (texts and not first):

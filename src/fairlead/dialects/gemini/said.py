@@ -9,8 +9,8 @@ from msgspec import Raw, Struct
 from fairlead.chat import Finish, Media, Opaque, Part, Text, Thinking, ToolCall, Usage
 from fairlead.dialects.failures import unclear
 from fairlead.dialects.gemini.media import Blob, File, read_blob, read_file
-from fairlead.dialects.gemini.names import DIALECT, RAWS
-from fairlead.dialects.gemini.signing import signature_of, unwrap
+from fairlead.dialects.gemini.names import DIALECT, NULL, RAWS
+from fairlead.dialects.gemini.signing import real, unwrap
 from fairlead.dialects.reading import UNREADABLE, text_of
 from fairlead.errors import RequestInvalid, TargetError, TargetFailed, TargetRefused
 
@@ -53,7 +53,7 @@ class PartialArg(Struct, rename="camel"):
 class CallSaid(Struct, rename="camel"):
     id: str | None = None
     name: str | None = None
-    args: Raw = Raw(b"null")
+    args: Raw = NULL
     partial_args: list[PartialArg] | None = None
     will_continue: bool | None = None
 
@@ -80,7 +80,7 @@ class Candidate(Struct, rename="camel"):
     content: _Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
-    logprobs_result: Raw = Raw(b"null")
+    logprobs_result: Raw = NULL
     grounding_metadata: _Grounding | None = None
 
     @property
@@ -117,7 +117,7 @@ class Body(Struct, rename="camel"):
     usage_metadata: UsageSaid | None = None
     model_version: str | None = None
     response_id: str | None = None
-    error: Raw = Raw(b"null")
+    error: Raw = NULL
 
     @property
     def blocked(self) -> str | None:
@@ -182,7 +182,7 @@ def call_id(answer: str, index: int, slot: int) -> str:
 
 
 def read_arguments(args: Raw) -> str:
-    return "{}" if bytes(args) == b"null" else text_of(args)
+    return "{}" if args == NULL else text_of(args)
 
 
 def read_media(part: PartSaid, body: bytes) -> Media | None:
@@ -216,7 +216,7 @@ def read_parts(said: Candidate, place: int, answer: str, body: bytes, origin: st
     parts: list[Part] = []
     slot = 0
     for position, part in enumerate(said.parts):
-        signature = signature_of(part.thought_signature)
+        signature = real(part.thought_signature)
         call = part.function_call
         if call is not None:
             id = call.id or call_id(answer, said.index or 0, slot)

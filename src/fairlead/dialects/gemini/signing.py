@@ -22,6 +22,7 @@ _MARK_IN_BODY = b'"' + MARK.encode()
 # "skip_thought_signature_validator".
 NO_SIGNATURE = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 _EXCUSES = frozenset({
+    "",
     NO_SIGNATURE,
     "skip_thought_signature_validator",
     "context_engineering_is_the_way_to_go",
@@ -38,10 +39,9 @@ class Signed(Struct, frozen=True):
     id: str | None = None
 
 
-def signature_of(*said: str | None) -> str | None:
-    """The signature, in whichever spelling of its field it came; None for what only stands in for one."""
-    found = next((signature for signature in said if signature), None)
-    return None if found in _EXCUSES else found
+def real(signature: str | None) -> str | None:
+    """The same, None for what only stands in for a signature."""
+    return None if signature in _EXCUSES else signature
 
 
 def has_wrapped(body: bytes) -> bool:

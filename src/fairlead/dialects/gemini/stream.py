@@ -29,7 +29,7 @@ from fairlead.dialects.gemini.said import (
     read_usage,
     sign,
 )
-from fairlead.dialects.gemini.signing import signature_of, unwrap
+from fairlead.dialects.gemini.signing import real, unwrap
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 from fairlead.errors import StreamBroken
 
@@ -139,7 +139,7 @@ class StreamReader:
         return [*chunks, Chunk(index, refusal=refusal, finish=finish, logprobs=logprobs, words=bool(refusal))]
 
     def _part(self, part: PartSaid, index: int, place: int, position: int, data: bytes) -> list[Chunk]:
-        signature = signature_of(part.thought_signature)
+        signature = real(part.thought_signature)
         chunks: list[Chunk] = []
         if part.text:
             if part.thought:
@@ -166,7 +166,7 @@ class StreamReader:
         chunks = _closed(choice, index)
         slot = choice.calls
         choice.calls += 1
-        signature, origin = signature_of(part.thought_signature), ""
+        signature, origin = real(part.thought_signature), ""
         if signature is not None:
             signed = unwrap(signature, self._origin)
             signature, origin = signed.signature, signed.origin

@@ -59,20 +59,18 @@ class Turns:
     def _parts(self, message: Message, path: str) -> list[Fields | Raw]:
         written: list[Fields | Raw] = []
         for part in message.parts:
-            match part:
-                case Text(text=text):
-                    written.append({"text": text})
-                case ToolCall():
-                    written.append(self._call(part))
-                case Thinking():
-                    self._thinking(part, path, written)
-                case Media():
-                    self._media(part, path, written)
-                case Opaque(kind=kind, raw=raw, dialect=dialect):
-                    if dialect == DIALECT:
-                        written.append(raw)
-                    else:
-                        self._losses.lose(f"{path}.content", f"a part of type {kind!r}")
+            if isinstance(part, Text):
+                written.append({"text": part.text})
+            elif isinstance(part, ToolCall):
+                written.append(self._call(part))
+            elif isinstance(part, Thinking):
+                self._thinking(part, path, written)
+            elif isinstance(part, Media):
+                self._media(part, path, written)
+            elif part.dialect == DIALECT:
+                written.append(part.raw)
+            else:
+                self._losses.lose(f"{path}.content", f"a part of type {part.kind!r}")
         return written
 
     def _media(self, part: Media, path: str, written: list[Fields | Raw]) -> None:
@@ -105,17 +103,21 @@ class Turns:
         said: Fields = {"name": self._names.get(id, id), "response": response}
         if self._sends_ids:
             said["id"] = id
+        if any(not isinstance(part, Text) for part in message.parts):
+            media = self._result_media(message.parts, names, path)
+            said.update({"parts": media} if media else {})
+        return {"functionResponse": said}
+
+    def _result_media(self, parts: tuple[Part, ...], names: dict[int, str], path: str) -> list[Fields]:
         media: list[Fields] = []
-        for place, part in enumerate(message.parts):
-            name = names.get(place)
+        for place, part in enumerate(parts):
             if isinstance(part, Media):
-                written = write_media(part, path, self._losses, self._origin, name=name or part.name)
+                name = names.get(place) or part.name
+                written = write_media(part, path, self._losses, self._origin, name=name)
                 media += [] if written is None else [written]
             elif not isinstance(part, Text):
                 self._losses.lose(f"{path}.content", _kind(part))
-        if media:
-            said["parts"] = media
-        return {"functionResponse": said}
+        return media
 
 
 def _kind(part: Part) -> str:
