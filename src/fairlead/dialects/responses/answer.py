@@ -8,10 +8,19 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from fairlead.chat import Answer, Finish, Media, Opaque, Part, Said, Task, Text, Thinking, ToolCall, Usage
+from fairlead.chat import Answer, Finish, Opaque, Part, Said, Task, Text, Thinking, ToolCall, Usage
 from fairlead.dialects.failures import failure, unclear
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
-from fairlead.dialects.responses.items import NULL, Item, read_call, read_item, read_reasoning, read_signature
+from fairlead.dialects.responses.items import (
+    NULL,
+    Item,
+    has_picture,
+    read_call,
+    read_item,
+    read_picture,
+    read_reasoning,
+    read_signature,
+)
 from fairlead.dialects.responses.language import DIALECT
 from fairlead.dialects.responses.signing import Heard
 from fairlead.errors import RequestInvalid
@@ -24,10 +33,6 @@ _CUTS: dict[str, Finish] = {
     "max_messages": "length",
     "content_filter": "content_filter",
 }
-# Calls of tools that the caller runs: an answer that ends on one waits for its result.
-_CALLER_CALLS = frozenset({
-    "apply_patch_call", "computer_call", "custom_tool_call", "local_shell_call", "mcp_approval_request",
-})  # fmt: skip
 
 
 class _InputDetails(Struct):
@@ -120,8 +125,7 @@ class _Count(Struct):
 _SLIM = msgspec.json.Decoder(Slim)
 _FULL = msgspec.json.Decoder(Full)
 _KIND = msgspec.json.Decoder(_Slim)
-_CONTENT = msgspec.json.Decoder(list[_Content] | None)
-_STRING = msgspec.json.Decoder(str)
+_CONTENT = msgspec.json.Decoder(_Content)
 _COUNT = msgspec.json.Decoder(_Count)
 
 
@@ -183,8 +187,7 @@ def kinds_of(said: Slim | Full) -> list[str]:
 def read_finish(status: str | None, cut: _Cut | None, kinds: list[str]) -> Finish | None:
     """None where the response is not at its end (queued, in progress), or at one that the house does not know."""
     if status == "completed":
-        calls = "function_call" in kinds or (kinds and kinds[-1] in _CALLER_CALLS)
-        return "tool_calls" if calls else "stop"
+        return "tool_calls" if "function_call" in kinds else "stop"
     return _CUTS.get(cut.reason or "") if status == "incomplete" and cut is not None else None
 
 
@@ -263,17 +266,19 @@ def read_output_item(raw: Raw | bytes, path: str, origin: str) -> Told:
     match item.type:
         case "message":
             return _read_message(item)
-        case "function_call" if item.is_plain:
+        case "function_call":
             return Told((read_call(item, path),))
         case "reasoning":
             return _read_reasoning(item, path, origin)
-        case "image_generation_call" if bytes(item.result)[:1] == b'"':
-            return Told((_read_picture(item),))
+        case "image_generation_call" if has_picture(item):
+            return Told((read_picture(item, path),))
     return Told((Opaque(item.type or "", Raw(bytes(raw)), DIALECT),))
 
 
 def _read_message(item: Item) -> Told:
-    content = _CONTENT.decode(item.content) or []
+    if isinstance(item.content, str):
+        return Told((Text(item.content),))
+    content = [_CONTENT.decode(raw) for raw in item.content or ()] if not isinstance(item.content, dict) else []
     texts = [part for part in content if part.text is not None and part.type != "refusal"]
     logprobs = [bytes(part.logprobs)[1:-1] for part in texts if bytes(part.logprobs) not in _NO_LOGPROBS]
     return Told(
@@ -291,7 +296,3 @@ def _read_reasoning(item: Item, path: str, origin: str) -> Told:
     if part.signature is None:  # only the provider itself could look it up, and only by an id that callers don't keep
         return Told((Thinking(part.text),)) if part.text else Told()
     return Told((replace(part, origin=origin) if part.origin == DIALECT else part,))
-
-
-def _read_picture(item: Item) -> Media:
-    return Media(kind="image", media_type=f"image/{item.output_format or 'png'}", data=_STRING.decode(item.result))

@@ -21,7 +21,7 @@ from fairlead.dialects.responses.turns import Terms, write_conversation
 
 # Fields of other languages that don't change what an answer says: where it is billed, kept, cached or traced.
 HARMLESS = frozenset({
-    "anthropic_beta", "labels", "metadata", "performanceConfig", "prediction", "prompt_cache_key",
+    "cache_control", "labels", "metadata", "performanceConfig", "prediction", "prompt_cache_key",
     "prompt_cache_options", "prompt_cache_retention", "requestMetadata", "safety_identifier", "service_tier",
     "serviceTier", "store", "stream_options",
 })  # fmt: skip

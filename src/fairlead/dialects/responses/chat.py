@@ -17,9 +17,11 @@ from fairlead.dialects.reading import is_null, raw_json, required, take, take_op
 from fairlead.dialects.responses.items import (
     NULL,
     Item,
+    is_retold,
     read_call,
     read_content,
     read_item,
+    read_picture,
     read_reasoning,
     read_signature,
     unknown_value,
@@ -28,13 +30,12 @@ from fairlead.dialects.responses.language import DIALECT, ENCRYPTED_REASONING, T
 from fairlead.dialects.responses.signing import Heard
 
 MAX_TOKENS = 2**31 - 1
-INPUT_ELSEWHERE = ("previous_response_id", "conversation", "prompt")  # by these the provider adds what it has kept
+INPUT_ELSEWHERE = ("previous_response_id", "conversation", "prompt")
 
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
 _KNOWN = frozenset({
-    "frequency_penalty", "include", "input", "instructions", "max_output_tokens", "model", "parallel_tool_calls",
-    "presence_penalty", "reasoning", "stream", "stream_options", "temperature", "text", "tool_choice", "tools",
-    "top_logprobs", "top_p", "user",
+    "include", "input", "instructions", "model", "reasoning", "stream", "stream_options", "text", "tool_choice",
+    "tools", "top_logprobs",
 })  # fmt: skip
 _TOOL_WORDS = frozenset({"type", "name", "description", "parameters", "strict"})
 # Values by which a field asks for nothing. `store` is on unless it is switched off, so false says something there.
@@ -50,6 +51,17 @@ class _Format(Struct):
     description: str | None = None
 
 
+class _Function(Struct):
+    name: str
+    description: str | None = None
+    parameters: Raw = NULL
+    strict: bool | None = None
+
+
+class _PlainFunction(_Function, tag="function", forbid_unknown_fields=True):
+    """A function tool that has no more words than the house."""
+
+
 class _Choice(Struct):
     type: str
     name: str | None = None
@@ -60,7 +72,10 @@ _Count: TypeAlias = Annotated[int, Meta(ge=0)]
 
 _INPUT = msgspec.json.Decoder(str | list[Raw] | None)
 _LIMIT = msgspec.json.Decoder(_Limit | None)
-_TOOLS = msgspec.json.Decoder(list[dict[str, Raw]] | None)
+_RAWS = msgspec.json.Decoder(list[Raw] | None)
+_FUNCTION = msgspec.json.Decoder(_PlainFunction)
+_LENIENT_FUNCTION = msgspec.json.Decoder(_Function)
+_WORDS = msgspec.json.Decoder(dict[str, Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, Raw] | None)
 _FORMAT = msgspec.json.Decoder(_Format | None)
 _CHOICE = msgspec.json.Decoder(_Choice)
@@ -69,6 +84,16 @@ _STRING = msgspec.json.Decoder(str | None)
 _FLOAT = msgspec.json.Decoder(float | None)
 _COUNT = msgspec.json.Decoder(_Count | None)
 _FLAG = msgspec.json.Decoder(bool | None)
+# Fields that have the same word in the house.
+_PLAIN: dict[str, msgspec.json.Decoder[Any]] = {
+    "frequency_penalty": _FLOAT,
+    "max_output_tokens": _LIMIT,
+    "parallel_tool_calls": _FLAG,
+    "presence_penalty": _FLOAT,
+    "temperature": _FLOAT,
+    "top_p": _FLOAT,
+    "user": _STRING,
+}
 
 
 def read_output_limit(fields: dict[str, Raw]) -> int | None:
@@ -91,28 +116,28 @@ def read_chat(fields: dict[str, Raw]) -> Chat:
     | a cache breakpoint, one of 12h | a mark of 5m, one of 1h |
     | built-in and custom tools, namespaces | `others["tools[n]"]` |
     """
-    others = {name: raw for name, raw in fields.items() if name not in _KNOWN and _asks(name, raw)}
+    others: dict[str, Raw] = {}
+    plain: dict[str, Any] = {}
+    for name, raw in fields.items():
+        if (decoder := _PLAIN.get(name)) is not None:
+            plain[name] = take(decoder, raw, name)
+        elif name not in _KNOWN and _asks(name, raw):
+            others[name] = raw
     tools = _read_tools(fields, others)
     choice = _read_tool_choice(fields, others)
     shape = _read_text(fields, others)
     effort, shows = _read_reasoning_wish(fields, others)
     return Chat(
         messages=_read_messages(fields),
-        max_output_tokens=read_output_limit(fields),
-        temperature=take_optional(_FLOAT, fields, "temperature"),
-        top_p=take_optional(_FLOAT, fields, "top_p"),
-        frequency_penalty=take_optional(_FLOAT, fields, "frequency_penalty"),
-        presence_penalty=take_optional(_FLOAT, fields, "presence_penalty"),
         logprobs=_read_logprobs(fields, others),
         tools=tools,
         tool_choice=choice,
-        parallel_tool_calls=take_optional(_FLAG, fields, "parallel_tool_calls"),
         shape=shape,
         effort=effort,
         shows_thinking=shows,
-        user=take_optional(_STRING, fields, "user"),
         others=others,
         dialect=DIALECT,
+        **plain,
     )
 
 
@@ -123,9 +148,16 @@ def _asks(name: str, raw: Raw) -> bool:
 # --- the conversation ------------------------------------------------------------------------------------------------
 
 
+def has_more_input(fields: dict[str, Raw]) -> bool:
+    """Whether the provider adds what it has kept to the conversation."""
+    return not fields.keys().isdisjoint(INPUT_ELSEWHERE) and not all(
+        is_null(fields.get(name)) for name in INPUT_ELSEWHERE
+    )
+
+
 def _read_messages(fields: dict[str, Raw]) -> tuple[Message, ...]:
     said = take_optional(_INPUT, fields, "input")
-    elsewhere = any(not is_null(fields.get(name)) for name in INPUT_ELSEWHERE)
+    elsewhere = has_more_input(fields)
     if said is None and not elsewhere:
         raise required("input")
     conversation = _Conversation()
@@ -156,7 +188,8 @@ class _Conversation:
         self._elsewhere: set[str] = set()  # ids of calls that are opaque; so are their results
 
     def add(self, message: Message, path: str) -> None:
-        self.flush()
+        if self._parts:
+            self.flush()
         self.messages.append(message)
         self.paths.append(path)
 
@@ -168,26 +201,26 @@ class _Conversation:
             self.messages.append(Message("assistant", parts))
             self.paths.append(self._path)
             self._parts.clear()
-        self._signatures.clear()
+            self._signatures.clear()
         self._after_text = False
 
     def read(self, raw: Raw, path: str) -> None:
         item = read_item(raw, path)
-        match item.type:
-            case "message":
-                self._message(item, path)
-            case "function_call" if item.is_plain:
-                self._say((read_call(item, path),), path)
-            case "function_call_output" if item.is_plain and item.call_id not in self._elsewhere:
-                self._result(item, path)
-            case "reasoning":
-                self._reasoning(item, path)
-            case None if item.role is not None:
-                self._message(item, path)
-            case None if item.id is None:
-                raise required(f"{path}.type")
-            case kind:
-                self._opaque(kind or "item_reference", item, raw, path)
+        kind = item.type
+        if kind == "message" or (kind is None and item.role is not None):
+            self._message(item, path)
+        elif kind == "function_call" and item.is_plain:
+            self._say((read_call(item, path),), path)
+        elif kind == "function_call_output" and item.is_plain and item.call_id not in self._elsewhere:
+            self._result(item, path)
+        elif kind == "reasoning":
+            self._reasoning(item, path)
+        elif is_retold(item):
+            self._say((read_picture(item, path),), path)
+        elif kind is None and item.id is None:
+            raise required(f"{path}.type")
+        else:
+            self._opaque(kind or "item_reference", item, raw, path)
 
     def _message(self, item: Item, path: str) -> None:
         role = _ROLES.get(item.role or "")
@@ -195,7 +228,7 @@ class _Conversation:
             if item.role is None:
                 raise required(f"{path}.role")
             raise unknown_value(f"{path}.role", item.role, tuple(_ROLES))
-        if is_null(item.content) and role != "assistant":
+        if item.content is None and role != "assistant":
             raise required(f"{path}.content")
         parts = read_content(item.content, f"{path}.content")
         if role != "assistant":
@@ -209,7 +242,7 @@ class _Conversation:
     def _result(self, item: Item, path: str) -> None:
         if item.call_id is None:
             raise required(f"{path}.call_id")
-        if is_null(item.output):
+        if item.output is None:
             raise required(f"{path}.output")
         parts = read_content(item.output, f"{path}.output")
         cache = getattr(parts[-1], "cache", None) if parts else None
@@ -248,29 +281,27 @@ class _Conversation:
 
 def _read_tools(fields: dict[str, Raw], others: dict[str, Raw]) -> tuple[Tool, ...]:
     tools: list[Tool] = []
-    for position, said in enumerate(take_optional(_TOOLS, fields, "tools") or []):
-        path = f"tools[{position}]"
-        if is_null(said.get("type")):
-            raise required(f"{path}.type")
-        if bytes(said["type"]) != b'"function"':
-            others[path] = raw_json(said)
-            continue
-        tools.append(_read_tool(said, path))
-        for word, raw in said.items():
-            if word not in _TOOL_WORDS and _asks(word, raw):
-                others[f"{path}.{word}"] = raw
+    for position, raw in enumerate(take_optional(_RAWS, fields, "tools") or []):
+        try:
+            said = _FUNCTION.decode(raw)
+        except msgspec.ValidationError:  # of another kind, with more words, or wrong
+            said = _read_other_tool(raw, f"tools[{position}]", others)
+        if said is not None:
+            parameters = None if is_null(said.parameters) else said.parameters
+            tools.append(Tool(said.name, said.description, parameters, said.strict))
     return tuple(tools)
 
 
-def _read_tool(said: dict[str, Raw], path: str) -> Tool:
-    def get(name: str, decoder: "msgspec.json.Decoder[Any]") -> Any:
-        return take(decoder, said.get(name, NULL), f"{path}.{name}")
-
-    name = get("name", _STRING)
-    if name is None:
-        raise required(f"{path}.name")
-    parameters = said.get("parameters")
-    return Tool(name, get("description", _STRING), None if is_null(parameters) else parameters, get("strict", _FLAG))
+def _read_other_tool(raw: Raw, path: str, others: dict[str, Raw]) -> _Function | None:
+    said = take(_WORDS, raw, path)
+    if is_null(said.get("type")):
+        raise required(f"{path}.type")
+    if bytes(said["type"]) != b'"function"':
+        others[path] = raw
+        return None
+    function = take(_LENIENT_FUNCTION, raw, path)
+    others.update((f"{path}.{word}", raw) for word, raw in said.items() if word not in _TOOL_WORDS and _asks(word, raw))
+    return function
 
 
 def _read_tool_choice(fields: dict[str, Raw], others: dict[str, Raw]) -> ToolChoice | None:

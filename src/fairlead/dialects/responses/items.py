@@ -4,7 +4,8 @@ Items stand in requests and in answers alike, and are read by the same functions
 known to `chat` and `answer`, not here.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
@@ -12,8 +13,8 @@ from msgspec.structs import replace
 
 from fairlead.chat import Media, Opaque, Part, Text, Thinking, ToolCall
 from fairlead.dialects.media import check_base64, read_url
-from fairlead.dialects.reading import is_null, required, take
-from fairlead.dialects.responses.language import BETWEEN_SUMMARIES, DIALECT
+from fairlead.dialects.reading import UNREADABLE, is_null, required, take
+from fairlead.dialects.responses.language import BETWEEN_SUMMARIES, DIALECT, PICTURE_PREFIX
 from fairlead.dialects.responses.signing import Heard, hear
 from fairlead.errors import RequestInvalid
 
@@ -21,6 +22,9 @@ NULL = Raw(b"null")
 AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 _LONG_LIFE = "12h"
+
+
+Content: TypeAlias = str | list[Raw] | dict[str, Raw] | None  # whatever an item of tomorrow may have there
 
 
 class Item(Struct):
@@ -31,10 +35,10 @@ class Item(Struct):
     id: str | None = None
     call_id: str | None = None
     name: str | None = None
-    content: Raw = NULL
-    arguments: Raw = NULL
-    output: Raw = NULL
-    summary: Raw = NULL
+    content: Content = None
+    arguments: Content = None
+    output: Content = None
+    summary: Content = None
     encrypted_content: str | None = None
     result: Raw = NULL
     output_format: str | None = None
@@ -44,7 +48,7 @@ class Item(Struct):
     @property
     def is_plain(self) -> bool:
         """Whether it is a call or a result of the conversation's own, not of a namespace or of a program."""
-        return is_null(self.namespace) and is_null(self.caller)
+        return (self.namespace is NULL and self.caller is NULL) or (is_null(self.namespace) and is_null(self.caller))
 
 
 class _Lifetime(Struct):
@@ -84,50 +88,60 @@ RAWS = msgspec.json.Decoder(list[Raw])
 _ITEM = msgspec.json.Decoder(Item)
 _PART = msgspec.json.Decoder(_Part)
 _KIND = msgspec.json.Decoder(_Kind)
+_ENCODER = msgspec.json.Encoder()
 _STRING = msgspec.json.Decoder(str)
-_CONTENT = msgspec.json.Decoder(str | list[Raw] | None)
-_TEXTS_OF = msgspec.json.Decoder(list[_Part] | None)
 
 
 def read_item(raw: Raw | bytes, path: str) -> Item:
     return take(_ITEM, raw, path)
 
 
-def read_content(content: Raw, path: str) -> tuple[Part, ...]:
+def read_content(said: Content, path: str) -> tuple[Part, ...]:
     """The content of a message, or the output of a tool: a string, or a list of parts."""
-    said = take(_CONTENT, content, path)
     if isinstance(said, str):
         return (Text(said),)
-    return tuple(_read_part(raw, f"{path}[{position}]") for position, raw in enumerate(said or ()))
+    return tuple([_read_part(raw, f"{path}[{position}]") for position, raw in enumerate(_list(said, path))])
+
+
+def _list(said: Content, path: str) -> list[Raw]:
+    if isinstance(said, list):
+        return said
+    if said is None:
+        return []
+    raise RequestInvalid(
+        f"`{path}`: expected a string or an array, got an object.", param=path, hint="Send a string or content parts."
+    )
 
 
 def _read_part(raw: Raw, path: str) -> Part:
-    kind = take(_KIND, raw, path).type
-    if kind is None:
-        raise required(f"{path}.type")
-    if kind in _TEXTS:
-        part = take(_PART, raw, path)
+    try:
+        part = _PART.decode(raw)
+    except UNREADABLE:
+        kind = take(_KIND, raw, path).type
+        if kind is None or kind in _TEXTS or kind in _READERS:
+            part = take(_PART, raw, path)  # tells what is wrong with it
+        else:
+            return Opaque(kind, raw, DIALECT)
+    if part.type in _TEXTS:
         return Text(_needed(part.text, f"{path}.text"), part.cache)
-    match kind:
-        case "refusal":
-            return Text(_needed(take(_PART, raw, path).refusal, f"{path}.refusal"))
-        case "input_image":
-            return _read_image(take(_PART, raw, path), path)
-        case "input_file":
-            return _read_file(take(_PART, raw, path), path)
-        case "input_audio":
-            return _read_audio(take(_PART, raw, path), path, raw)
-    return Opaque(kind, raw, DIALECT)
+    if part.type is None:
+        raise required(f"{path}.type")
+    read = _READERS.get(part.type)
+    return Opaque(part.type, raw, DIALECT) if read is None else read(part, path, raw)
 
 
-def _read_image(part: _Part, path: str) -> Media:
+def _read_refusal(part: _Part, path: str, raw: Raw) -> Part:
+    return Text(_needed(part.refusal, f"{path}.refusal"))
+
+
+def _read_image(part: _Part, path: str, raw: Raw) -> Part:
     if part.image_url is not None:
         return read_url(part.image_url, f"{path}.image_url", "image", detail=part.detail, cache=part.cache)
     file = _needed(part.file_id, f"{path}.image_url")
     return Media(kind="image", file=file, origin=DIALECT, detail=part.detail, cache=part.cache)
 
 
-def _read_file(part: _Part, path: str) -> Media:
+def _read_file(part: _Part, path: str, raw: Raw) -> Part:
     if part.file_data is not None:
         return replace(_read_file_data(part.file_data, f"{path}.file_data"), **_labels(part))
     if part.file_url is not None:
@@ -157,6 +171,14 @@ def _read_audio(part: _Part, path: str, raw: Raw) -> Part:
     return Media(kind="audio", media_type=media_type, data=data, cache=part.cache)
 
 
+_READERS: dict[str, Callable[[_Part, str, Raw], Part]] = {
+    "refusal": _read_refusal,
+    "input_image": _read_image,
+    "input_file": _read_file,
+    "input_audio": _read_audio,
+}
+
+
 def _needed(value: str | None, path: str) -> str:
     if value is None:
         raise required(path)
@@ -170,15 +192,13 @@ def read_call(item: Item, path: str) -> ToolCall:
     return ToolCall(
         _needed(item.call_id, f"{path}.call_id"),
         _needed(item.name, f"{path}.name"),
-        read_arguments(item.arguments, f"{path}.arguments"),
+        read_arguments(item.arguments),
     )
 
 
-def read_arguments(said: Raw, path: str) -> str:
+def read_arguments(said: Content) -> str:
     """Some servers send an object instead of its text."""
-    if is_null(said):
-        return ""
-    return take(_STRING, said, path) if bytes(said)[:1] == b'"' else bytes(said).decode()
+    return said if isinstance(said, str) else "" if said is None else _ENCODER.encode(said).decode()
 
 
 def read_signature(item: Item) -> Heard | None:
@@ -201,8 +221,24 @@ def read_reasoning(item: Item, heard: Heard | None, path: str) -> Thinking:
     return Thinking(text, heard.signature, heard.origin, redacted=heard.kind == "redacted", id=heard.name)
 
 
-def _texts(said: Raw, path: str) -> list[str]:
-    return [part.text or "" for part in take(_TEXTS_OF, said, path) or ()]
+def has_picture(item: Item) -> bool:
+    return item.type == "image_generation_call" and bytes(item.result)[:1] == b'"'
+
+
+def is_retold(item: Item) -> bool:
+    """Whether it is a picture that we told: of another provider's making, so that its own language can hold it."""
+    return has_picture(item) and (item.id or "").startswith(PICTURE_PREFIX)
+
+
+def read_picture(item: Item, path: str) -> Media:
+    data = take(_STRING, item.result, f"{path}.result")
+    return Media(kind="image", media_type=f"image/{item.output_format or 'png'}", data=data)
+
+
+def _texts(said: Content, path: str) -> list[str]:
+    if isinstance(said, str):
+        return [said]
+    return [take(_PART, raw, path).text or "" for raw in _list(said, path)]
 
 
 def unknown_value(path: str, value: str, allowed: tuple[str, ...]) -> RequestInvalid:

@@ -90,9 +90,15 @@ class _Progress(Struct):
     """How far an item has been told. `slot` is a call's, -1 where it is none."""
 
     slot: int = -1
-    told: bool = False
+    told: list[str] = []
+    refused: bool = False
     reasons_by: str = ""  # the event that tells its reasoning: of a summary and the whole, the first to come
     summary: int = 0
+
+    def rest(self, whole: str) -> str:
+        """What of `whole` has not been told. Nothing where the pieces were no beginning of it."""
+        told = "".join(self.told)
+        return whole[len(told) :] if whole.startswith(told) else ""
 
 
 class StreamReader:
@@ -100,7 +106,7 @@ class StreamReader:
 
     Every event is the `spoken` of exactly one item, the first that it gives: the Head for the first event, else a
     Chunk. The Usage comes last, from the event that ends the response. `full` also fills the fields of chunks; `origin`
-    is who signs reasoning there. An item that was told in no pieces is told when it is done.
+    is who signs reasoning there. What of an item came in no piece is told when it is done.
     """
 
     def __init__(self, full: bool = False, task: Task = "chat", samples: int = 1, origin: str = DIALECT) -> None:
@@ -198,7 +204,7 @@ class StreamReader:
                 return self._reasoning(_PIECE.decode(data), kind)
             case "response.refusal.delta":
                 piece = _PIECE.decode(data)
-                self._of(piece.output_index).told = True
+                self._of(piece.output_index).refused = True
                 return [Chunk(refusal=piece.delta, words=bool(piece.delta))]
             case "response.output_item.added":
                 return self._added(_WITH_ITEM.decode(data))
@@ -217,7 +223,7 @@ class StreamReader:
         return progress
 
     def _text(self, piece: _Piece) -> list[Item]:
-        self._of(piece.output_index).told = True
+        self._of(piece.output_index).told.append(piece.delta)
         logprobs = bytes(piece.logprobs)
         odds = UNSET if logprobs in (b"[]", b"null") else write_logprobs(logprobs[1:-1])
         return [Chunk(text=piece.delta, logprobs=odds, words=bool(piece.delta))]
@@ -229,20 +235,21 @@ class StreamReader:
         text = piece.delta
         if progress.told and piece.summary_index != progress.summary:
             text = BETWEEN_SUMMARIES + text
-        progress.told, progress.reasons_by, progress.summary = True, kind, piece.summary_index
+        progress.told.append(text)
+        progress.reasons_by, progress.summary = kind, piece.summary_index
         return [Chunk(reasoning=text, words=bool(text))]
 
     def _arguments(self, piece: _Piece) -> list[Item]:
         progress = self._of(piece.output_index)
-        if progress.slot < 0:  # of a call that is opaque
+        if progress.slot < 0:  # of a call that nobody announced
             return []
-        progress.told = True
+        progress.told.append(piece.delta)
         return [Chunk(tool=ToolDelta(progress.slot, arguments=piece.delta), words=True)]
 
     def _added(self, added: _WithItem) -> list[Item]:
         progress = self._of(added.output_index)
         item = read_item(added.item, "item")
-        if item.type != "function_call" or not item.is_plain or item.call_id is None:
+        if item.type != "function_call" or item.call_id is None:
             return []
         return [self._call(progress, item.call_id, item.name or "")]
 
@@ -262,33 +269,33 @@ class StreamReader:
         if told.signs is not None:
             return self._sign_call(told.signs)
         items: list[Item] = []
+        text = progress.rest("".join(part.text for part in told.parts if isinstance(part, Text)))
+        if text:
+            whole = UNSET if progress.told or is_null(told.logprobs) else write_logprobs(bytes(told.logprobs)[1:-1])
+            items.append(Chunk(text=text, logprobs=whole, words=True))
         for part in told.parts:
-            items += self._part(progress, part)
-        if not progress.told and told.refusal:
+            if not isinstance(part, Text):
+                items += self._part(progress, part)
+        if told.refusal and not progress.refused:
             items.append(Chunk(refusal=told.refusal, words=True))
-        first = items[0] if items else None
-        if not progress.told and not is_null(told.logprobs) and isinstance(first, Chunk):
-            items[0] = replace(first, logprobs=write_logprobs(bytes(told.logprobs)[1:-1]))
         return items
 
     def _part(self, progress: _Progress, part: Part) -> list[Item]:
         match part:
-            case Text(text=text):
-                return [] if progress.told else [Chunk(text=text, words=True)]
             case Thinking():
                 return self._thought(progress, part)
             case ToolCall(id=id, name=name, arguments=arguments):
                 opened = [] if progress.slot >= 0 else [self._call(progress, id, name)]
-                if progress.told or not arguments:
-                    return opened
-                return [*opened, Chunk(tool=ToolDelta(progress.slot, arguments=arguments), words=True)]
+                rest = progress.rest(arguments)
+                return [*opened, Chunk(tool=ToolDelta(progress.slot, arguments=rest), words=True)] if rest else opened
         return [Chunk(part=part, words=True)]
 
     def _thought(self, progress: _Progress, part: Thinking) -> list[Item]:
         """Reasoning that is hidden comes whole; other, in pieces and then its signature."""
         if part.redacted and not progress.told:
             return [Chunk(part=part)]
-        items: list[Item] = [Chunk(reasoning=part.text, words=True)] if part.text and not progress.told else []
+        rest = progress.rest(part.text)
+        items: list[Item] = [Chunk(reasoning=rest, words=True)] if rest else []
         if part.signature is not None:
             items.append(Chunk(part=replace(part, text="", redacted=False)))
         return items

@@ -10,7 +10,7 @@ from msgspec import Meta, Raw, Struct
 
 from fairlead.chat import Chat, Request, Spoken, Task
 from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take, take_optional
-from fairlead.dialects.responses.chat import INPUT_ELSEWHERE, read_chat, read_output_limit
+from fairlead.dialects.responses.chat import has_more_input, read_chat, read_output_limit
 from fairlead.dialects.responses.language import DIALECT
 
 # A token stands for at least one byte of what was sent; the slack covers what a chat template adds around it.
@@ -114,7 +114,7 @@ def _look(fields: dict[str, Raw]) -> tuple[bool, set[str]]:
     """(whether the whole prompt is text in the request, what a model must be able to do)."""
     needs: set[str] = set()
     said = take_optional(_INPUT, fields, "input")
-    elsewhere = any(not is_null(fields.get(name)) for name in INPUT_ELSEWHERE)
+    elsewhere = has_more_input(fields)
     if said is None and not elsewhere:
         raise required("input")
     bounded = not elsewhere

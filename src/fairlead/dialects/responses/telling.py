@@ -12,10 +12,8 @@ from msgspec import Raw, Struct, UnsetType
 from fairlead.chat import Answer, Media, Opaque, Request, Said, Task, Text, Thinking, ToolCall
 from fairlead.dialects.reading import UNREADABLE
 from fairlead.dialects.responses.envelope import Envelope, status_of
-from fairlead.dialects.responses.language import DIALECT
+from fairlead.dialects.responses.language import DIALECT, PICTURE_PREFIX
 from fairlead.dialects.responses.signing import sign, sign_call
-
-PICTURE_PREFIX = "ig_fairlead"  # the items of pictures that were told here, which come back as pictures
 
 _ENCODER = msgspec.json.Encoder()
 Item = dict[str, Any]

@@ -13,7 +13,8 @@ from fairlead.dialects.conversation import with_ids
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.media import write_url
 from fairlead.dialects.responses.items import AUDIO_TYPES
-from fairlead.dialects.responses.language import DIALECT
+from fairlead.dialects.responses.language import DIALECT, PICTURE_PREFIX
+from fairlead.dialects.responses.telling import picture_item
 
 _FORMATS = {media_type: name for name, media_type in AUDIO_TYPES.items()} | {"audio/mp3": "mp3", "audio/x-wav": "wav"}
 _NAMES = {"application/pdf": "document.pdf", "text/plain": "document.txt", "text/csv": "document.csv"}
@@ -173,8 +174,7 @@ class _Turn:
     def write(self, parts: tuple[Part, ...]) -> list[Any]:
         for part in parts:
             if isinstance(part, Text):
-                if part.text or len(parts) == 1:
-                    self._texts.append(part.text)
+                self._texts.append(part.text)
                 continue
             self._end_text()
             self._write(part)
@@ -197,6 +197,8 @@ class _Turn:
                 self._items.append(raw)
             case Opaque(kind=kind):
                 losses.lose(f"{self._path}.content", f"a part of type {kind!r}")
+            case Media(kind="image", data=str()) if self._terms.own:
+                self._items.append(picture_item(f"{PICTURE_PREFIX}_{self._id}_{len(self._items)}", part))
             case Media(kind=kind):
                 losses.lose(f"{self._path}.content", f"{kind} that the assistant made")
 

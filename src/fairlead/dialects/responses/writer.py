@@ -26,9 +26,8 @@ from fairlead.chat import (
 )
 from fairlead.dialects.reading import UNREADABLE
 from fairlead.dialects.responses.envelope import Envelope, status_of, write_failure
-from fairlead.dialects.responses.language import DIALECT
+from fairlead.dialects.responses.language import DIALECT, PICTURE_PREFIX
 from fairlead.dialects.responses.telling import (
-    PICTURE_PREFIX,
     call_item,
     message_item,
     picture_item,
