@@ -12,7 +12,8 @@ from fairlead.server.answering import Tongue, serve
 from fairlead.server.data import JSON, Endpoint, Exchange
 
 STEM = "/v1beta/models/"
-GEMINI = Tongue(gemini)
+NEWER_STEM = "/v1/models/"  # where Google's newer clients send requests; a GET there is OpenAI's
+GEMINI = Tongue(gemini, heartbeat=b"")  # Google's client takes no comment line for one
 METHODS = ("generateContent", "streamGenerateContent", "embedContent", "batchEmbedContents", "countTokens")
 
 
@@ -31,7 +32,7 @@ ONE_VECTOR = Tongue(gemini, body=_single_body)
 async def _model_method(exchange: Exchange) -> None:
     """`POST /v1beta/models/ROUTE:METHOD`; a route's name may hold slashes and colons."""
     exchange.language = gemini
-    route, _, method = exchange.path.removeprefix(STEM).rpartition(":")
+    route, _, method = exchange.path.partition("/models/")[2].rpartition(":")
     if not route or method not in METHODS:
         raise EndpointUnsupported(
             f"{exchange.path[:200]} is not served here", hint=f"the methods of a model: {', '.join(METHODS)}"
@@ -74,6 +75,7 @@ async def _model(exchange: Exchange) -> None:
 
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", STEM): _model_method,
+    ("POST", NEWER_STEM): _model_method,
     ("GET", STEM.rstrip("/")): _models,
     ("GET", STEM): _model,
 }
