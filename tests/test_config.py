@@ -138,6 +138,25 @@ def test_a_number_that_can_not_be_is_refused_with_its_path(table: str, path: str
     assert wrong(text, base).details["path"] == path
 
 
+@pytest.mark.parametrize(
+    ("table", "path"),
+    [
+        ('urls = "inline"', "routes.r.media.hosts"),
+        ('hosts = ["https://example.com"]', "routes.r.media.hosts[0]"),
+        ('hosts = ["example.com", "*"]', "routes.r.media.hosts[1]"),
+        ('hosts = ["localhost"]', "routes.r.media.hosts[0]"),
+        ('hosts = ["s3://bucket/key"]', "routes.r.media.hosts[0]"),
+        ('urls = "fetch"', "routes.r.media.urls"),
+        ("max_mb = 0", "routes.r.media.max_mb"),
+        ("timeout_s = inf", "routes.r.media.timeout_s"),
+    ],
+)
+def test_where_media_may_come_from_is_said_exactly(table: str, path: str, base: Path) -> None:
+    assert wrong(f"{GOOD}[routes.r.media]\n{table}\n", base).details["path"] == path
+    good = f'{GOOD}[routes.r.media]\nhosts = ["example.com", "*.example.com", "example.com:8443", "gs://bucket"]\n'
+    assert len(config.parse(good, base=base).routes["r"].media.hosts) == 4
+
+
 def test_a_secret_written_into_the_file_is_refused_and_not_repeated(base: Path) -> None:
     error = wrong(GOOD.replace("file:key.txt", "sk-oops"), base)
     assert "backends.cloud.key" in error.message and "sk-oops" not in error.message + error.hint

@@ -7,7 +7,7 @@ from typing import Any
 
 from fairlead.chat import Answer, Chunk, Head, Item, Request, Stream, Usage
 from fairlead.errors import FairleadError, Unavailable
-from fairlead.gateway.call import Asking, Call, Caller, Context, Limit, Route, Target
+from fairlead.gateway.call import Asking, Call, Caller, Context, Fetch, Limit, Route, Target
 from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.ledger import Ledger
 from fairlead.gateway.purse import Lease, LeasedPurse
@@ -123,7 +123,11 @@ class World:
     """A gateway over a table."""
 
     def __init__(
-        self, routes: list[Route], lines: Mapping[str, Any], limits: tuple[tuple[str, Limit], ...] = ()
+        self,
+        routes: list[Route],
+        lines: Mapping[str, Any],
+        limits: tuple[tuple[str, Limit], ...] = (),
+        fetch: Fetch | None = None,
     ) -> None:
         self.spool = ListSpool()
         self.broker = CountingBroker()
@@ -131,7 +135,7 @@ class World:
         self.table = Table(lines)
         named = Routes({route.name: route for route in routes}, limits, "c0ffee")
         self.gateway = Gateway(
-            Generation(named, {"table": self.table}, STRATEGIES), Ledger(self.spool, "c0ffee"), self.purse
+            Generation(named, {"table": self.table}, STRATEGIES), Ledger(self.spool, "c0ffee"), self.purse, fetch
         )
 
     async def answer(self, asked: Request | None = None, by: Caller | None = None) -> Answer:

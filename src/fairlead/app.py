@@ -26,12 +26,26 @@ from fairlead.config import (
     Config,
     GoogleSettings,
     Limits,
+    MediaSettings,
     PriceSettings,
     TargetSettings,
 )
 from fairlead.dialects.quirks import check_settings
 from fairlead.errors import ConfigInvalid
-from fairlead.gateway.call import ZONES, Backend, Caller, Limit, Purse, Route, Spool, Target, Timeouts, Unit, Window
+from fairlead.gateway.call import (
+    ZONES,
+    Backend,
+    Caller,
+    Limit,
+    MediaRules,
+    Purse,
+    Route,
+    Spool,
+    Target,
+    Timeouts,
+    Unit,
+    Window,
+)
 from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.identity import Identities
 from fairlead.gateway.ledger import Ledger
@@ -40,6 +54,7 @@ from fairlead.gateway.strategies import STRATEGIES
 from fairlead.money import Price
 from fairlead.signing import AwsSigner, GoogleSigner, read_credentials
 from fairlead.units import SEARCHES
+from fairlead.wire.fetching import Fetcher
 from fairlead.wire.pool import Pool
 
 NUSD = 10**9
@@ -75,7 +90,7 @@ def build(
     pool = pool or Pool()
     ledger = Ledger(spool, config.hash)
     first = generation(config, pool, engines or {}, adapters or {})
-    return App(gateway=Gateway(first, ledger, purse), identities=Identities(callers), pool=pool)
+    return App(gateway=Gateway(first, ledger, purse, Fetcher(pool)), identities=Identities(callers), pool=pool)
 
 
 def generation(
@@ -196,8 +211,18 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         heartbeat_s=settings.heartbeat_s,
         lossy=settings.lossy,
         keep_responses_s=settings.keep_responses_s,
+        media=_media(settings.media),
         repair=settings.repair,
         total_s=settings.total_s,
+    )
+
+
+def _media(settings: MediaSettings) -> MediaRules:
+    return MediaRules(
+        urls=settings.urls,
+        hosts=settings.hosts,
+        max_bytes=round(settings.max_mb * 1024 * 1024),
+        total_s=settings.timeout_s,
     )
 
 

@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 from fairlead.config.sections import (
     BUDGET,
+    HOST,
     LARGEST,
     MONEY,
     ZONE_ORDER,
     BackendSettings,
     BudgetSettings,
     Config,
+    MediaSettings,
     PriceSettings,
     RouteSettings,
     Section,
@@ -137,7 +139,16 @@ class _Checks:
             raise self.wrong(f"{path}.budget", f"{route.budget!r} is no budget", 'such as "5usd/day"')
         if route.max_cost_per_call and not MONEY.match(route.max_cost_per_call):
             raise self.wrong(f"{path}.max_cost_per_call", "is no money", 'such as "0.50usd"')
+        self._media(f"{path}.media", route.media)
         self._bounded(f"{path}.limits", route.limits, 1, *route.limits.__struct_fields__)
+
+    def _media(self, path: str, media: MediaSettings) -> None:
+        if media.urls == "inline" and not media.hosts:
+            raise self.wrong(f"{path}.hosts", "missing", "what is fetched here must be listed, such as *.example.com")
+        for number, host in enumerate(media.hosts):
+            if not HOST.match(host):
+                raise self.wrong(f"{path}.hosts[{number}]", f"{host!r} is no host", "example.com, *.example.com")
+        self._bounded(path, media, 0.001, "max_mb", "timeout_s", below=10_000)
 
     def _budget(self, path: str, name: str, budget: BudgetSettings) -> None:
         if not BUDGET.match(budget.amount):

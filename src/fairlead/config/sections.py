@@ -15,6 +15,8 @@ ZONE_ORDER: tuple[Zone, ...] = ("private", "contract", "public")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}\Z")
 MONEY = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*usd\s*\Z", re.IGNORECASE)
 BUDGET = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*usd\s*/\s*(hour|day|week|month|total)\s*\Z", re.IGNORECASE)
+_NAMED = r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)+(?::\d{1,5})?"
+HOST = re.compile(rf"(?:{_NAMED}|(?:s3|gs)://[a-z0-9][a-z0-9._-]*[a-z0-9])\Z")
 LARGEST = 2**53  # every reader of JSON and every store can hold it, and sums of it
 
 
@@ -155,6 +157,18 @@ class Limits(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     concurrent: int | None = None
 
 
+class MediaSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Images and other media named by a URL. `pass` leaves fetching to the provider, `inline` does it here.
+
+    `hosts`: `example.com`, `*.example.com`, `s3://bucket`; none: all public ones, but for what is fetched here.
+    """
+
+    urls: Literal["refuse", "pass", "inline"] = "pass"
+    hosts: tuple[str, ...] = ()
+    max_mb: float = 10.0  # of each, where it is fetched here
+    timeout_s: float = 10.0  # for all of a request
+
+
 class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     targets: tuple[str, ...]
     strategy: Literal["single", "fallback"] | None = None  # None: fallback where there are several targets
@@ -167,6 +181,7 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     total_s: float = 600.0
     lossy: bool = False  # leave out what a target's language can't say (and tell), instead of refusing
     keep_responses_s: float = 0.0  # how long a response can be continued by its id; 0: not at all, nothing is kept
+    media: MediaSettings = MediaSettings()
     repair: bool = True  # ask once more where an answer has not the form that was asked for
 
 

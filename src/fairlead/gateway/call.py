@@ -14,6 +14,8 @@ from fairlead.chat import Answer, Item, Request, Stream
 from fairlead.money import Price as Price
 from fairlead.money import Tier as Tier
 from fairlead.records import Record
+from fairlead.wire.fetching import Fetched
+from fairlead.wire.public import PublicUrl
 
 Zone = Literal["private", "contract", "public"]
 ZONES: tuple[Zone, ...] = ("private", "contract", "public")  # from the narrowest to the widest
@@ -102,6 +104,16 @@ class Target(Struct, frozen=True):
         return self.tariff(at_us) if self.price is None and self.tariff is not None else self.price
 
 
+class MediaRules(Struct, frozen=True):
+    """What becomes of media that are named by a URL. `hosts`: only those, if there are any; `max_bytes` is of each,
+    `total_s` of all, where they are fetched."""
+
+    urls: Literal["refuse", "pass", "inline"] = "pass"
+    hosts: tuple[str, ...] = ()
+    max_bytes: int = 10 * 1024 * 1024
+    total_s: float = 10.0
+
+
 class Route(Struct, frozen=True):
     """A task, with its rules."""
 
@@ -116,6 +128,7 @@ class Route(Struct, frozen=True):
     total_s: float = 600.0
     lossy: bool = False  # what a target's language can't say is left out and told, instead of refused
     keep_responses_s: float = 0.0  # how long a response may be continued by its id
+    media: MediaRules = MediaRules()
     repair: bool = True  # whether a target is asked once more where its answer has not the form that was asked for
 
 
@@ -203,6 +216,12 @@ class Backend(Protocol):
 
     async def answer(self, request: Request, asking: Asking) -> Answer: ...
     def stream(self, request: Request, asking: Asking) -> Stream: ...
+
+
+class Fetch(Protocol):
+    """Fetches from the public internet. Raises NotPublic and TargetError."""
+
+    async def fetch(self, url: PublicUrl, *, max_bytes: int, total_s: float) -> Fetched: ...
 
 
 class Spool(Protocol):

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from fairlead.chat import Answer, Request, Stream
 from fairlead.gateway.attempt import Attempts
-from fairlead.gateway.call import Ask, Backend, Call, Caller, Context, Purse, Strategy
+from fairlead.gateway.call import Ask, Backend, Call, Caller, Context, Fetch, Purse, Strategy
+from fairlead.gateway.inlining import inlined
 from fairlead.gateway.ledger import Book, Ledger
 from fairlead.gateway.policies import narrow
 from fairlead.gateway.routes import Routes
@@ -28,10 +29,11 @@ class Generation(Struct, frozen=True):
 class Gateway:
     """`generation` is replaced as a whole by a reload; a call keeps the one that it began with."""
 
-    def __init__(self, generation: Generation, ledger: Ledger, purse: Purse) -> None:
+    def __init__(self, generation: Generation, ledger: Ledger, purse: Purse, fetch: Fetch | None = None) -> None:
         self.generation = generation
         self.ledger = ledger
         self.purse = purse
+        self._fetch = fetch
 
     def open(self, caller: Caller, request: Request, context: Context) -> Book:
         """The books of one call; `answer` and `stream` work within them."""
@@ -39,13 +41,13 @@ class Gateway:
 
     async def answer(self, book: Book) -> Answer:
         generation = self.generation
-        call = self._call(generation, book)
+        call = await inlined(self._call(generation, book), self._fetch)
         ask = self._ask(generation, call, book)
         return await generation.strategies[call.route.strategy].answer(call, ask)
 
     async def stream(self, book: Book) -> Stream:
         generation = self.generation
-        call = self._call(generation, book)
+        call = await inlined(self._call(generation, book), self._fetch)
         ask = self._ask(generation, call, book)
         async with aclosing(generation.strategies[call.route.strategy].stream(call, ask)) as items:
             async for item in items:

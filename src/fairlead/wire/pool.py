@@ -24,14 +24,18 @@ KEEPALIVE_S = 60  # a model may think for minutes: without a sign of life, a NAT
 
 
 class Origin:
-    """A server, with the authorities that vouch for it and the connections that lie idle there."""
+    """A server, with the authorities that vouch for it and the connections that lie idle there. `address`: where it is
+    for sure; else its name is resolved with every connection."""
 
-    __slots__ = ("idle", "name", "place", "tls")
+    __slots__ = ("address", "idle", "name", "place", "tls")
 
-    def __init__(self, place: Place, ca_file: str) -> None:
+    def __init__(
+        self, place: Place, ca_file: str = "", *, tls: ssl.SSLContext | None = None, address: str = ""
+    ) -> None:
         self.place = place
         self.name = place.name
-        self.tls: ssl.SSLContext | None = trust(ca_file) if place.scheme == "https" else None
+        self.address = address or place.host
+        self.tls: ssl.SSLContext | None = (tls or trust(ca_file)) if place.scheme == "https" else None
         self.idle: deque[Connection] = deque()
 
 
@@ -119,7 +123,11 @@ class Pool:
         try:
             async with asyncio.timeout_at(until if until < math.inf else None):
                 transport, connection = await loop.create_connection(
-                    lambda: Connection(loop, name, idle, lost), place.host, place.port, ssl=origin.tls
+                    lambda: Connection(loop, name, idle, lost),
+                    origin.address,
+                    place.port,
+                    ssl=origin.tls,
+                    server_hostname=place.host if origin.tls else None,
                 )
         except TimeoutError:
             raise TargetTimeout(f"{name}: no connection within {connect_s:g} s", stage=stage) from None

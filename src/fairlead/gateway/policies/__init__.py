@@ -4,9 +4,10 @@ from fairlead.gateway.call import Call, Policy
 from fairlead.gateway.policies.access import access
 from fairlead.gateway.policies.capability import capability
 from fairlead.gateway.policies.limits import limits
+from fairlead.gateway.policies.media import media
 from fairlead.gateway.policies.zone import zone
 
-POLICIES: tuple[Policy, ...] = (access, zone, capability, limits)
+POLICIES: tuple[Policy, ...] = (access, zone, capability, media, limits)
 
 
 def narrow(call: Call, policies: tuple[Policy, ...] = POLICIES) -> Call:
