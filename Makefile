@@ -74,6 +74,10 @@ bench-dialects: $(VENV)/.dev ## What translating a chunk and a request costs, fo
 		--benchmark-json=build/bench-dialects-runs.json $(ARGS)
 	$(BIN)/python bench/dialects_report.py
 
+.PHONY: structured
+structured: $(VENV)/.dev ## How often the shipped models' answers have not the form that was asked for
+	$(BIN)/python bench/structured.py $(ARGS)
+
 DATA ?= ../shared/data/dialects
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Recorded traffic of real providers through the dialects (DATA=DIR says where it lies)
