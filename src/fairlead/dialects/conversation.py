@@ -23,8 +23,10 @@ def check_tools(messages: Sequence[Message], paths: Sequence[str]) -> None:
                 param=path,
                 hint="Send the assistant's message with its tool calls before their results.",
             )
-        ids = [call.id for call in message.tool_calls]
-        if len(set(ids)) < len(ids):
+        if message.role != "assistant":
+            continue
+        ids = [part.id for part in message.parts if isinstance(part, ToolCall)]
+        if len(ids) > 1 and len(set(ids)) < len(ids):
             twice = next(id for id in ids if ids.count(id) > 1)
             raise RequestInvalid(
                 f"`{path}`: two tool calls have the id {twice!r}.", param=path, hint="Give every call an id of its own."

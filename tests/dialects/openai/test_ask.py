@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from fairlead.chat import Chat, Message, Opaque, Text, Thinking
+from fairlead.chat import Chat, Message, Opaque, Shape, Text, Thinking, Tool, ToolCall
 from fairlead.dialects import openai
+from fairlead.dialects.losses import Losses
+from fairlead.dialects.reading import read_fields
 from fairlead.errors import RequestInvalid
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -24,11 +26,22 @@ def passed(task="chat", *, limit=100, params=None, quirks=None, stream=None, **f
     )
 
 
-def written(chat, *, stream=False, params=None, quirks=None):
+def written(chat, *, stream=False, params=None, quirks=None, losses=None, origin="openai"):
     body = openai.write_request(
-        chat, model="m", max_output_tokens=9, stream=stream, params=params or {}, quirks=quirks or {}
+        chat,
+        model="m",
+        max_output_tokens=9,
+        stream=stream,
+        params=params or {},
+        quirks=quirks or {},
+        losses=losses or Losses(openai.LANGUAGE),
+        origin=origin,
     )
     return json.loads(body)
+
+
+def said(*parts, role="assistant"):
+    return Chat(messages=(Message(role, parts),))
 
 
 def test_only_the_model_and_the_limit_change():
@@ -148,22 +161,112 @@ def test_a_part_of_another_language_is_refused():
 
 
 def test_a_part_of_its_own_language_goes_as_it_came():
-    own = Opaque("input_audio", msgspec.Raw(b'{"type":"input_audio"}'), "openai")
+    own = Opaque("input_smell", msgspec.Raw(b'{"type":"input_smell"}'), "openai")
     audio = Opaque("audio", msgspec.Raw(b'{"id":"a"}'), "openai")
     messages = written(Chat(messages=(Message("user", (own,)), Message("assistant", (audio,)))))["messages"]
-    assert messages[0]["content"] == [{"type": "input_audio"}]
+    assert messages[0]["content"] == [{"type": "input_smell"}]
     assert messages[1] == {"role": "assistant", "content": None, "audio": {"id": "a"}}
 
 
 def test_another_providers_signed_reasoning_is_left_out():
     signed = Thinking("hm", "signature", "anthropic")
-    (message,) = written(Chat(messages=(Message("assistant", (signed, Text("x"))),)))["messages"]
+    call = ToolCall("t", "f", "{}", "signature", "gemini")
+    losses = Losses(openai.LANGUAGE)
+    (message,) = written(said(signed, Text("x"), call), losses=losses)["messages"]
+    plain = {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    assert message == {"role": "assistant", "content": "x", "tool_calls": [plain]}
+    assert losses.told == ("messages[0].tool_calls", "messages[0].thinking")
+
+
+def test_reasoning_goes_back_to_who_signed_it():
+    parts = Thinking("hm", "anthropic-claude-v1:c2ln", "elsewhere"), Text("x")
+    (message,) = written(said(*parts), origin="elsewhere")["messages"]
+    assert message["reasoning_content"] == "hm"
+    assert message["reasoning_details"] == [
+        {"type": "reasoning.text", "text": "hm", "signature": "c2ln", "format": "anthropic-claude-v1", "index": 0}
+    ]
+    (message,) = written(said(*parts), origin="elsewhere", quirks={"returns_reasoning": False})["messages"]
     assert message == {"role": "assistant", "content": "x"}
+
+
+def test_a_target_names_reasoning_as_it_likes():
+    (message,) = written(said(Thinking("hm"), Text("x")), quirks={"reasoning": "openrouter"})["messages"]
+    assert message == {"role": "assistant", "content": "x", "reasoning": "hm"}
+
+
+def test_marks_for_the_cache_go_to_who_takes_them():
+    call = ToolCall("t", "f", "{}", cache="1h")
+    chat = Chat(
+        messages=(
+            Message("user", (Text("long", "5m"),)),
+            Message("assistant", (call,)),
+            Message("tool", (Text("x"),), tool_call_id="t", cache="1h"),
+        ),
+        tools=(Tool("f", cache="5m"),),
+    )
+    assert "cache_control" not in json.dumps(written(chat))
+    marked = written(chat, quirks={"cache_control": True})
+    short, long = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}
+    assert marked["messages"][0]["content"] == [{"type": "text", "text": "long", "cache_control": short}]
+    assert marked["messages"][1]["tool_calls"][0]["cache_control"] == long
+    assert (marked["messages"][2]["cache_control"], marked["tools"][0]["cache_control"]) == (long, short)
+
+
+def test_a_target_may_call_system_messages_those_of_the_developer():
+    assert written(said(Text("x"), role="system"))["messages"][0]["role"] == "system"
+    assert written(said(Text("x"), role="system"), quirks={"system_role": "developer"})["messages"][0]["role"] == (
+        "developer"
+    )
+
+
+def test_the_turn_of_an_assistant_has_content_or_calls():
+    assert written(said())["messages"] == [{"role": "assistant", "content": ""}]
+    assert written(said(ToolCall("t", "f", "{}")))["messages"][0]["content"] is None
+
+
+def test_what_is_lost_on_a_lossy_route_is_told_and_left_out():
+    losses = Losses(openai.LANGUAGE, lossy=True)
+    chat = Chat(
+        messages=(Message("user", (Text("x"), Opaque("container", msgspec.Raw(b"{}"), "anthropic"))),),
+        others={"mcp_servers": msgspec.Raw(b"[1]"), "metadata": msgspec.Raw(b"{}")},
+        effort="enormous",
+        dialect="anthropic",
+    )
+    body = written(chat, losses=losses)
+    assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "x"}]}]
+    assert losses.told == ("messages[0].content", "reasoning_effort", "mcp_servers")
+    assert not {"mcp_servers", "metadata", "reasoning_effort"} & body.keys()
+
+
+def test_its_own_fields_that_the_house_has_no_word_for_go_as_they_came():
+    body = (
+        b'{"model":"r","messages":[{"role":"user","content":"x"}],"max_tokens":9,"verbosity":"low","logit_bias":{"1":5},'
+        b'"tools":[{"type":"custom","custom":{"name":"c"}},{"type":"function","function":{"name":"f"}}]}'
+    )
+    chat = openai.read_chat(read_fields(body))
+    assert written(chat) == {**json.loads(body), "model": "m"}
+
+
+def test_a_schema_is_named_and_described():
+    shape = Shape("schema", None, msgspec.Raw(b'{"type":"object"}'), None, "what it is")
+    assert written(Chat(messages=(Message("user", (Text("x"),)),), shape=shape))["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "description": "what it is", "schema": {"type": "object"}},
+    }
+
+
+def test_penalties_and_log_probabilities_are_asked_for():
+    body = written(
+        Chat(messages=(Message("user", (Text("x"),)),), logprobs=0, frequency_penalty=0.5, presence_penalty=-1)
+    )
+    assert (body["logprobs"], body["frequency_penalty"], body["presence_penalty"]) == (True, 0.5, -1)
+    assert "top_logprobs" not in body
+    assert written(Chat(messages=(Message("user", (Text("x"),)),), logprobs=3))["top_logprobs"] == 3
 
 
 def test_fields_that_would_be_lost_are_refused():
     with pytest.raises(RequestInvalid) as caught:
-        written(Chat(messages=(Message("user", (Text("x"),)),), others=("logit_bias",)))
+        written(Chat(messages=(Message("user", (Text("x"),)),), others={"logit_bias": msgspec.Raw(b"{}")}))
     assert caught.value.param == "logit_bias"
 
 

@@ -180,10 +180,51 @@ def test_a_prompt_is_strings_or_tokens(prompt):
 
 def test_embeddings_need_an_input_and_have_no_output():
     request = read("embed", input=["a", "b"])
-    assert (request.samples, request.max_output_tokens, request.read) == (1, None, None)
+    assert (request.samples, request.max_output_tokens, request.needs) == (1, None, frozenset())
+    assert request.embed().inputs == ("a", "b")
     assert request.input_bound is not None
     assert refusal("embed").param == "input"
     assert refusal("embed", input={"text": "a"}).param == "input"
+
+
+def test_a_route_and_a_stream_that_the_url_names_win():
+    body = b'{"messages": [{"role": "user", "content": "x"}], "stream": true}'
+    request = openai.read_request("chat", body, route="named", stream=False)
+    assert (request.route, request.stream) == ("named", False)
+
+
+def part(kind):
+    return [{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": kind}]}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "needs"),
+    [
+        ({}, set()),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, set()),
+        ({"messages": part("image_url")}, {"image"}),
+        ({"messages": part("input_audio") + part("file")}, {"audio", "document"}),
+        ({"messages": part("video_url")}, {"video"}),
+        ({"messages": part("a kind of tomorrow")}, set()),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, {"tools"}),
+        ({"functions": [{"name": "f"}]}, {"tools"}),
+        ({"tools": []}, set()),
+        ({"response_format": {"type": "json_schema", "json_schema": {}}}, {"schema"}),
+        ({"response_format": {"type": "json_object"}}, {"json"}),
+        ({"response_format": {"type": "text"}}, set()),
+        ({"response_format": 5}, set()),
+        ({"reasoning_effort": "low"}, {"thinking"}),
+        ({"reasoning_effort": "none"}, set()),
+        ({"reasoning": {"max_tokens": 2000}}, {"thinking"}),
+        ({"enable_thinking": False}, set()),
+    ],
+)
+def test_what_a_model_must_be_able_to_do_is_known(fields, needs):
+    assert read(**{"messages": HELLO, **fields}).needs == needs
+
+
+def test_a_bare_completion_is_read_as_a_conversation():
+    assert read("complete", prompt="Once").chat().messages[0].role == "user"
 
 
 def test_the_full_reading_is_done_once():

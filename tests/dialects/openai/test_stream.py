@@ -1,4 +1,4 @@
-"""OpenAI's language: streams, both ways, one event at a time."""
+"""OpenAI's language: streams are read one event at a time."""
 
 import json
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from fairlead import errors
-from fairlead.chat import Chunk, Head, Said, ToolCall, ToolDelta, Usage
+from fairlead.chat import Chunk, Head, Media, Thinking, ToolDelta, Usage
 from fairlead.dialects import openai
 
 DONE = b"[DONE]"
@@ -70,6 +70,9 @@ def test_a_first_event_with_words_gives_them_beside_the_head():
         (delta(refusal="x"), True),
         (delta(tool_calls=[{"index": 0, "id": "t", "function": {"name": "f"}}]), True),
         (delta(function_call={"name": "f", "arguments": ""}), True),
+        (delta(reasoning_details=[{"type": "reasoning.text", "text": "x", "index": 0}]), True),
+        (delta(reasoning_details=[]), False),
+        (delta(images=[{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]), True),
         ({"index": 0, "text": "x"}, True),
         ({"index": 0, "text": ""}, False),
     ],
@@ -156,117 +159,71 @@ def test_tool_calls_come_in_pieces():
     assert (second.tool, second.finish, second.spoken) == (ToolDelta(1, "b"), "tool_calls", None)
 
 
+def test_reasoning_is_signed_in_its_place():
+    told = event(delta(reasoning="hm", reasoning_details=[{"type": "reasoning.text", "text": "hm", "index": 0}]))
+    form = {"format": "anthropic-claude-v1", "index": 0}
+    signed = event(delta(reasoning_details=[{"type": "reasoning.text", "signature": "c2ln", **form}], content="x"))
+    _, reasoning, signature, text = read_all(ROLE, told, signed, full=True)
+    assert (reasoning.reasoning, text.text) == ("hm", "x")
+    assert signature.part == Thinking("", "anthropic-claude-v1:c2ln", "openai")
+    assert (signature.spoken, text.spoken) == (signed, None)
+
+
+def test_encrypted_reasoning_is_redacted_unless_its_summary_was_told():
+    encrypted = event(delta(reasoning_details=[{"type": "reasoning.encrypted", "data": "c2ln", "id": "r", "index": 0}]))
+    summary = event(delta(reasoning_details=[{"type": "reasoning.summary", "summary": "hm", "index": 0}]))
+    assert read_all(ROLE, encrypted, full=True)[1].part == Thinking("", "c2ln", "openai", True, "r")
+    _, told, closed = read_all(ROLE, summary, encrypted, full=True, origin="elsewhere")
+    assert (told.reasoning, closed.part) == ("hm", Thinking("", "+summary:c2ln", "elsewhere", False, "r"))
+
+
+def test_a_signed_call_is_signed():
+    call = {"index": 0, "id": "t", "function": {"name": "f"}, "extra_content": {"google": {"thought_signature": "s"}}}
+    _, chunk = read_all(ROLE, event(delta(tool_calls=[call])), full=True)
+    assert chunk.tool == ToolDelta(0, "t", "f", "", "s", "openai")
+    signed = event(delta(content="x", extra_content={"google": {"thought_signature": "s"}}))
+    _, text, signature = read_all(ROLE, signed, full=True)
+    assert (text.text, signature.part) == ("x", Thinking("", "s", "openai"))
+
+
+def test_images_come_whole():
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    _, chunk = read_all(ROLE, event(delta(images=[image])), full=True)
+    assert chunk.part == Media(kind="image", media_type="image/png", data="AAAA")
+
+
+def test_the_matched_stop_sequence_comes_with_the_finish():
+    _, chunk = read_all(
+        ROLE, event({"index": 0, "delta": {}, "finish_reason": "stop", "stop_reason": "END"}), full=True
+    )
+    assert (chunk.finish, chunk.stop) == ("stop", "END")
+
+
+def test_a_content_of_parts_is_text_and_thinking():
+    content = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "x"}]
+    _, chunk = read_all(ROLE, event(delta(content=content)), full=True)
+    assert (chunk.reasoning, chunk.text) == ("hm", "x")
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_usage_is_found_where_some_servers_put_it(full):
+    usage = {"prompt_tokens": 3, "completion_tokens": 2}
+    for ending in (event(delta("stop"), x_groq={"usage": usage}), event({**delta("stop"), "usage": usage})):
+        items = read_all(ROLE, ending, DONE, full=full)
+        assert [item for item in items if isinstance(item, Usage)] == [Usage(3, 2)]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_an_error_in_place_of_a_choice_is_an_error(full):
+    with pytest.raises(errors.TargetFailed):
+        read_all(ROLE, event({**delta("error"), "error": {"code": 502, "message": "down"}}), full=full)
+
+
 def test_tool_calls_without_numbers_are_told_apart_by_their_ids():
     calls = [event(delta(tool_calls=[{"id": name, "function": {"name": name}}])) for name in ("a", "b")]
     more = event(delta(tool_calls=[{"function": {"arguments": "{}"}}]))
     items = read_all(ROLE, *calls, more, full=True)[1:]
     assert [item.tool.slot for item in items] == [0, 1, 1]
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
-
-
-def write_all(items, **more):
-    writer = openai.StreamWriter(**more)
-    return b"".join(writer.write(item) for item in items) + writer.end()
-
-
-def events_of(stream: bytes) -> list[bytes]:
-    return [part.removeprefix(b"data: ") for part in stream.split(b"\n\n") if part]
-
-
-def test_a_caller_of_the_same_language_gets_the_events_as_they_came():
-    events = [HELLO, event(delta("stop"), usage={"completion_tokens": 1}), DONE]
-    assert events_of(write_all(read_all(*events))) == events
-
-
-def test_the_usage_event_is_hidden_from_who_did_not_ask():
-    assert USAGE not in write_all(read_all(ROLE, STOP, USAGE, DONE))
-    assert USAGE in write_all(read_all(ROLE, STOP, USAGE, DONE), include_usage=True)
-
-
-def test_data_of_several_lines_stays_one_event():
-    assert openai.StreamWriter().write(Head(dialect="openai", spoken=b'{\n"a":1}')) == b'data: {\ndata: "a":1}\n\n'
-
-
-def test_items_of_another_language_are_written():
-    items = [
-        Head("a", "claude", "", "anthropic"),
-        Chunk(reasoning="hm", words=True),
-        Chunk(text="x", words=True),
-        Chunk(tool=ToolDelta(0, "t", "f", "")),
-        Chunk(tool=ToolDelta(0, arguments="{}")),
-        Chunk(index=1, text="y"),
-        Chunk(finish="tool_calls"),
-        Usage(input=3, output=2),
-    ]
-    *written, end = events_of(write_all(items, created=9, include_usage=True))
-    bodies = [json.loads(data) for data in written]
-    assert {(body["id"], body["model"], body["created"], body["object"]) for body in bodies} == {
-        ("a", "claude", 9, "chat.completion.chunk")
-    }
-    assert [body["choices"][0]["delta"] for body in bodies[:-1]] == [
-        {"role": "assistant", "content": ""},
-        {"reasoning_content": "hm"},
-        {"content": "x"},
-        {"tool_calls": [{"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": ""}}]},
-        {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]},
-        {"role": "assistant", "content": "y"},
-        {},
-    ]
-    assert [body["choices"][0]["finish_reason"] for body in bodies[:-1]] == [None] * 6 + ["tool_calls"]
-    assert (bodies[-1]["choices"], bodies[-1]["usage"]["total_tokens"]) == ([], 5)
-    assert end == DONE
-
-
-def test_a_completion_streams_text():
-    (data, _) = events_of(write_all([Head("a"), Chunk(text="x")], model="fallback", task="complete"))
-    body = json.loads(data)
-    assert (body["object"], body["model"]) == ("text_completion", "fallback")
-    assert body["choices"] == [{"index": 0, "text": "x", "logprobs": None, "finish_reason": None}]
-
-
-def gather(items) -> Said:
-    chunks = [item for item in items if isinstance(item, Chunk)]
-    calls: dict[int, ToolCall] = {}
-    for tool in (chunk.tool for chunk in chunks if chunk.tool):
-        old = calls.get(tool.slot, ToolCall("", "", ""))
-        calls[tool.slot] = ToolCall(tool.id or old.id, tool.name or old.name, old.arguments + tool.arguments)
-    return Said(
-        text="".join(chunk.text for chunk in chunks),
-        reasoning="".join(chunk.reasoning for chunk in chunks),
-        refusal="".join(chunk.refusal for chunk in chunks),
-        tool_calls=tuple(calls[slot] for slot in sorted(calls)),
-        finish=next((chunk.finish for chunk in chunks if chunk.finish), None),
-    )
-
-
-TOOLS = some.builds(ToolDelta, some.integers(0, 2), some.none(), some.none(), some.text())
-CHUNKS = some.builds(
-    lambda text, reasoning, refusal, tool, finish: Chunk(0, text, reasoning, refusal, tool, finish),
-    some.text(),
-    some.text(),
-    some.text(),
-    some.none() | TOOLS,
-    some.sampled_from([None, "stop", "length"]),
-)
-
-
-@given(some.lists(CHUNKS, max_size=8), some.builds(Usage, *[some.integers(0, 2**40)] * 5))
-def test_what_a_stream_says_survives_writing_and_reading(chunks, usage):
-    stream = write_all([Head("a", "m"), *chunks, usage], include_usage=True)
-    items = read_all(*events_of(stream), full=True)
-    assert gather(items) == gather(chunks)
-    assert [item.output for item in items if isinstance(item, Usage)] == [usage.output]
-    assert events_of(write_all(items, include_usage=True)) == events_of(stream)
-
-
-@given(some.lists(CHUNKS, max_size=8))
-def test_a_quick_reading_sees_the_same_words_and_events_as_a_full_one(chunks):
-    events = events_of(write_all([Head("a", "m"), *chunks]))
-    slim, full = read_all(*events), read_all(*events, full=True)
-    assert [item.spoken for item in slim] == [item.spoken for item in full] == events[:-1]
-    assert [item.words for item in slim[1:]] == [item.words for item in full[1:]]
 
 
 @given(some.binary(max_size=100), some.booleans())

@@ -4,7 +4,7 @@ Every error names the exact path. What is valid there and has no word in the hou
 `Chat.others` (fields) or kept as an `Opaque` (parts), so that whoever must write it in another language can say no.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
@@ -14,7 +14,7 @@ from fairlead.dialects.openai import thinking
 from fairlead.dialects.openai.language import DIALECT
 from fairlead.dialects.openai.messages import read_messages, unknown_value
 from fairlead.dialects.openai.parts import Mark, read_mark
-from fairlead.dialects.reading import is_null, need, required, take, take_optional
+from fairlead.dialects.reading import UNREADABLE, is_null, need, required, take, take_optional
 
 LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
 MAX_TOKENS = 2**31 - 1
@@ -42,6 +42,14 @@ class _Tool(Struct):
 
     type: str | None = None
     function: Raw = _NULL
+    cache_control: Mark | None = None
+
+
+class _FunctionTool(Struct):
+    """The same where it is a function for sure."""
+
+    function: _Function
+    type: Literal["function"] | None = None
     cache_control: Mark | None = None
 
 
@@ -75,6 +83,7 @@ _LIMIT = msgspec.json.Decoder(_Limit | None)
 _SAMPLES = msgspec.json.Decoder(_Count | None)
 _ALTERNATIVES = msgspec.json.Decoder(_Alternatives | None)
 _RAWS = msgspec.json.Decoder(list[Raw] | None)
+_FUNCTION_TOOLS = msgspec.json.Decoder(list[_FunctionTool] | None)
 _TOOL = msgspec.json.Decoder(_Tool)
 _FUNCTION = msgspec.json.Decoder(_Function)
 _CHOICE = msgspec.json.Decoder(str | _Choice | None)
@@ -139,6 +148,17 @@ def _read_logprobs(fields: dict[str, Raw]) -> int | None:
 
 
 def _read_tools(fields: dict[str, Raw], unknown: dict[str, Raw]) -> tuple[Tool, ...]:
+    if "tools" in fields and "functions" not in fields:
+        try:  # as nearly always
+            tools = _FUNCTION_TOOLS.decode(fields["tools"]) or ()
+            return tuple([_tool(said.function, said.cache_control) for said in tools])
+        except UNREADABLE:
+            pass
+    return _read_any_tools(fields, unknown)
+
+
+def _read_any_tools(fields: dict[str, Raw], unknown: dict[str, Raw]) -> tuple[Tool, ...]:
+    """Other kinds of tools among them, or mistakes: then each is read by itself."""
     tools: list[Tool] = []
     for position, raw in enumerate(take_optional(_RAWS, fields, "tools") or ()):
         path = f"tools[{position}]"
@@ -148,14 +168,13 @@ def _read_tools(fields: dict[str, Raw], unknown: dict[str, Raw]) -> tuple[Tool, 
         elif is_null(said.function):
             raise required(f"{path}.type" if said.type is None else f"{path}.function")
         else:
-            tools.append(_read_tool(said.function, f"{path}.function", said.cache_control))
+            tools.append(_tool(take(_FUNCTION, said.function, f"{path}.function"), said.cache_control))
     for position, raw in enumerate(take_optional(_RAWS, fields, "functions") or ()):
-        tools.append(_read_tool(raw, f"functions[{position}]", None))
+        tools.append(_tool(take(_FUNCTION, raw, f"functions[{position}]"), None))
     return tuple(tools)
 
 
-def _read_tool(raw: Raw, path: str, mark: Mark | None) -> Tool:
-    said = take(_FUNCTION, raw, path)
+def _tool(said: _Function, mark: Mark | None) -> Tool:
     parameters = None if is_null(said.parameters) else said.parameters
     return Tool(said.name, said.description, parameters, said.strict, read_mark(mark or said.cache_control))
 

@@ -1,7 +1,7 @@
 """OpenAI's language, inwards: a bare completion, read as a conversation of one message.
 
 So it can be asked of targets that only know conversations. What it asks for beyond that (`suffix`, `echo`, `best_of`,
-`logprobs`) is listed in `Chat.others`.
+`logprobs`) is listed in `Chat.others`, in a language of its own: conversations have other words for it in this one too.
 """
 
 from typing import Annotated, TypeAlias
@@ -11,9 +11,10 @@ from msgspec import Meta, Raw
 
 from fairlead.chat import Chat, Message, Text
 from fairlead.dialects.openai.chat import caller_limit, read_stop
-from fairlead.dialects.openai.language import DIALECT
 from fairlead.dialects.reading import need, take, take_optional
 from fairlead.errors import RequestInvalid
+
+COMPLETIONS = "openai completions"
 
 _KNOWN = frozenset({
     "frequency_penalty", "max_completion_tokens", "max_tokens", "model", "n", "presence_penalty", "prompt", "seed",
@@ -50,7 +51,7 @@ def read_completion(fields: dict[str, Raw]) -> Chat:
             for name, raw in fields.items()
             if name not in _KNOWN and bytes(raw) not in (idle if name == "best_of" else _IDLE)
         },
-        dialect=DIALECT,
+        dialect=COMPLETIONS,
     )
 
 

@@ -94,11 +94,12 @@ def _listed(said: Inputs) -> tuple[str | tuple[int, ...], ...]:
 def write_embed(
     embed: Embed, *, model: str, params: Mapping[str, Any], quirks: Mapping[str, Any], losses: Losses
 ) -> bytes:
-    """The body of a request for embeddings. Numbers are always asked for as numbers: how the caller wants them is said
-    when the answer is written."""
+    """The body of a request for embeddings."""
     fields: dict[str, Any] = {"model": model, "input": embed.inputs}
     if embed.dimensions is not None:
         fields["dimensions"] = embed.dimensions
+    if embed.encoding != "float":
+        fields["encoding_format"] = embed.encoding
     if embed.user is not None:
         fields["user"] = embed.user
     if embed.purpose is not None:
@@ -135,7 +136,7 @@ def read_vectors(data: Raw, body: bytes) -> tuple[tuple[float, ...], ...]:
 def _numbers(said: list[float] | str) -> tuple[float, ...]:
     if not isinstance(said, str):
         return tuple(said)
-    packed = binascii.a2b_base64(said)
+    packed = binascii.a2b_base64(said, strict_mode=True)
     return struct.unpack(f"<{len(packed) // 4}f", packed)
 
 

@@ -72,9 +72,10 @@ def read_messages(raw: Raw) -> tuple[Message, ...]:
     """Raises RequestInvalid with the exact path (`messages[3].content[1].type`)."""
     called: dict[str, str] = {}  # the name of a function called in the old form -> the id that its result will be given
     said = take(_MESSAGES, raw, "messages")
-    messages = [_read_message(message, f"messages[{position}]", called) for position, message in enumerate(said)]
-    check_tools(messages, [f"messages[{position}]" for position in range(len(messages))])
-    return tuple(messages)
+    paths = [f"messages[{position}]" for position in range(len(said))]
+    messages = tuple([_read_message(message, path, called) for message, path in zip(said, paths, strict=True)])
+    check_tools(messages, paths)
+    return messages
 
 
 def _read_message(message: _Message, path: str, called: dict[str, str]) -> Message:
@@ -90,7 +91,7 @@ def _read_message(message: _Message, path: str, called: dict[str, str]) -> Messa
     cache = read_mark(message.cache_control, message.prompt_cache_breakpoint)
     if role == "tool":
         return Message(role, parts, _read_result_id(message, path, called), False, message.name, cache)
-    return Message(role, parts if cache is None else _marked(parts, cache), name=message.name)
+    return Message(role, parts if cache is None else _marked(parts, cache), None, False, message.name)
 
 
 def _read_content(content: str | list[Raw], path: str) -> tuple[Part, ...]:
@@ -117,13 +118,15 @@ def _read_assistant(message: _Message, path: str, called: dict[str, str]) -> tup
         parts.append(Text(message.refusal))
     for position, raw in enumerate(message.images or ()):
         parts.append(read_part(raw, f"{path}.images[{position}]"))
-    asides = _read_calls(message, path, called, parts)
-    if not is_null(message.audio):
+    asides: list[Part] = []
+    if message.tool_calls or message.function_call is not None:
+        asides = _read_calls(message, path, called, parts)
+    if message.audio is not _NULL and not is_null(message.audio):
         asides.append(Opaque("audio", message.audio, DIALECT))
-    told = read_told(message.reasoning_content, message.reasoning)
+    told = message.reasoning_content or ("" if message.reasoning is _NULL else read_told(message.reasoning))
     if told or message.reasoning_details or message.extra_content is not None:
         parts = list(with_reasoning(parts, told, message.reasoning_details or (), message.extra_content, DIALECT))
-    return (*parts, *asides)
+    return (*parts, *asides) if asides else tuple(parts)
 
 
 def _read_calls(message: _Message, path: str, called: dict[str, str], parts: list[Part]) -> list[Part]:

@@ -22,8 +22,7 @@ from fairlead.chat import Media, Modality, Opaque, Part, Text, Thinking
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.media import check_base64, read_url, write_url
 from fairlead.dialects.openai.language import DIALECT
-from fairlead.dialects.reading import required, take
-from fairlead.errors import RequestInvalid
+from fairlead.dialects.reading import UNREADABLE, required, take
 
 MODALITIES: dict[str, Modality] = {
     "image_url": "image",
@@ -127,26 +126,35 @@ _KNOWN = frozenset({*MODALITIES, "text", "refusal", "thinking"}) - {"input_image
 
 def read_part(raw: Raw, path: str) -> Part:
     """One part of a content. Raises RequestInvalid with the exact path below `path`."""
-    if bytes(raw)[:1] == b'"':  # several servers take a bare string for a text part
-        return Text(take(_BARE, raw, path))
     try:
-        said = take(_PART, raw, path)
-    except RequestInvalid:
-        if (kind := take(_KIND, raw, path).type) in _KNOWN:
-            raise
-        return Opaque(kind, raw, DIALECT)
+        said = _PART.decode(raw)
+    except UNREADABLE:
+        return _read_odd(raw, path)
     cache = read_mark(said.cache_control, said.prompt_cache_breakpoint)
-    match said.type:
+    kind = said.type
+    if kind == "text" and said.text is not UNSET:
+        return Text(said.text, cache)
+    match kind:
         case "text":
-            return Text(_given(said.text, f"{path}.text"), cache)
+            raise required(f"{path}.text")
         case "refusal":
             return Text(_given(said.refusal, f"{path}.refusal"), cache)
         case "thinking":
             return Thinking(_thought(_given(said.thinking, f"{path}.thinking")))
-        case kind if kind in _KNOWN:
+        case _ if kind in _KNOWN:
             medium = _read_medium(said, path)
             return medium if cache is None else replace(medium, cache=cache)
-    return Opaque(said.type, raw, DIALECT)
+    return Opaque(kind, raw, DIALECT)
+
+
+def _read_odd(raw: Raw, path: str) -> Part:
+    """A bare string, which several servers take for text, a kind that nobody knows, or a mistake."""
+    if bytes(raw)[:1] == b'"':
+        return Text(take(_BARE, raw, path))
+    kind = take(_KIND, raw, path).type
+    if kind in _KNOWN:
+        take(_PART, raw, path)
+    return Opaque(kind, raw, DIALECT)
 
 
 def read_mark(mark: Mark | None, own: Breakpoint | None = None) -> str | None:
@@ -223,10 +231,10 @@ def _type_of(filename: str) -> str:
 
 def write_part(part: Part, path: str, losses: Losses, origin: str, marks: bool) -> Any:
     """The part as JSON, None where it was lost. `marks`: the target takes marks for its cache."""
+    if isinstance(part, Text):
+        said: Any = {"type": "text", "text": part.text}
+        return _marked(said, part.cache) if marks and part.cache is not None else said
     match part:
-        case Text(text=text, cache=cache):
-            said: Any = {"type": "text", "text": text}
-            return _marked(said, cache) if marks and cache is not None else said
         case Media(cache=cache):
             said = _write_medium(part, path, losses, origin)
             return _marked(said, cache) if marks and cache is not None and said is not None else said

@@ -32,7 +32,7 @@ _FORMATS = {
     "gemini": "google-gemini-v1",
     "responses": "openai-responses-v1",
 }
-_PACKED = re.compile(r"(?P<format>[^:+]*)(?:\+(?P<kind>text|summary))?:(?P<signature>.*)\Z", re.DOTALL)
+_PACKED = re.compile(r"(?P<format>[^:+]*)(?:\+(?P<kind>text|summary))?:(?P<signature>.+)\Z", re.DOTALL)
 
 
 class Detail(Struct):
@@ -73,10 +73,8 @@ DETAILS = msgspec.json.Decoder(list[Detail] | None)
 EXTRA_CONTENT = msgspec.json.Decoder(ExtraContent | None)
 
 
-def read_told(reasoning_content: str | None, reasoning: Raw) -> str:
-    """The text of reasoning, under either of its names; `reasoning` may also be something else in requests."""
-    if reasoning_content or bytes(reasoning)[:1] != b'"':
-        return reasoning_content or ""
+def read_told(reasoning: Raw) -> str:
+    """A message's `reasoning`, which may be something else than its text."""
     try:
         return _TEXT.decode(reasoning)
     except UNREADABLE:

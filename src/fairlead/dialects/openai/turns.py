@@ -52,12 +52,9 @@ def _write_message(message: Message, path: str, manner: Manner, losses: Losses) 
 def _write_content(parts: Sequence[Part], path: str, manner: Manner, losses: Losses, empty: str | None) -> Any:
     if len(parts) == 1 and isinstance(parts[0], Text) and not (manner.marks and parts[0].cache):
         return parts[0].text
-    content = [
-        written
-        for position, part in enumerate(parts)
-        if (written := write_part(part, f"{path}.content[{position}]", losses, manner.origin, manner.marks)) is not None
-    ]
-    return content or empty
+    path = f"{path}.content"
+    written = [write_part(part, path, losses, manner.origin, manner.marks) for part in parts]
+    return [said for said in written if said is not None] or empty
 
 
 # --- what the model said ---------------------------------------------------------------------------------------------
@@ -67,15 +64,16 @@ def _write_assistant(message: Message, path: str, manner: Manner, losses: Losses
     content: list[Part] = []
     asides: list[Opaque] = []
     reasoned = False
+    calls: list[Any] = []
     for part in message.parts:
-        match part:
-            case Opaque(kind=kind, dialect=dialect) if dialect == DIALECT and kind in _ASIDES:
-                asides.append(part)
-            case Thinking():
-                reasoned = True
-            case Text() | Media() | Opaque():
-                content.append(part)
-    calls: list[Any] = [_write_call(call, path, manner, losses) for call in message.tool_calls]
+        if isinstance(part, ToolCall):
+            calls.append(_write_call(part, path, manner, losses))
+        elif isinstance(part, Thinking):
+            reasoned = True
+        elif isinstance(part, Opaque) and part.dialect == DIALECT and part.kind in _ASIDES:
+            asides.append(part)
+        else:
+            content.append(part)
     calls += [aside.raw for aside in asides if aside.kind == "tool_call"]
     audio = next((aside.raw for aside in asides if aside.kind == "audio"), None)
     empty = None if calls or audio is not None else ""
