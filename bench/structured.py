@@ -84,13 +84,14 @@ def documents(count: int) -> list[Sample]:
 
 
 async def ask(client: AsyncOpenAI, route: str, sample: Sample) -> str:
-    """ "" for an answer, else the error's code."""
+    """ "" for an answer, else the error's code and, where an answer broke one, the schema's rule."""
     shape = {"name": sample.task, "schema": SCHEMAS[sample.task], "strict": True}
     asked: dict[str, object] = {"response_format": {"type": "json_schema", "json_schema": shape}}
     try:
         await client.chat.completions.create(model=route, messages=sample.messages, extra_body=asked)  # type: ignore[arg-type]
     except APIStatusError as error:
-        return str(error.code)
+        told = error.body if isinstance(error.body, dict) else {}
+        return " ".join(filter(None, (error.code, told.get("rule"))))
     return ""
 
 

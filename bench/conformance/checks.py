@@ -109,9 +109,8 @@ def _passed(record: Record, request: Request) -> str:
     for name in said.keys() | sent.keys():
         if name not in OURS and bytes(said.get(name, b"")) != bytes(sent.get(name, b"")):
             return f"{name} differs"
-        if name in LIMITS and not _same_but(
-            json.loads(bytes(said.get(name, b"null"))), json.loads(bytes(sent.get(name, b"null"))), LIMITS[name]
-        ):
+        before, after = (json.loads(bytes(side.get(name, b"null"))) for side in (said, sent))
+        if name in LIMITS and not _same_but(before, after, LIMITS[name]):
             return f"{name} differs"
     return ""
 
