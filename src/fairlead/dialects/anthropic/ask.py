@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from fairlead.chat import Chat
 from fairlead.dialects.anthropic.signing import DIALECT
@@ -29,6 +30,12 @@ HARMLESS = frozenset({
 # What a request for a count takes; of the rest it takes nothing.
 COUNTED = ("model", "messages", "system", "thinking", "tools", "tool_choice", "output_config", "context_management",
            "mcp_servers", "cache_control", "speed")  # fmt: skip
+_UNCOUNTED: dict[str, Any] = {
+    **dict.fromkeys(("temperature", "top_p", "top_k", "seed", "logprobs", "frequency_penalty", "presence_penalty")),
+    "stop": (),
+    "samples": 1,
+    "user": None,
+}
 LEAST_BUDGET_TOKENS = 1024
 SAMPLING = frozenset({"thinking", "temperature", "top_p", "top_k"})  # what must fit together
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
@@ -101,10 +108,11 @@ def write_count_request(
     losses: Losses,
     origin: str = DIALECT,
 ) -> bytes:
-    """The same conversation, as a question for the number of its tokens."""
+    """The same conversation, as a question for the number of its tokens. How it would be answered is not said."""
     limit = chat.max_output_tokens or LEAST_BUDGET_TOKENS * 16
     body: Block = {"model": model}
-    asked = _Asked(chat, losses, origin, quirks, frozenset(quirks.get("ignore", ())))
+    prompt = replace(chat, **_UNCOUNTED)
+    asked = _Asked(prompt, losses, origin, quirks, frozenset(quirks.get("ignore", ())))
     asked.write(body, limit)
     add_params(body, params)
     rename_and_drop(body, quirks)
