@@ -125,7 +125,7 @@ def _located(raw: Raw, path: str) -> Iterator[tuple[str, Raw]]:
     """Every part of contents, as it stands, with its path."""
     contents = take(_LIST_OR_ONE, raw, path)
     for place, content in enumerate([raw] if isinstance(contents, dict) else contents):
-        at = path if isinstance(contents, dict) else f"{path}[{place}]"
+        at = path if path == "systemInstruction" else f"{path}[{place}]"
         if (parts := take_object(content, at).get("parts")) is None:
             continue
         found = take(_LIST_OR_ONE, parts, f"{at}.parts")
@@ -243,16 +243,9 @@ class _Conversation:
         return ToolCall(id, said.name, arguments, signed.signature, signed.origin)
 
     def _read_result(self, said: _Result, path: str) -> Message:
-        named: dict[str, Media] = {}
-        nameless: list[Media] = []
-        for position, part in enumerate(said.parts or ()):
-            medium = _read_result_part(part, f"{path}.parts[{position}]")
-            if medium.name and medium.name not in named:
-                named[medium.name] = medium
-            else:
-                nameless.append(medium)
+        media = [_read_result_part(part, f"{path}.parts[{place}]") for place, part in enumerate(said.parts or ())]
         response = _NOTHING if said.response == NULL else said.response
-        parts, is_error = read_result(response, f"{path}.response", named, nameless)
+        parts, is_error = read_result(response, f"{path}.response", media)
         return Message("tool", parts, tool_call_id=self._answered(said), is_error=is_error)
 
     def _answered(self, said: _Result) -> str:

@@ -14,10 +14,12 @@ differently is wrapped once more: the text `{"error": 1}` of a success is `{"res
 Inwards `result` and `output` mean the same: Google's client says one, its reference the other.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct, field
+from msgspec.structs import replace
 
 from fairlead.chat import Media, Part, Text
 from fairlead.dialects.gemini.names import RAWS
@@ -45,50 +47,58 @@ _REFERENCE = msgspec.json.Decoder(_Reference)
 # --- inwards ---------------------------------------------------------------------------------------------------------
 
 
-def read_result(
-    response: Raw, path: str, media: dict[str, Media], nameless: list[Media]
-) -> tuple[tuple[Part, ...], bool]:
-    """(parts, is_error) of the response that stands at `path`. `media`: those with a name, by it; `nameless`: the
-    others, in order. Raises RequestInvalid where it is no object.
+def read_result(response: Raw, path: str, media: Sequence[Media]) -> tuple[tuple[Part, ...], bool]:
+    """(parts, is_error) of the response that stands at `path`, with the media beside it.
+
+    Raises RequestInvalid where it is no object.
     """
     fields = take(RAWS, response, path)
     if len(fields) == 1:
         [(name, value)] = fields.items()
         if name == "error" and bytes(value) not in _NO_ERROR:
-            return _read_value(value, media, nameless), True
+            return _read_value(value, media), True
         if name in _PLAIN:
-            return _read_value(value, media, nameless, plain=True), False
-    return _read_value(response, media, nameless), False
+            return _read_value(value, media, plain=True), False
+    return _read_value(response, media), False
 
 
-def _read_value(value: Raw, media: dict[str, Media], nameless: list[Media], *, plain: bool = False) -> tuple[Part, ...]:
+def _read_value(value: Raw, media: Sequence[Media], *, plain: bool = False) -> tuple[Part, ...]:
     said = bytes(value)
     if said[:1] == b'"':
-        return (Text(_STRING.decode(value)), *media.values(), *nameless)
+        return (Text(_STRING.decode(value)), *media)
     if not plain:
         if said == b"{}":
-            return (*media.values(), *nameless)
+            return tuple(media)
         if (parts := _read_content(value, media)) is not None:
-            return (*parts, *nameless)
-    return (Text(text_of(value)), *media.values(), *nameless)
+            return parts
+    return (Text(text_of(value)), *media)
 
 
-def _read_content(value: Raw, media: dict[str, Media]) -> list[Part] | None:
+def _read_content(value: Raw, media: Sequence[Media]) -> tuple[Part, ...] | None:
     """The parts in their order; None where this is an object of the tool's own."""
+    left = list(media)
     try:
         fields = RAWS.decode(value)
         blocks = _LIST.decode(fields["content"]) if list(fields) == ["content"] else []
-        left = dict(media)
-        parts = [_read_block(block, left) for block in blocks]
-    except (*UNREADABLE, KeyError):
+        parts = [_read_block(block, left, len(media) - len(left) + 1) for block in blocks]
+    except (*UNREADABLE, StopIteration):
         return None
-    return [*parts, *left.values()] if parts else None
+    return (*parts, *left) if parts else None
 
 
-def _read_block(block: Raw, media: dict[str, Media]) -> Part:
-    if b'"$ref"' in bytes(block):
-        return media.pop(_REFERENCE.decode(block).name)
-    return Text(_TEXT_BLOCK.decode(block).text)
+def _read_block(block: Raw, left: list[Media], number: int) -> Part:
+    """A text, or one of the media that are left; the `number`th of them in this result."""
+    if b'"$ref"' not in bytes(block):
+        return Text(_TEXT_BLOCK.decode(block).text)
+    name = _REFERENCE.decode(block).name
+    place = next(place for place, medium in enumerate(left) if medium.name == name)
+    medium = left.pop(place)
+    return replace(medium, name=None) if name == _made_name(medium, number) else medium
+
+
+def _made_name(medium: Media, number: int) -> str:
+    """What a medium without a name is called, so that it can be referred to."""
+    return f"{medium.kind}_{number}"
 
 
 # --- outwards --------------------------------------------------------------------------------------------------------
@@ -132,6 +142,7 @@ def _write_content(parts: tuple[Part, ...]) -> tuple[Any, dict[int, str]]:
         if isinstance(part, Text):
             blocks.append({"type": "text", "text": part.text})
         elif isinstance(part, Media):
-            name = names[position] = f"{part.kind}_{len(names) + 1}"
+            made = _made_name(part, len(names) + 1)
+            name = names[position] = part.name if part.name and part.name not in names.values() else made
             blocks.append({"$ref": name})
     return {"content": blocks}, names
