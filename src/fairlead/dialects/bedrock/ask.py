@@ -77,7 +77,7 @@ def pass_request(
     if own is None or own > limit:
         fields["inferenceConfig"] = _opened(fields.get("inferenceConfig")) | {"maxTokens": limit}
     if params:
-        _merge(fields, params, limit)
+        _merge(fields, params, limit if own is None else min(own, limit))
     if quirks:
         _rename_and_drop(fields, quirks)
     return _ENCODER.encode(fields)
