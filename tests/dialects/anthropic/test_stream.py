@@ -283,3 +283,15 @@ def test_pings_before_the_first_event_and_events_after_the_last_say_nothing():
     assert reader.read("ping", b'{"type":"ping"}') == ()
     read_all(START, STOP, reader=reader)
     assert reader.read("message_start", json.dumps({"type": "message_start", "message": {}}).encode()) == ()
+
+
+def test_servers_that_send_nulls_are_understood():
+    nulls = dict.fromkeys(("text", "thinking", "signature", "partial_json"))
+    items = read_all(
+        ("message_start", {"message": {"id": None, "model": None, "content": None, "usage": None}}),
+        opened(0, **{**nulls, "type": "text"}),
+        delta(0, "text_delta", **{**nulls, "text": "hi"}),
+        ended("end_turn"),
+        STOP,
+    )
+    assert items[1:] == [Chunk(text="hi", words=True), Chunk(finish="stop"), Usage()]

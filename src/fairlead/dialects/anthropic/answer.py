@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 from fairlead.chat import Answer, Finish, Media, Part, Said, Task, Text, Thinking, ToolCall, Usage
 from fairlead.dialects.anthropic.signing import DIALECT, Heard, hear, with_signatures
 from fairlead.dialects.failures import failure, unclear
-from fairlead.dialects.reading import UNREADABLE, check_utf8, text_of
+from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null, text_of
 
 # What is not in here (a reason of tomorrow) becomes no finish at all: none is made up. A paused turn and a full context
 # window are ends for want of room, not of something to say.
@@ -56,15 +56,15 @@ class _Source(Struct):
 
 
 class BlockSaid(Struct):
-    """Every block that the house has a word for; which fields are set depends on its type."""
+    """Every block that the house has a word for; which fields are set depends on its type. Some servers send nulls."""
 
     type: str = ""
-    text: str = ""
-    thinking: str = ""
-    signature: str = ""
-    data: str = ""
-    id: str = ""
-    name: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    id: str | None = None
+    name: str | None = None
     input: Raw = Raw(b"{}")
     source: _Source | None = None
 
@@ -78,9 +78,9 @@ class _Kind(Struct):
 
 
 class BodySaid(Struct):
-    type: str = ""
-    id: str = ""
-    model: str = ""
+    type: str | None = None
+    id: str | None = None
+    model: str | None = None
     content: list[Raw] | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
@@ -112,8 +112,8 @@ def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin:
         raise unclear("it is no message", body, DIALECT)
     finish = read_finish(said.stop_reason)
     return Answer(
-        id=said.id,
-        model=said.model,
+        id=said.id or "",
+        model=said.model or "",
         dialect=DIALECT,
         spoken=body,
         said=(_read_said(said, body, origin),) if full else (),
@@ -184,18 +184,19 @@ def _read_said(said: BodySaid, body: bytes, origin: str) -> Said:
 def _read_part(parts: list[Part], heard: list[Heard], block: BlockSaid, origin: str) -> None:
     match block.type:
         case "text":
-            parts.append(Text(block.text))
+            parts.append(Text(block.text or ""))
         case "thinking":
-            one = hear(block.signature, origin)
-            parts.append(Thinking(block.thinking, one.signature, one.origin, id=one.id))
+            one = hear(block.signature or "", origin)
+            parts.append(Thinking(block.thinking or "", one.signature, one.origin, id=one.id))
         case "redacted_thinking":
-            one = hear(block.data, origin)
+            one = hear(block.data or "", origin)
             if one.call is None:
                 parts.append(Thinking("", one.signature, one.origin, True, one.id))
             else:
                 heard.append(one)
         case "tool_use":
-            parts.append(ToolCall(block.id, block.name, text_of(block.input) or "{}"))
+            arguments = "{}" if is_null(block.input) else text_of(block.input)
+            parts.append(ToolCall(block.id or "", block.name or "", arguments))
         case _:
             medium = read_medium(block)
             if medium is not None:

@@ -31,10 +31,10 @@ _NO_INPUT = frozenset({"", "{}", "null"})
 
 class _Delta(Struct):
     type: str = ""
-    text: str = ""
-    thinking: str = ""
-    partial_json: str = ""
-    signature: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    partial_json: str | None = None
+    signature: str | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: Refusal | None = None
@@ -132,7 +132,7 @@ class StreamReader:
             return ()
         self._begun = True
         self._count(message.usage)
-        items: list[Item] = [Head(message.id, message.model, "", DIALECT)]
+        items: list[Item] = [Head(message.id or "", message.model or "", "", DIALECT)]
         for place, raw in enumerate(message.content or ()):  # there is some where a paused turn goes on
             block = read_block(raw)
             if block is not None:
@@ -142,16 +142,16 @@ class StreamReader:
     def _open(self, index: int, block: BlockSaid) -> tuple[Item, ...]:
         match block.type:
             case "tool_use":
-                slot = self._slots[index] = self._ids[block.id] = len(self._slots)
+                slot = self._slots[index] = self._ids[block.id or ""] = len(self._slots)
                 arguments = text_of(block.input)
                 if arguments in _NO_INPUT and index >= 0:
                     arguments = ""
                     self._empty.add(index)
-                heard = self._signed.get(block.id) or Heard(None, "")
+                heard = self._signed.get(block.id or "") or Heard(None, "")
                 tool = ToolDelta(slot, block.id, block.name, arguments, heard.signature, heard.origin)
                 return (Chunk(tool=tool, words=True),)
             case "redacted_thinking":
-                return self._hidden(hear(block.data, self._origin))
+                return self._hidden(hear(block.data or "", self._origin))
             case "image" | "document":
                 medium = read_medium(block)
                 return () if medium is None else (Chunk(part=medium, words=True),)
@@ -165,7 +165,7 @@ class StreamReader:
             return (Chunk(tool=ToolDelta(self._slots[index], arguments=delta.partial_json), words=True),)
         return self._signature(delta.signature)
 
-    def _signature(self, said: str) -> tuple[Item, ...]:
+    def _signature(self, said: str | None) -> tuple[Item, ...]:
         heard = hear(said, self._origin) if said else None
         if heard is None or heard.signature is None:
             return ()
@@ -196,8 +196,8 @@ def _ending(delta: _Delta) -> tuple[Item, ...]:
     return (Chunk(refusal=refusal, finish=finish, words=bool(refusal), stop=delta.stop_sequence),)
 
 
-def _words(text: str, thinking: str) -> tuple[Item, ...]:
-    return (Chunk(text=text, reasoning=thinking, words=True),) if text or thinking else ()
+def _words(text: str | None, thinking: str | None) -> tuple[Item, ...]:
+    return (Chunk(text=text or "", reasoning=thinking or "", words=True),) if text or thinking else ()
 
 
 def _spoken(items: tuple[Item, ...], kind: str, data: bytes) -> tuple[Item, ...]:
