@@ -113,7 +113,6 @@ class _NovaInference(Struct, rename="camel"):
 _RAWS = msgspec.json.Decoder(list[Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _INFERENCE = msgspec.json.Decoder(Inference)
-_TOOL = msgspec.json.Decoder(_Tool)
 _TOOLS = msgspec.json.Decoder(list[_Tool])
 _CHOICE = msgspec.json.Decoder(_Choice)
 _TEXT_FORMAT = msgspec.json.Decoder(_TextFormat)
@@ -189,7 +188,7 @@ def _read_tools(
     config = _read_object(fields, "toolConfig")
     tools: list[Tool] = []
     raw = config.pop("tools", None)
-    for position, tool in enumerate(_read_each(raw)):
+    for position, tool in enumerate(() if raw is None or is_null(raw) else take(_TOOLS, raw, "toolConfig.tools")):
         if tool.tool_spec is not None:
             tools.append(_read_tool(tool.tool_spec))
         elif tool.cache_point is None:
@@ -199,17 +198,6 @@ def _read_tools(
     choice, parallel = _read_choice(config, added)
     others.update((f"toolConfig.{name}", value) for name, value in config.items())
     return tuple(tools), choice, parallel
-
-
-def _read_each(raw: Raw | None) -> list[_Tool]:
-    """All at once; only where something is wrong, one by one, to tell where exactly."""
-    if raw is None or is_null(raw):
-        return []
-    try:
-        return _TOOLS.decode(raw)
-    except msgspec.ValidationError:
-        each = enumerate(take(_RAWS, raw, "toolConfig.tools"))
-        return [take(_TOOL, said, f"toolConfig.tools[{position}]") for position, said in each]
 
 
 def _read_tool(said: _Spec) -> Tool:

@@ -34,12 +34,8 @@ class _Turn(Struct):
 
 
 _TURNS = msgspec.json.Decoder(Annotated[list[_Turn], Meta(min_length=1)])
-_TURN = msgspec.json.Decoder(_Turn)
 _CONTENTS = msgspec.json.Decoder(list[dict[str, Raw]])
 _BLOCKS = msgspec.json.Decoder(list[Block])
-_BLOCK = msgspec.json.Decoder(Block)
-_RAWS = msgspec.json.Decoder(list[Raw])
-_OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 def read_conversation(fields: dict[str, Raw]) -> tuple[Message, ...]:
@@ -51,7 +47,7 @@ def read_conversation(fields: dict[str, Raw]) -> tuple[Message, ...]:
         messages.append(Message("system", tuple(system)))
         paths.append("system")
     raw = need(fields, "messages")
-    for position, turn in enumerate(_read_turns(raw)):
+    for position, turn in enumerate(take(_TURNS, raw, "messages")):
         path = f"messages[{position}]"
         role = _ROLES.get(turn.role)
         if role is None:
@@ -70,34 +66,13 @@ def read_conversation(fields: dict[str, Raw]) -> tuple[Message, ...]:
     return tuple(messages)
 
 
-def _read_turns(raw: Raw) -> list[_Turn]:
-    """All at once; only where something is wrong, piece by piece, to tell where exactly."""
-    try:
-        return _TURNS.decode(raw)
-    except msgspec.ValidationError:
-        for position, turn in enumerate(take(_RAWS, raw, "messages")):
-            path = f"messages[{position}]"
-            content = take(_OBJECT, turn, path).get("content")
-            if content is not None and bytes(content)[:1] == b"[":
-                _read_blocks(content, f"{path}.content")
-            take(_TURN, turn, path)
-        return take(_TURNS, raw, "messages")
-
-
-def _read_blocks(raw: Raw, path: str) -> list[Block]:
-    try:
-        return _BLOCKS.decode(raw)
-    except msgspec.ValidationError:
-        return [take(_BLOCK, block, f"{path}[{position}]") for position, block in enumerate(take(_RAWS, raw, path))]
-
-
 def _read_system(fields: dict[str, Raw]) -> list[Part]:
     raw = fields.get("system")
     if raw is None or is_null(raw):
         return []
     whole = Whole(lambda: raw)
     parts: list[Part | CallSignature] = []
-    for position, block in enumerate(_read_blocks(raw, "system")):
+    for position, block in enumerate(take(_BLOCKS, raw, "system")):
         if block.text is not None:
             parts.append(Text(block.text))
         elif block.cache_point is not None:
