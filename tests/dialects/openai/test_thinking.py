@@ -102,6 +102,13 @@ def test_where_there_are_words_for_all_of_it_nothing_is_lost(mode, asked):
     assert read(**written(mode, *asked)) == asked
 
 
+def test_whether_it_is_told_is_said_where_the_caller_spoke_the_same_language():
+    chat = Chat(messages=(), effort="low", shows_thinking=False, dialect="openai")
+    losses = Losses("OpenAI's API")
+    assert write_asked(chat, 10, "effort", losses) == {"reasoning_effort": "low", "include_reasoning": False}
+    assert written("effort", effort="low", shows=False) == {"reasoning_effort": "low"}
+
+
 def test_an_effort_that_nobody_knows_is_a_loss():
     with pytest.raises(RequestInvalid) as caught:
         written("effort", effort="enormous")

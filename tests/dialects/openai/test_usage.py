@@ -1,10 +1,12 @@
 """OpenAI's language: usage, in the words of everybody who speaks it."""
 
+import json
+
 import msgspec
 import pytest
 
 from fairlead.chat import Usage
-from fairlead.dialects.openai.usage import UsageSaid, read_usage
+from fairlead.dialects.openai.usage import UsageSaid, read_usage, take_usage
 
 COUNTS = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
 
@@ -48,3 +50,16 @@ def test_reasoning_is_part_of_the_output_however_it_is_told():
     details = {"completion_tokens_details": {"reasoning_tokens": 20}}
     assert read(**details) == Usage(100, 50, reasoning=20)
     assert read(**details, total_tokens=170) == Usage(100, 70, reasoning=20)
+
+
+@pytest.mark.parametrize(
+    ("said", "usage"),
+    [
+        (None, None),
+        ("many", None),
+        ({"prompt_tokens": "many"}, None),
+        ({**COUNTS, "cache_creation": 7, "prompt_tokens_details": "none"}, Usage(100, 50)),
+    ],
+)
+def test_an_odd_usage_makes_no_answer_unreadable(said, usage):
+    assert take_usage(msgspec.Raw(json.dumps(said).encode())) == usage

@@ -32,7 +32,7 @@ from fairlead.dialects.openai.pieces import (
 )
 from fairlead.dialects.openai.reasoning import DETAILS, EXTRA_CONTENT, with_reasoning, write_details, write_extra
 from fairlead.dialects.openai.turns import placed, write_call
-from fairlead.dialects.openai.usage import UsageSaid, read_usage, write_usage
+from fairlead.dialects.openai.usage import take_usage, write_usage
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 from fairlead.dialects.signatures import wrap
 
@@ -72,7 +72,7 @@ class _Body(Struct):
     model: str | None = None
     choices: list[_Choice] | None = None
     data: Raw = _NULL
-    usage: UsageSaid | None = None
+    usage: Raw = _NULL
     error: Raw = _NULL
 
 
@@ -81,7 +81,7 @@ class _FullBody(Struct):
     model: str | None = None
     choices: list[_FullChoice] | None = None
     data: Raw = _NULL
-    usage: UsageSaid | None = None
+    usage: Raw = _NULL
     error: Raw = _NULL
 
 
@@ -122,7 +122,7 @@ def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin:
         said=tuple([_said(choice, origin) for choice in choices if isinstance(choice, _FullChoice)]),
         vectors=read_vectors(said.data, body) if full and task == "embed" else None,
         finish=(choices[0].finish_reason or None) if choices else None,
-        usage=None if said.usage is None else read_usage(said.usage),
+        usage=take_usage(said.usage),
     )
 
 

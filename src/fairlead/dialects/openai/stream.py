@@ -26,7 +26,7 @@ from fairlead.dialects.openai.pieces import (
 )
 from fairlead.dialects.openai.reasoning import DETAILS, EXTRA_CONTENT, read_closing
 from fairlead.dialects.openai.slots import Slots
-from fairlead.dialects.openai.usage import UsageSaid, read_usage
+from fairlead.dialects.openai.usage import take_usage
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 from fairlead.dialects.signatures import unwrap
 from fairlead.errors import StreamBroken
@@ -53,12 +53,12 @@ class _SlimChoice(Struct):
     delta: _SlimDelta | None = None
     text: str | None = None
     finish_reason: str | None = None
-    usage: UsageSaid | None = None  # Moonshot
+    usage: Raw = _NULL  # Moonshot
     error: Raw = _NULL
 
 
 class _Groq(Struct):
-    usage: UsageSaid | None = None
+    usage: Raw = _NULL
 
 
 class _Slim(Struct):
@@ -68,8 +68,8 @@ class _Slim(Struct):
     model: str | None = None
     object: str | None = None
     choices: list[_SlimChoice] | None = None
-    usage: UsageSaid | None = None
-    x_groq: _Groq | None = None
+    usage: Raw = _NULL
+    x_groq: Raw = _NULL
     error: str | dict[str, Raw] | None = None
 
 
@@ -93,7 +93,7 @@ class _FullChoice(Struct):
     logprobs: Raw = _NULL
     stop_reason: str | int | None = None
     matched_stop: str | int | None = None
-    usage: UsageSaid | None = None
+    usage: Raw = _NULL
     error: Raw = _NULL
 
 
@@ -102,11 +102,12 @@ class _Full(Struct):
     model: str | None = None
     object: str | None = None
     choices: list[_FullChoice] | None = None
-    usage: UsageSaid | None = None
-    x_groq: _Groq | None = None
+    usage: Raw = _NULL
+    x_groq: Raw = _NULL
     error: str | dict[str, Raw] | None = None
 
 
+_GROQ = msgspec.json.Decoder(_Groq | None)
 _SLIM = msgspec.json.Decoder(_Slim)
 _FULL = msgspec.json.Decoder(_Full)
 
@@ -161,8 +162,6 @@ class StreamReader:
             return self._items(said, data)
         self._begun = True
         head = Head(str(said.id or ""), said.model or "", "", DIALECT, data)
-        if not said.choices and said.usage is None:
-            return (head,)
         return (head, *self._items(said, None))
 
     def close(self) -> tuple[Item, ...]:
@@ -177,15 +176,14 @@ class StreamReader:
         return self.close()
 
     def _items(self, said: _Slim | _Full, spoken: bytes | None) -> tuple[Item, ...]:
-        choices = said.choices
-        if said.usage is not None:
-            self.usage = read_usage(said.usage)
-            if not choices:
+        if said.usage is not _NULL and (usage := take_usage(said.usage)) is not None:
+            self.usage = usage
+            if not said.choices:
                 self._held = None
-                return (replace(self.usage, spoken=spoken),)
-            self._held = self.usage
-        elif said.x_groq is not None and said.x_groq.usage is not None:
-            self._held = self.usage = read_usage(said.x_groq.usage)
+                return (replace(usage, spoken=spoken),)
+            self._held = usage
+        elif said.x_groq is not _NULL and (groq := lenient(_GROQ, said.x_groq)) is not None:
+            self._hold(groq.usage)
         if isinstance(said, _Slim):
             return self._slim(said.choices or [], spoken)
         return self._chunks(said.choices or [], spoken)
@@ -194,10 +192,15 @@ class StreamReader:
         """What both ways of reading want to know of a choice."""
         if choice.finish_reason:  # some servers send an empty one with every event
             self._finished.add(choice.index)
-        if choice.usage is not None:
-            self._held = self.usage = read_usage(choice.usage)
+        if choice.usage is not _NULL:
+            self._hold(choice.usage)
         if choice.error is not _NULL and not is_null(choice.error):
             raise choice_failure(choice.error)
+
+    def _hold(self, raw: Raw) -> None:
+        usage = take_usage(raw)
+        if usage is not None:
+            self._held = self.usage = usage
 
     # --- for the books ---
 

@@ -22,6 +22,7 @@ from msgspec import Raw, Struct
 from fairlead.chat import Chat
 from fairlead.dialects.effort import EFFORTS, budget_of, effort_of
 from fairlead.dialects.losses import Losses
+from fairlead.dialects.openai.language import DIALECT
 from fairlead.dialects.reading import UNREADABLE
 
 NAMES = frozenset({
@@ -178,7 +179,10 @@ def write_asked(chat: Chat, limit: int, mode: str, losses: Losses) -> dict[str, 
         return _for_qwen(measure) if mode == "qwen" else _for_vllm(effort, measure, tokens, shows)
     if effort is None and tokens is not None:
         effort = effort_of(tokens, limit)
-    return {} if effort is None else {"reasoning_effort": effort}
+    said: dict[str, Any] = {} if effort is None else {"reasoning_effort": effort}
+    if shows is not None and chat.dialect == DIALECT:  # who speaks this language and says so means a target that knows
+        said["include_reasoning"] = shows
+    return said
 
 
 def _for_openrouter(effort: str | None, tokens: int | None, shows: bool | None) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from fairlead.chat import Usage
+from fairlead.dialects.reading import UNREADABLE
 
 
 class _CachedDetails(Struct):
@@ -56,7 +58,34 @@ class UsageSaid(Struct):
     num_search_queries: int | None = None
 
 
-def read_usage(said: UsageSaid, spoken: bytes | None = None) -> Usage:
+class _Plain(Struct):
+    """Of an odd one, the counts that every one has."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+_USAGE = msgspec.json.Decoder(UsageSaid)
+_PLAIN = msgspec.json.Decoder(_Plain)
+
+
+def take_usage(raw: Raw) -> Usage | None:
+    """The usage in an answer, None where the provider did not say. What is odd in it makes no answer unreadable."""
+    if bytes(raw) == b"null":
+        return None
+    try:
+        return read_usage(_USAGE.decode(raw))
+    except UNREADABLE:
+        pass
+    try:
+        plain = _PLAIN.decode(raw)
+    except UNREADABLE:
+        return None
+    return read_usage(UsageSaid(plain.prompt_tokens, plain.completion_tokens, plain.total_tokens))
+
+
+def read_usage(said: UsageSaid) -> Usage:
     """Tokens as the house counts them: `input` with the cached ones, `output` with reasoning."""
     prompt, completion = said.prompt_tokens or 0, said.completion_tokens or 0
     inputs, outputs = said.prompt_tokens_details, said.completion_tokens_details
@@ -72,9 +101,7 @@ def read_usage(said: UsageSaid, spoken: bytes | None = None) -> Usage:
         max(cached or said.cache_read_input_tokens or 0, 0),
         max(written or 0, 0),
         max(reasoning, 0),
-        False,
-        spoken,
-        _details(said),
+        details=_details(said),
     )
 
 
