@@ -39,3 +39,7 @@ def test_a_wait_may_be_a_date() -> None:
 def test_a_status_that_nobody_knows_is_judged_by_its_hundred() -> None:
     assert type(error_for(599, ("odd", "code_x"), b"", {}, target="mini", dialect="openai")) is TargetFailed
     assert "code_x" in str(error_for(418, ("odd", "code_x"), b"", {}, target="mini", dialect="openai"))
+
+
+def test_a_model_that_failed_at_aws_is_no_fault_of_the_caller() -> None:
+    assert type(error_for(424, ("odd", ""), b"", {}, target="mini", dialect="bedrock")) is TargetFailed

@@ -26,6 +26,7 @@ _KINDS: dict[int, tuple[type[TargetError], str]] = {
     403: (TargetRefused, "Check what the backend's key may do."),
     404: (TargetRefused, "Check the target's model and the backend's base_url."),
     408: (TargetFailed, ""),
+    424: (TargetFailed, ""),  # AWS: the model failed, not the request
     429: (TargetOverloaded, ""),
 }
 
