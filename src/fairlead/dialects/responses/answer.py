@@ -271,7 +271,7 @@ def read_output_item(raw: Raw | bytes, path: str, origin: str) -> Told:
         case "reasoning":
             return _read_reasoning(item, path, origin)
         case "image_generation_call" if has_picture(item):
-            return Told((read_picture(item, path),))
+            return Told((_read_picture(item, raw, path),))
     return Told((Opaque(item.type or "", Raw(bytes(raw)), DIALECT),))
 
 
@@ -296,3 +296,11 @@ def _read_reasoning(item: Item, path: str, origin: str) -> Told:
     if part.signature is None:  # only the provider itself could look it up, and only by an id that callers don't keep
         return Told((Thinking(part.text),)) if part.text else Told()
     return Told((replace(part, origin=origin) if part.origin == DIALECT else part,))
+
+
+def _read_picture(item: Item, raw: Raw | bytes, path: str) -> Part:
+    """What is no base64 can be told to nobody else."""
+    try:
+        return read_picture(item, path)
+    except RequestInvalid:
+        return Opaque("image_generation_call", Raw(bytes(raw)), DIALECT)

@@ -217,7 +217,7 @@ def read_reasoning(item: Item, heard: Heard | None, path: str) -> Thinking:
         return Thinking(content, id=item.id) if content else Thinking(summary, None, DIALECT, id=item.id)
     text = summary or content
     if heard.origin == DIALECT:
-        return Thinking(text, heard.signature, DIALECT, redacted=not text, id=heard.name or item.id)
+        return Thinking(text, heard.signature, DIALECT, redacted=not text, id=heard.name if heard.kind else item.id)
     return Thinking(text, heard.signature, heard.origin, redacted=heard.kind == "redacted", id=heard.name)
 
 
@@ -231,7 +231,7 @@ def is_retold(item: Item) -> bool:
 
 
 def read_picture(item: Item, path: str) -> Media:
-    data = take(_STRING, item.result, f"{path}.result")
+    data = check_base64(take(_STRING, item.result, f"{path}.result"), f"{path}.result")
     return Media(kind="image", media_type=f"image/{item.output_format or 'png'}", data=data)
 
 

@@ -8,7 +8,7 @@ not know: so reasoning that nobody signed is marked too, and never taken for Ope
 |---|---|
 | reasoning signed by this provider | `id`, and the bare signature as `encrypted_content` |
 | reasoning signed by another | `fairlead:ORIGIN:SIGNATURE` |
-| the same, or this one, with a name that is not the item's id | `fairlead:ORIGIN/id:["NAME","SIGNATURE"]` |
+| the same with a name, or this one by another name than the item's | `fairlead:ORIGIN/id:["NAME","SIGNATURE"]` |
 | hidden reasoning of another | `fairlead:ORIGIN/redacted:["NAME or nothing","SIGNATURE"]` |
 | reasoning signed by nobody | `fairlead::` |
 | a tool call signed by another | an item without summary before it: `fairlead:ORIGIN/call:["CALL","SIGNATURE"]` |
@@ -57,12 +57,12 @@ def hear(said: str) -> Heard:
 def sign(part: Thinking, item: str) -> str:
     """The `encrypted_content` of reasoning, in an item with the id `item`."""
     signature = part.signature or ""
-    if part.origin == DIALECT and part.id in (None, item):
+    if part.origin == DIALECT and part.id == item:
         return signature
     if part.redacted and part.origin != DIALECT:
         return _named("redacted", part.id or "", signature, part.origin)
-    if part.id is not None:
-        return _named("id", part.id, signature, part.origin)
+    if part.id is not None or part.origin == DIALECT:
+        return _named("id", part.id or "", signature, part.origin)
     return wrap(signature, part.origin, DIALECT)
 
 

@@ -120,7 +120,7 @@ def _write_media(media: Media, path: str, terms: Terms, in_result: bool) -> Said
     elif media.url is not None and not media.url.startswith(("https:", "http:")):
         terms.losses.lose(path, f"a {media.kind} at {media.url.partition(':')[0]}:", "Send its data, or an https URL.")
     elif media.kind == "image":
-        return _write_image(media)
+        return _write_image(media, terms)
     elif media.kind == "document":
         return _write_document(media)
     elif media.kind == "audio" and media.data is not None and media.media_type in _FORMATS and not in_result:
@@ -131,14 +131,14 @@ def _write_media(media: Media, path: str, terms: Terms, in_result: bool) -> Said
     return None
 
 
-def _write_image(media: Media) -> Said:
+def _write_image(media: Media, terms: Terms) -> Said:
     said: Said = {"type": "input_image"}
     if media.file is not None:
         said["file_id"] = media.file
     else:
         said["image_url"] = write_url(media)
-    if media.detail is not None:
-        said["detail"] = media.detail
+    if media.detail is not None or not terms.own:
+        said["detail"] = media.detail or "auto"  # several servers want it said
     return said
 
 
@@ -211,7 +211,7 @@ class _Turn:
             said["summary"] = [{"type": "summary_text", "text": part.text}] if part.text else []
             if part.signature:
                 said["encrypted_content"] = part.signature
-        elif not part.signature and not part.origin and part.text and (terms.plain or terms.own):
+        elif part.text and not (part.signature or part.origin) and (terms.plain or (terms.own and part.id)):
             said["summary"] = []
             said["content"] = [{"type": "reasoning_text", "text": part.text}]
         else:
