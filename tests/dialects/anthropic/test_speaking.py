@@ -79,7 +79,7 @@ def test_a_stream_of_reasoning_and_text():
             "id": "m1",
             "type": "message",
             "role": "assistant",
-            "model": "model",
+            "model": "route",
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
@@ -118,9 +118,14 @@ def test_words_are_told_at_once():
     ]
 
 
-def test_a_head_without_names_gets_some():
-    start = tell(head=Head())[0]["message"]
-    assert (start["id"], start["model"]) == ("msg_7", "route")
+def test_a_head_without_an_id_gets_one():
+    assert tell(head=Head())[0]["message"]["id"] == "msg_7"
+
+
+def test_who_was_asked_is_told_as_who_answers_since_some_clients_keep_nothing_from_another():
+    asked, unasked = anthropic.StreamWriter(model="route"), anthropic.StreamWriter()
+    assert tell(writer=asked)[0]["message"]["model"] == "route"
+    assert tell(writer=unasked)[0]["message"]["model"] == "model"
 
 
 def test_arguments_are_told_as_they_come():

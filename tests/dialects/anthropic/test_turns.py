@@ -169,6 +169,14 @@ def test_system_messages_amid_the_turns_stay_there_for_models_that_take_them():
     assert write(early, HI, late, dialect="anthropic")["messages"] == inline["messages"]
 
 
+def test_turns_of_a_caller_who_speaks_this_language_stay_apart():
+    again, call = Message("user", (Text("again"),)), Message("assistant", (ToolCall("a", "f", "{}"),))
+    result = Message("tool", (Text("r"),), tool_call_id="a")
+    said = (HI, again, call, result, again)
+    assert [len(turn["content"]) for turn in write(*said)["messages"]] == [2, 1, 2]
+    assert [len(turn["content"]) for turn in write(*said, dialect="anthropic")["messages"]] == [1, 1, 1, 2]
+
+
 def test_names_and_details_are_left_out_and_told():
     losses = Losses(anthropic.LANGUAGE)
     parts = (Media(kind="image", url="https://x.org/i", detail="low"), Media(kind="image", url="https://x.org/i"))

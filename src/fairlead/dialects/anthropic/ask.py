@@ -62,7 +62,7 @@ def write_request(
     | in the house | here |
     |---|---|
     | system messages, wherever they stand | `system` blocks, in order; those amid the turns: see the quirk `system` |
-    | messages of one side in a row, tool results | merged into one turn |
+    | messages of one side in a row, tool results | merged into one turn, unless the caller spoke this language |
     | effort | `thinking` and `output_config.effort`; none switches thinking off; no thinking under a forced tool |
     | thinking_tokens | the nearest effort, unless the caller spoke this language; 0 switches thinking off |
     | a JSON schema | `output_config.format` |
@@ -166,7 +166,7 @@ class _Asked(Struct, frozen=True):
         self._refuse()
         own = chat.dialect == DIALECT
         inline = own or self.quirks.get("system", "top") == "inline"
-        system, turns = Turns(self.losses, self.origin, inline).write(chat)
+        system, turns = Turns(self.losses, self.origin, inline, own).write(chat)
         if system:
             body["system"] = system
         body["messages"] = turns

@@ -97,7 +97,9 @@ class StreamWriter:
     long as it grows; what belongs to another waits until it is over. What ends the message (its reason to stop, its
     usage) is told by `end`, since some providers tell the usage last. No finish is ever made up.
 
-    `model` and `created` (Unix seconds) stand in where the Head names nothing. Usage is always told in this language.
+    `model` is what the caller asked for, and is told as who answers: Claude Code keeps reasoning and its signatures
+    only from the very model that it asked. `created` (Unix seconds) makes an id where the Head has none. Usage is
+    always told in this language.
     """
 
     def __init__(self, *, model: str = "", created: int = 0, include_usage: bool = False, task: Task = "chat") -> None:
@@ -156,7 +158,7 @@ class StreamWriter:
             "id": self._message,
             "type": "message",
             "role": "assistant",
-            "model": head.model or self._model,
+            "model": self._model or head.model,
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,

@@ -37,17 +37,20 @@ _BEGINNINGS = {
 class Turns(Struct, frozen=True):
     """How the messages of one request are written: what can't be said goes to `losses`; `origin` signs what is sent.
 
-    `inline`: system messages amid the conversation stay there; else they join the system prompt.
+    `inline`: system messages amid the conversation stay there; else they join the system prompt. `own`: the caller
+    speaks this language, and its turns stay apart as they stood.
     """
 
     losses: Losses
     origin: str
-    inline: bool
+    inline: bool = False
+    own: bool = False
 
     def write(self, chat: Chat) -> tuple[list[Block], list[Block]]:
         """(system prompt, turns). Messages of one side in a row are one turn; a turn without content is none."""
         system: list[Block] = []
         turns: list[Block] = []
+        before = ""
         for position, message in enumerate(_with_ids(chat.messages)):
             path = f"messages[{position}]"
             if message.name is not None and message.role != "tool":
@@ -63,10 +66,11 @@ class Turns(Struct, frozen=True):
                 _add_system(turns, message, blocks)
             elif not blocks:
                 continue
-            elif turns and turns[-1]["role"] == role:
+            elif turns and turns[-1]["role"] == role and (not self.own or before == "tool"):
                 turns[-1]["content"] += blocks
             else:
                 turns.append({"role": role, "content": blocks})
+            before = message.role
         _end(turns)
         return system, turns
 
