@@ -338,6 +338,7 @@ def test_a_schema_is_said_as_text():
         ({"temperature": 0.5, "effort": "low"}, "temperature"),
         ({"top_k": 5, "effort": "low"}, "top_k"),
         ({"top_p": 0.5, "effort": "low"}, "top_p"),
+        ({"stop": ("\n", "END")}, "stop"),
         ({"others": {"logit_bias": Raw(b"{}")}, "dialect": "openai"}, "logit_bias"),
     ],
 )
@@ -406,6 +407,17 @@ def test_parameters_are_merged_and_never_widen_the_limit():
     assert said["serviceTier"] == {"type": "flex"}
     assert said["messages"]
     assert "modelId" not in said
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"inferenceConfig": 5, "additionalModelRequestFields": 5},
+        {"inferenceConfig": {"topP": "x"}, "additionalModelRequestFields": {"thinking": {"type": "adaptive"}}},
+    ],
+)
+def test_odd_parameters_are_sent_for_the_api_to_judge(params):
+    assert write(params=params)["inferenceConfig"]["maxTokens"] == 4096
 
 
 @pytest.mark.parametrize("params", [{"max_tokens": 50}, {"inferenceConfig": {"maxTokens": 50}}])

@@ -94,6 +94,11 @@ def test_an_object_in_s3_is_a_url():
     assert part == Media(kind="video", media_type="video/mp4", url="s3://bucket/film.mp4")
 
 
+def test_a_document_of_text_is_one_of_bytes():
+    [part] = read(said({"document": {"name": "n", "source": {"text": "Über"}}})).messages[0].parts
+    assert part == Media(kind="document", media_type="text/plain", data="w5xiZXI=", name="n")
+
+
 def test_a_name_that_says_nothing_is_none():
     block = {"format": "txt", "name": "document 2", "source": {"bytes": "AAAA"}}
     [part] = read(said({"document": block})).messages[0].parts

@@ -254,6 +254,15 @@ def test_no_finish_is_made_up_and_other_choices_are_not_told():
     ]
 
 
+def test_what_comes_in_one_chunk_is_all_told():
+    events = told(words("a"), Chunk(text="b", reasoning="Hm.", refusal="No.", words=True))
+    assert [said["delta"] for name, said in events if name == "contentBlockDelta"] == [
+        {"text": "a"},
+        {"reasoningContent": {"text": "Hm."}},
+        {"text": "bNo."},
+    ]
+
+
 def test_the_usage_is_always_told():
     usage = Usage(21, 5, 7, 11, details={"cache_write_5m_tokens": 11})
     assert told(usage) == [
@@ -303,6 +312,20 @@ def test_a_tool_calls_signature_comes_back_to_it():
     chunks = heard(Chunk(tool=signed, words=True), Chunk(tool=ToolDelta(1, "u", "g", "{}"), words=True))
     [signature] = [chunk.tool for chunk in chunks if chunk.tool and chunk.tool.signature]
     assert signature == ToolDelta(0, signature="Z2Vt", origin="gemini")
+
+
+def test_signatures_of_calls_that_have_ended_find_them_too():
+    chunks = heard(
+        Chunk(tool=ToolDelta(0, "t", "f", "{}"), words=True),
+        Chunk(tool=ToolDelta(1, "u", "g", "{}"), words=True),
+        Chunk(tool=ToolDelta(0, signature="QQ==", origin="gemini")),
+        Chunk(tool=ToolDelta(1, signature="Qg==", origin="gemini")),
+        words("hi"),
+        Chunk(tool=ToolDelta(1, signature="Qw==", origin="gemini")),
+        Chunk(finish="tool_calls"),
+    )
+    signed = [(chunk.tool.slot, chunk.tool.signature) for chunk in chunks if chunk.tool and chunk.tool.signature]
+    assert signed == [(0, "QQ=="), (1, "Qg=="), (1, "Qw==")]
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def write_request(
     fields: Fields = {"messages": writer.turns}
     if writer.system:
         fields["system"] = writer.system
-    fields["inferenceConfig"] = _inference(chat, limit, losses)
+    fields["inferenceConfig"] = _inference(chat, limit, known, losses)
     added: Fields = {}
     forced = _write_tools(fields, added, chat, writer, known, losses, marked=marks == "all")
     own = chat.dialect == DIALECT
@@ -187,7 +187,7 @@ def _marks(model: Model) -> str:
 # --- output and sampling ---------------------------------------------------------------------------------------------
 
 
-def _inference(chat: Chat, limit: int, losses: Losses) -> Fields:
+def _inference(chat: Chat, limit: int, model: Model, losses: Losses) -> Fields:
     said: Fields = {"maxTokens": limit}
     if chat.temperature is not None:
         if chat.temperature > 1:
@@ -195,8 +195,12 @@ def _inference(chat: Chat, limit: int, losses: Losses) -> Fields:
         said["temperature"] = min(chat.temperature, 1.0)
     if chat.top_p is not None:
         said["topP"] = chat.top_p
-    if chat.stop:
-        said["stopSequences"] = chat.stop
+    stop = chat.stop
+    if stop and model.family == "anthropic" and chat.dialect != DIALECT and not all(map(str.strip, stop)):
+        losses.lose("stop", "a stop sequence of nothing but white space")
+        stop = tuple(sequence for sequence in stop if sequence.strip())
+    if stop:
+        said["stopSequences"] = stop
     return said
 
 
@@ -232,7 +236,8 @@ def _settle(fields: Fields, losses: Losses, *, own: bool) -> None:
 
     `own`: the caller speaks this language; some models take a temperature and a `top_p`.
     """
-    inference, added = fields["inferenceConfig"], fields.get(ADDITIONAL) or {}
+    inference, added = fields["inferenceConfig"], fields.get(ADDITIONAL)
+    added = added if isinstance(added, dict) else {}
     thinking = added.get("thinking")
     if isinstance(thinking, Mapping) and thinking.get("type") in ("adaptive", "enabled"):
         if inference.get("temperature", 1) != 1:
@@ -241,7 +246,8 @@ def _settle(fields: Fields, losses: Losses, *, own: bool) -> None:
         if "top_k" in added:
             losses.lose("top_k", "`top_k` beside thinking")
             del added["top_k"]
-        if inference.get("topP", 1) < _LEAST_TOP_P_WITH_THINKING:
+        top_p = inference.get("topP")
+        if isinstance(top_p, int | float) and top_p < _LEAST_TOP_P_WITH_THINKING:
             losses.lose("top_p", f"a `top_p` below {_LEAST_TOP_P_WITH_THINKING} beside thinking")
             del inference["topP"]
     if "temperature" in inference and "topP" in inference and not own:

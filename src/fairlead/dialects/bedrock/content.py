@@ -5,6 +5,7 @@ named like its field. Marks of the cache stand between the blocks here; what the
 business of whoever reads a whole content (`with_mark`).
 """
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -173,6 +174,9 @@ def read_media(kind: Modality, said: MediaSaid, path: str, position: int, check:
     if source.data is not None:
         data = check(source.data, f"{path}[{position}].{kind}.source.bytes")
         return Media(kind=kind, media_type=media_type, data=data, name=name)
+    if source.text is not None:
+        data = b64encode(source.text.encode()).decode()
+        return Media(kind=kind, media_type=media_type or "text/plain", data=data, name=name)
     if source.s3 is not None and source.s3.owner is None and source.s3.uri.startswith(S3):
         return Media(kind=kind, media_type=media_type, url=source.s3.uri, name=name)
     return None

@@ -21,6 +21,7 @@ from fairlead.errors import RequestInvalid
 TEMPLATE_SLACK_TOKENS = 1024
 TASKS: frozenset[Task] = frozenset({"chat", "count"})
 
+_MEDIA = frozenset({"image", "document", "video", "audio"})
 _ROUTE = msgspec.json.Decoder(Annotated[str, Meta(min_length=1)])
 
 
@@ -96,7 +97,7 @@ def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None,
     named = take(_ROUTE, need(fields, "modelId"), "modelId") if route is None else route
     messages = need(fields, "messages")
     needs = _media(messages) | _tools(fields) | _output(fields)
-    bounded = "image" not in needs and not needs & {"document", "video", "audio"} and not _asks_for_more(fields)
+    bounded = not needs & _MEDIA and not _asks_for_more(fields)
     return Request(
         task=task,
         route=named,

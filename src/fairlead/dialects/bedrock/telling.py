@@ -27,9 +27,8 @@ class StreamWriter:
         self._passing = False
         self._index = -1  # of the block that was begun last
         self._open = ""  # what it is, if it has not ended: text, reasoning or tool
-        self._slots: dict[int, int] = {}  # slot of a tool's call -> its block
-        self._call = ""  # the id of the call that has not ended
-        self._signature: dict[str, Any] | None = None  # what must be told of its signature
+        self._calls: dict[int, tuple[int, str]] = {}  # slot of a tool's call -> its block, its id
+        self._signatures: list[dict[str, Any]] = []  # of calls, to be told when the open block ends
         self._refused = False
 
     def write(self, item: Item) -> bytes:
@@ -54,8 +53,8 @@ class StreamWriter:
         return exception_frame(exception_of(body), body)
 
     def _chunk(self, chunk: Chunk) -> bytes:
-        if chunk.text and self._open == "text" and chunk.tool is chunk.part is chunk.finish is None:
-            return self._delta({"text": chunk.text})  # the usual case
+        if self._open == "text" and chunk.text and _is_only_text(chunk):  # the usual case
+            return self._delta({"text": chunk.text})
         frames: list[bytes] = []
         if chunk.reasoning:
             frames.append(self._begun("reasoning") + self._delta({"reasoningContent": {"text": chunk.reasoning}}))
@@ -78,19 +77,19 @@ class StreamWriter:
 
     def _tool(self, tool: ToolDelta) -> bytes:
         frames = b""
-        index = self._slots.get(tool.slot)
-        if index is None:
+        if tool.slot not in self._calls:
             frames = self._begun("tool", anew=True)
-            self._call = tool.id or f"call_{tool.slot}"
-            start = {"toolUseId": self._call, "name": tool.name or ""}
-            index = self._slots[tool.slot] = self._index
-            frames += _event("contentBlockStart", {"start": {"toolUse": start}, "contentBlockIndex": index})
-        if tool.signature is not None:
-            self._signature = write_call_signature(self._call, tool.signature, tool.origin)
+            id = tool.id or f"call_{tool.slot}"
+            self._calls[tool.slot] = self._index, id
+            start = {"toolUse": {"toolUseId": id, "name": tool.name or ""}}
+            frames += _event("contentBlockStart", {"start": start, "contentBlockIndex": self._index})
+        index, id = self._calls[tool.slot]
         if tool.arguments:
-            frames += _event(
-                "contentBlockDelta", {"delta": {"toolUse": {"input": tool.arguments}}, "contentBlockIndex": index}
-            )
+            delta = {"toolUse": {"input": tool.arguments}}
+            frames += _event("contentBlockDelta", {"delta": delta, "contentBlockIndex": index})
+        if tool.signature is not None:
+            self._signatures.append(write_call_signature(id, tool.signature, tool.origin))
+            frames += b"" if self._open else self._signed()
         return frames
 
     def _part(self, part: Part) -> bytes:
@@ -132,12 +131,19 @@ class StreamWriter:
         if not self._open:
             return b""
         self._open = ""
-        frame = _event("contentBlockStop", {"contentBlockIndex": self._index})
-        signature, self._signature = self._signature, None
-        return frame if signature is None else frame + self._reasoning(signature, anew=True)
+        return _event("contentBlockStop", {"contentBlockIndex": self._index}) + self._signed()
+
+    def _signed(self) -> bytes:
+        """The signatures of calls, each a block of its own."""
+        signatures, self._signatures = self._signatures, []
+        return b"".join([self._reasoning(signature, anew=True) for signature in signatures])
 
     def _delta(self, delta: dict[str, Any]) -> bytes:
         return _event("contentBlockDelta", {"delta": delta, "contentBlockIndex": self._index})
+
+
+def _is_only_text(chunk: Chunk) -> bool:
+    return chunk.tool is chunk.part is chunk.finish is None and not chunk.reasoning and not chunk.refusal
 
 
 def _event(name: str, said: dict[str, Any]) -> bytes:
