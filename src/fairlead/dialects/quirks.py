@@ -16,8 +16,9 @@ from fairlead.errors import ConfigInvalid
 
 RESERVED = frozenset(
     {"model", "messages", "prompt", "input", "system", "stream", "stream_options", "n", "best_of", "query", "documents"}
+    | {"contents", "systemInstruction", "requests", "candidateCount"}
 )
-LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
+LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens"})
 
 
 class OpenAIQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -72,12 +72,13 @@ def pass_request(
 
 
 def _limit(limit: int, params: Mapping[str, Any]) -> int:
-    """Narrowed by the target's own parameters, also by the name that it has here."""
+    """Narrowed by the target's own parameters."""
     if not params:
         return limit
     config = params.get("generationConfig")
-    own = [params.get(OWN_LIMIT), config.get(OWN_LIMIT) if isinstance(config, Mapping) else None]
-    return min([narrowed(limit, params), *(value for value in own if type(value) is int and value > 0)])
+    own = config.get(OWN_LIMIT) if isinstance(config, Mapping) else None
+    limit = narrowed(limit, params)
+    return min(limit, own) if type(own) is int and own > 0 else limit
 
 
 def _finish(fields: Fields, params: Mapping[str, Any], quirks: Mapping[str, Any]) -> None:
@@ -85,20 +86,12 @@ def _finish(fields: Fields, params: Mapping[str, Any], quirks: Mapping[str, Any]
     config: Fields = fields["generationConfig"]
     for name, value in params.items():
         if name == "generationConfig" and isinstance(value, Mapping):
-            _set(config, value)
-        elif name in GENERATION:
-            _set(config, {name: value})
+            config.update((key, said) for key, said in value.items() if key not in RESERVED and key not in LIMITS)
         elif name not in RESERVED and name not in LIMITS:
-            fields[name] = value
+            (config if name in GENERATION else fields)[name] = value
     if quirks:
         rename_and_drop(config, quirks)
         rename_and_drop(fields, quirks)
-
-
-def _set(config: Fields, params: Mapping[str, Any]) -> None:
-    for name, value in params.items():
-        if name not in (OWN_LIMIT, "candidateCount"):
-            config[name] = value
 
 
 # --- the caller speaks another language ------------------------------------------------------------------------------
