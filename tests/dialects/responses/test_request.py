@@ -48,7 +48,7 @@ def test_the_full_reading_is_done_once():
         ({"model": None}, "model"),
         ({"input": None}, "input"),
         ({"input": 7}, "input"),
-        ({"input": [{"role": "user", "content": [7]}]}, "input[0].content[...]"),
+        ({"input": [{"role": "user", "content": [7]}]}, "input[0].content"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
         ({"stream": "yes"}, "stream"),
         ({"tools": {}}, "tools"),
@@ -59,7 +59,7 @@ def test_what_is_wrong_is_told_with_its_path(fields, param):
     with pytest.raises(RequestInvalid) as caught:
         read(**fields)
     assert caught.value.param is not None
-    assert caught.value.param.startswith(param.removesuffix("[...]"))
+    assert caught.value.param.startswith(param)
 
 
 @pytest.mark.parametrize("name", ["previous_response_id", "conversation", "prompt"])
