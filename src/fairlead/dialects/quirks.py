@@ -17,6 +17,7 @@ from fairlead.errors import ConfigInvalid
 RESERVED = frozenset(
     {"model", "messages", "prompt", "input", "system", "stream", "stream_options", "n", "best_of", "query", "documents"}
     | {"contents", "systemInstruction", "requests", "candidateCount"}
+    | {"instructions", "previous_response_id", "conversation"}
 )
 LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens"})
 

@@ -123,6 +123,14 @@ def test_tokens_are_counted(full):
     assert heard(MESSAGE, full=full, usage=beside).usage == Usage(10, 7, 4, 3, 2)
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_an_odd_usage_makes_no_answer_unreadable(full):
+    odd = {"input_tokens": 10, "output_tokens": 5, "input_tokens_details": [], "output_tokens_details": "none"}
+    assert heard(MESSAGE, full=full, usage=odd, tool_usage=7).usage == Usage(10, 5)
+    assert heard(MESSAGE, full=full, usage={**odd, "input_tokens": "10"}).usage is None
+    assert heard(MESSAGE, full=full, usage=[], id=None, model=None).usage is None
+
+
 @pytest.mark.parametrize(
     ("usage", "more"),
     [

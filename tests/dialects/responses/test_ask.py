@@ -296,6 +296,12 @@ def test_tools_are_not_strict_unless_they_were_said_to_be():
     assert written(tools=(Tool("a"),), tool_choice=ToolChoice("required"))[0]["tool_choice"] == "required"
 
 
+def test_what_is_known_of_tools_that_are_no_more_is_let_go():
+    others = {"tools[0].defer_loading": Raw(b"true"), "tools[1]": Raw(b'{"type":"web_search"}')}
+    body, _ = written(others=others, dialect="responses")
+    assert body["tools"] == [{"type": "web_search"}]
+
+
 def test_the_form_of_the_answer_is_written():
     body, _ = written(shape=Shape("schema", None, Raw(b'{"type":"object"}'), True, "d"))
     assert body["text"]["format"] == {

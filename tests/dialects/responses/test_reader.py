@@ -259,5 +259,12 @@ def test_events_of_tomorrow_only_go_on(full):
     assert said(event("response.of_tomorrow", delta={"a": 1}, item={"type": "new"}), full=full) == []
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_nulls_are_nothing(full):
+    odd = event("response.output_text.delta", output_index=None, delta=None, logprobs=None)
+    begun = event("response.created", response={"id": None, "model": None, "output": None, "usage": None})
+    assert said(begun, odd, end(usage=None, tool_usage=None), full=full, begun=False) == [Chunk(finish="stop")]
+
+
 def test_an_end_mark_of_chat_completions_goes_on():
     assert said(("message", b"[DONE]")) == []

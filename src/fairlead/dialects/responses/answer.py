@@ -1,14 +1,16 @@
-"""OpenAI's Responses: whole answers of a target -> the house language, and what they used.
+"""OpenAI's Responses: whole answers of a target -> the house language.
 
 An answer that goes back to a caller who speaks the same language is only looked at for the books; its body stays as it
 came. Streams are `reader`.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from fairlead.chat import Answer, Finish, Opaque, Part, Said, Task, Text, Thinking, ToolCall, Usage
+from fairlead.chat import Answer, Finish, Opaque, Part, Said, Task, Text, Thinking, ToolCall
 from fairlead.dialects.failures import failure, unclear
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 from fairlead.dialects.responses.items import (
@@ -23,6 +25,7 @@ from fairlead.dialects.responses.items import (
 )
 from fairlead.dialects.responses.language import DIALECT
 from fairlead.dialects.responses.signing import Heard
+from fairlead.dialects.responses.usage import take_usage
 from fairlead.errors import RequestInvalid
 
 _NO_LOGPROBS = frozenset({b"null", b"[]"})
@@ -35,79 +38,37 @@ _CUTS: dict[str, Finish] = {
 }
 
 
-class _InputDetails(Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    cache_read_input_tokens: int | None = None  # Perplexity's word
-
-
-class _OutputDetails(Struct):
-    reasoning_tokens: int | None = None
-
-
-class _ServerTools(Struct):
-    web_search_calls: int | None = None
-
-
-class _Invoked(Struct):
-    invocation: int | None = None
-
-
-class _ToolCalls(Struct):
-    search_web: _Invoked | None = None
-
-
-class _Usage(Struct):
-    """A `usage` object, with the places where providers count searches."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
-    server_side_tool_usage_details: _ServerTools | None = None  # xAI
-    tool_calls_details: _ToolCalls | None = None  # Perplexity
-
-
-class _Searches(Struct):
-    num_requests: int | None = None
-
-
-class _ToolUsage(Struct):
-    web_search: _Searches | None = None
-
-
 class _Cut(Struct):
     reason: str | None = None
 
 
 class _Slim(Struct):
-    type: str = ""
+    type: str | None = None
 
 
 class Slim(Struct):
     """A response, as far as the books go."""
 
-    id: str = ""
+    id: str | None = None
     model: str | None = None
     status: str | None = None
     output: list[_Slim] | None = None
     incomplete_details: _Cut | None = None
-    usage: _Usage | None = None
-    tool_usage: _ToolUsage | None = None
+    usage: Raw = NULL
+    tool_usage: Raw = NULL
     error: Raw = NULL
 
 
 class Full(Struct):
     """A response with what it says."""
 
-    id: str = ""
+    id: str | None = None
     model: str | None = None
     status: str | None = None
     output: list[Raw] | None = None
     incomplete_details: _Cut | None = None
-    usage: _Usage | None = None
-    tool_usage: _ToolUsage | None = None
+    usage: Raw = NULL
+    tool_usage: Raw = NULL
     error: Raw = NULL
 
 
@@ -156,13 +117,13 @@ def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin:
     except (*UNREADABLE, RequestInvalid) as error:
         raise unclear(str(error) if body else "it is empty", body, DIALECT) from None
     return Answer(
-        id=said.id,
+        id=said.id or "",
         model=said.model or "",
         dialect=DIALECT,
         spoken=body,
         said=choices,
         finish=finish or said.status,
-        usage=read_usage(said),
+        usage=take_usage(said.usage, said.tool_usage),
     )
 
 
@@ -177,52 +138,18 @@ def read_count_answer(body: bytes) -> int:
     return tokens
 
 
-def kinds_of(said: Slim | Full) -> list[str]:
+def kinds_of(said: Slim | Full) -> list[str | None]:
     """The types of the items in an output."""
     if isinstance(said, Slim):
         return [item.type for item in said.output or ()]
     return [_KIND.decode(raw).type for raw in said.output or ()]
 
 
-def read_finish(status: str | None, cut: _Cut | None, kinds: list[str]) -> Finish | None:
+def read_finish(status: str | None, cut: _Cut | None, kinds: Sequence[str | None]) -> Finish | None:
     """None where the response is not at its end (queued, in progress), or at one that the house does not know."""
     if status == "completed":
         return "tool_calls" if "function_call" in kinds else "stop"
     return _CUTS.get(cut.reason or "") if status == "incomplete" and cut is not None else None
-
-
-def read_usage(said: Slim | Full) -> Usage | None:
-    """Tokens as the house counts them; `input` with the cached ones, `output` with reasoning, as they are told."""
-    usage = said.usage
-    if usage is None:
-        return None
-    prompt, completion = usage.input_tokens or 0, usage.output_tokens or 0
-    read = written = 0
-    if (details := usage.input_tokens_details) is not None:
-        read = details.cached_tokens or details.cache_read_input_tokens or 0
-        written = details.cache_write_tokens or 0
-    reasoning = (usage.output_tokens_details.reasoning_tokens if usage.output_tokens_details else None) or 0
-    if reasoning and usage.total_tokens == prompt + completion + reasoning:
-        completion += reasoning  # some providers count reasoning beside the completion, and bill both
-    searches = _searches(said, usage)
-    return Usage(
-        max(prompt, 0),
-        max(completion, 0),
-        max(read, 0),
-        max(written, 0),
-        max(reasoning, 0),
-        details={"web_searches": searches} if searches > 0 else {},
-    )
-
-
-def _searches(said: Slim | Full, usage: _Usage) -> int:
-    if said.tool_usage is not None and said.tool_usage.web_search is not None:
-        return said.tool_usage.web_search.num_requests or 0
-    if usage.server_side_tool_usage_details is not None:
-        return usage.server_side_tool_usage_details.web_search_calls or 0
-    if usage.tool_calls_details is not None and usage.tool_calls_details.search_web is not None:
-        return usage.tool_calls_details.search_web.invocation or 0
-    return 0
 
 
 # --- what is said ----------------------------------------------------------------------------------------------------

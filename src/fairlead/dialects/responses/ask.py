@@ -222,13 +222,16 @@ def _write_other(body: Said, path: str, raw: Raw, chat: Chat, losses: Losses) ->
 
 
 def _put_tool(body: Said, path: str, raw: Raw) -> None:
-    """A tool of another kind in its place among the others, or one more word of a function. Paths come in order."""
+    """A tool of another kind in its place among the others, or one more word of a function. Paths come in order; where
+    the tools are not those of the caller any more, a word may have lost its place.
+    """
     place, _, word = path.removeprefix("tools[").partition("]")
     tools: list[Any] = body.setdefault("tools", [])
-    if word:
-        tools[int(place)][word.removeprefix(".")] = raw
-    else:
-        tools.insert(int(place), raw)
+    position = int(place)
+    if not word:
+        tools.insert(position, raw)
+    elif position < len(tools) and isinstance(tools[position], dict):
+        tools[position][word.removeprefix(".")] = raw
 
 
 def _write_tool(tool: Tool, own: bool) -> Said:

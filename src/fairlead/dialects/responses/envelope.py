@@ -14,6 +14,7 @@ from msgspec import Raw
 from fairlead.chat import Finish, Request, Usage
 from fairlead.dialects.reading import is_null
 from fairlead.dialects.responses.language import DIALECT
+from fairlead.dialects.responses.usage import write_usage
 from fairlead.ids import new_id
 
 _ENCODER = msgspec.json.Encoder()
@@ -87,16 +88,6 @@ def _unsaid(fields: Mapping[str, Raw], name: str) -> bool:
 
 def status_of(finish: Finish | None) -> str:
     return "completed" if finish in ("stop", "tool_calls") else "incomplete"
-
-
-def write_usage(usage: Usage) -> Body:
-    return {
-        "input_tokens": usage.input,
-        "input_tokens_details": {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write},
-        "output_tokens": usage.output,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
-        "total_tokens": usage.input + usage.output,
-    }
 
 
 def error_body(

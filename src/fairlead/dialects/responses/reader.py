@@ -17,12 +17,12 @@ from fairlead.dialects.responses.answer import (
     kinds_of,
     read_finish,
     read_output_item,
-    read_usage,
     write_logprobs,
 )
 from fairlead.dialects.responses.items import NULL, read_item
 from fairlead.dialects.responses.language import BETWEEN_SUMMARIES, DIALECT
 from fairlead.dialects.responses.signing import Heard
+from fairlead.dialects.responses.usage import take_usage
 from fairlead.errors import RequestInvalid, StreamBroken
 
 _DONE = b"[DONE]"
@@ -34,6 +34,7 @@ _WORDS = frozenset({
     "response.function_call_arguments.delta", "response.output_text.delta", "response.reasoning_summary_text.delta",
     "response.reasoning_text.delta", "response.refusal.delta",
 })  # fmt: skip
+_NO_DELTA = (b'""', b"null")
 _CALLS = ("function_call", "custom_tool_call")
 
 
@@ -47,6 +48,7 @@ class _SlimEvent(Struct):
     type: str | None = None
     response: Slim | None = None
     item: _Kind | None = None
+    delta: Raw = NULL
     error: Raw = NULL
 
 
@@ -62,14 +64,14 @@ class _WithResponse(Struct):
 
 
 class _WithItem(Struct):
-    output_index: int = 0
+    output_index: int | None = None
     item: Raw = NULL
 
 
 class _Piece(Struct):
-    output_index: int = 0
-    summary_index: int = 0
-    delta: str = ""
+    output_index: int | None = None
+    summary_index: int | None = None
+    delta: str | None = None
     logprobs: Raw = NULL
 
 
@@ -118,7 +120,7 @@ class StreamReader:
         self._progress: dict[int, _Progress] = {}  # of the items, by their position in the output
         self._slots: dict[str, int] = {}  # id of a call -> its slot
         self._signatures: dict[str, Heard] = {}  # of calls that are still to come
-        self._kinds: list[str] = []  # of the items that are done
+        self._kinds: list[str | None] = []  # of the items that are done
 
     @property
     def complete(self) -> bool:
@@ -158,7 +160,7 @@ class StreamReader:
         if not self._begun:
             self._begun = True
             response = response or Slim()
-            return (Head(response.id, response.model or "", "", DIALECT, block), *items)
+            return (Head(response.id or "", response.model or "", "", DIALECT, block), *items)
         if not items or not isinstance(items[0], Chunk):
             return (Chunk(spoken=block), *items)
         items[0] = replace(items[0], spoken=block)
@@ -169,7 +171,7 @@ class StreamReader:
         response = response or Slim(status="completed")
         kinds = kinds_of(response) or self._kinds
         ending: list[Item] = [Chunk(finish=read_finish(response.status, response.incomplete_details, kinds))]
-        self.usage = read_usage(response)
+        self.usage = take_usage(response.usage, response.tool_usage)
         if self.usage is not None:
             ending.append(self.usage)
         return ending
@@ -178,7 +180,7 @@ class StreamReader:
 
     def _slim(self, kind: str, said: _SlimEvent) -> list[Item]:
         if kind in _WORDS:
-            return [Chunk(words=True)]
+            return [Chunk(words=bytes(said.delta) not in _NO_DELTA)]
         if said.item is None or said.item.type is None:
             return []
         if kind == "response.output_item.done":
@@ -205,7 +207,7 @@ class StreamReader:
             case "response.refusal.delta":
                 piece = _PIECE.decode(data)
                 self._of(piece.output_index).refused = True
-                return [Chunk(refusal=piece.delta, words=bool(piece.delta))]
+                return [Chunk(refusal=piece.delta or "", words=bool(piece.delta))]
             case "response.output_item.added":
                 return self._added(_WITH_ITEM.decode(data))
             case "response.output_item.done":
@@ -216,35 +218,36 @@ class StreamReader:
                 return [item for place, raw in enumerate(output) for item in self._done(place, raw)]
         return []
 
-    def _of(self, place: int) -> _Progress:
-        progress = self._progress.get(place)
+    def _of(self, place: int | None) -> _Progress:
+        progress = self._progress.get(place or 0)
         if progress is None:
-            progress = self._progress[place] = _Progress()
+            progress = self._progress[place or 0] = _Progress()
         return progress
 
     def _text(self, piece: _Piece) -> list[Item]:
-        self._of(piece.output_index).told.append(piece.delta)
+        text = piece.delta or ""
+        self._of(piece.output_index).told.append(text)
         logprobs = bytes(piece.logprobs)
         odds = UNSET if logprobs in (b"[]", b"null") else write_logprobs(logprobs[1:-1])
-        return [Chunk(text=piece.delta, logprobs=odds, words=bool(piece.delta))]
+        return [Chunk(text=text, logprobs=odds, words=bool(text))]
 
     def _reasoning(self, piece: _Piece, kind: str) -> list[Item]:
         progress = self._of(piece.output_index)
         if progress.reasons_by not in ("", kind):
             return []
-        text = piece.delta
-        if progress.told and piece.summary_index != progress.summary:
+        text, place = piece.delta or "", piece.summary_index or 0
+        if progress.told and place != progress.summary:
             text = BETWEEN_SUMMARIES + text
         progress.told.append(text)
-        progress.reasons_by, progress.summary = kind, piece.summary_index
+        progress.reasons_by, progress.summary = kind, place
         return [Chunk(reasoning=text, words=bool(text))]
 
     def _arguments(self, piece: _Piece) -> list[Item]:
         progress = self._of(piece.output_index)
         if progress.slot < 0:  # of a call that nobody announced
             return []
-        progress.told.append(piece.delta)
-        return [Chunk(tool=ToolDelta(progress.slot, arguments=piece.delta), words=True)]
+        progress.told.append(piece.delta or "")
+        return [Chunk(tool=ToolDelta(progress.slot, arguments=piece.delta or ""), words=bool(piece.delta))]
 
     def _added(self, added: _WithItem) -> list[Item]:
         progress = self._of(added.output_index)
@@ -261,11 +264,11 @@ class StreamReader:
             delta = replace(delta, signature=heard.signature, origin=heard.origin)
         return Chunk(tool=delta, words=True)
 
-    def _done(self, place: int, raw: Raw) -> list[Item]:
+    def _done(self, place: int | None, raw: Raw) -> list[Item]:
         """What of an item has not been told in pieces."""
         progress = self._of(place)
         told = read_output_item(raw, "item", self._origin)
-        self._kinds.append(_KIND.decode(raw).type or "")
+        self._kinds.append(_KIND.decode(raw).type)
         if told.signs is not None:
             return self._sign_call(told.signs)
         items: list[Item] = []
