@@ -24,11 +24,18 @@ LAST_S = 30  # nobody uses it any more: what is asked with it may take a moment 
 WAIT_S = 30.0  # for a token
 AGAIN_S = 15  # between two tries to renew a token that still holds
 
-# Kinds of files that can be read, key and all, without asking anybody.
-_LOCAL = {
+# Kinds of files: where google-auth reads them, and by which name. None of it asks anybody.
+_KINDS = {
     "service_account": ("google.oauth2.service_account", "from_service_account_info"),
     "authorized_user": ("google.oauth2.credentials", "from_authorized_user_info"),
+    "external_account": ("google.auth.identity_pool", "from_info"),
+    "impersonated_service_account": (
+        "google.auth.impersonated_credentials",
+        "from_impersonated_service_account_info",
+    ),
+    "external_account_authorized_user": ("google.auth.external_account_authorized_user", "from_info"),
 }
+_OF_AWS = "urn:ietf:params:aws:token-type:aws4_request"
 _HINT = "See what `gcloud auth application-default print-access-token` says on this machine, for the same user."
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
@@ -49,8 +56,7 @@ class GoogleToken:
             hint = "pip install 'fairlead[vertex]', or give the key of a service account as `credentials_file`"
             raise ExtraMissing("Google's credentials are found by google-auth, which is missing", hint=hint) from error
         self._now = now
-        self._info = _read(file) if file else None
-        self._credentials: Any = None if self._info is None else _local(self._info, file)
+        self._credentials: Any = _read(file) if file else None  # None: looked for when first needed
         self._line = b""
         self._ends_us: float = -math.inf
         self._again_us: float = -math.inf
@@ -96,11 +102,7 @@ class GoogleToken:
 
     def _refreshed(self) -> Any:
         if self._credentials is None:
-            given = {"scopes": [SCOPE], "request": self._request}
-            if self._info is None:
-                self._credentials, _ = self._auth.default(**given)
-            else:
-                self._credentials, _ = self._auth.load_credentials_from_dict(self._info, **given)
+            self._credentials, _ = self._auth.default(scopes=[SCOPE], request=self._request)
         self._credentials.refresh(self._request)
         return self._credentials
 
@@ -120,25 +122,31 @@ def _look_at(renewal: "asyncio.Task[None]") -> None:
         renewal.exception()
 
 
-def _read(file: str) -> dict[str, Any]:
+def _read(file: str) -> Any:
+    """google-auth's credentials. Raises ConfigInvalid."""
     try:
         info = _OBJECT.decode(Path(file).read_bytes())
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _wrong(file, str(error)) from error
-    if not isinstance(info.get("type"), str):
-        raise _wrong(file, "it does not say of what type it is")
-    return info
-
-
-def _local(info: dict[str, Any], file: str) -> Any:
-    """Credentials that need nobody to be asked for; None for the other kinds, which are loaded when first needed."""
-    if info["type"] not in _LOCAL:
-        return None
-    module, load = _LOCAL[info["type"]]
+    kind = info.get("type")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise _wrong(file, f"its type is {kind!r}")
+    module, load = _KINDS[kind]
+    if kind == "external_account":
+        module = _module_of(info)
     try:
         return getattr(importlib.import_module(module).Credentials, load)(info, scopes=[SCOPE])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:  # what google-auth raises for a broken key
-        raise _wrong(file, f"its {info['type']} can't be read") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # what google-auth raises for what it can't use
+        raise _wrong(file, f"its {kind} can't be read") from error
+
+
+def _module_of(info: dict[str, Any]) -> str:
+    """Where another cloud's identity comes from: AWS, a program, or a file or URL."""
+    if info.get("subject_token_type") == _OF_AWS:
+        return "google.auth.aws"
+    source = info.get("credential_source")
+    has_program = isinstance(source, dict) and "executable" in source
+    return "google.auth.pluggable" if has_program else "google.auth.identity_pool"
 
 
 def _wrong(file: str, why: str) -> ConfigInvalid:
