@@ -355,7 +355,7 @@ def _heard(language: ModuleType, events: list[Event], record: Record | None, ful
 def _passed_stream(language: ModuleType, events: list[Event], record: Record) -> str:
     """To a caller of the same language each event's bytes go on; they may only lose what is no data."""
     items, _ = _heard(language, events, record, full=False)
-    writer = language.StreamWriter(model="m", created=1, include_usage=True, task=record.task)
+    writer = language.StreamWriter(created=1, include_usage=True, task=record.task)
     told = b"".join(writer.write(item) for item in items) + writer.end()
     said = [data for _, data in (Frames() if language is bedrock else Events()).feed(told)]
     came = [data for _, data in events]

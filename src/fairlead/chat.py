@@ -299,6 +299,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     ranking: tuple[Ranked, ...] | None = None
     tokens: int | None = None  # of a prompt that was counted
     dropped: tuple[str, ...] = ()  # what of the request was left out, where the route allows it
+    request_id: str = ""  # the provider's own name of the request, for its support
     finish: str | None = None  # of the first choice
     usage: Usage | None = None
     cost_nusd: int | None = None
@@ -314,6 +315,7 @@ class Head(Struct, frozen=True):
     dialect: str = ""
     spoken: bytes | None = None
     dropped: tuple[str, ...] = ()
+    request_id: str = ""
 
 
 class ToolDelta(Struct, frozen=True):

@@ -118,7 +118,7 @@ class TargetError(FairleadError):
 
     `target` is its name; `status` the HTTP status that came, if any; `body` the provider's own error body and
     `dialect` the language that it is in, so that it can be passed on to a caller who speaks the same;
-    `retry_after_s` what the provider asked for.
+    `retry_after_s` what the provider asked for; `request_id` its own name of the request.
     """
 
     code = "target_error"
@@ -135,9 +135,11 @@ class TargetError(FairleadError):
         body: bytes | None = None,
         dialect: str = "",
         retry_after_s: float | None = None,
+        request_id: str = "",
         **details: Any,
     ) -> None:
         super().__init__(message, hint=hint, code=code, **details)
+        self.request_id = request_id
         self.target = target
         self.status = status
         self.body = body

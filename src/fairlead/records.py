@@ -43,6 +43,7 @@ class Outcome(Struct, frozen=True, kw_only=True, tag="outcome", tag_field="kind"
     finish: str | None = None
     shape: str = ""  # valid, invalid; "" where no form was asked for, or the answer did not come to its end
     served_model: str = ""
+    request_id: str = ""  # the provider's own name of it
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0

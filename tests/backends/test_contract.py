@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from backends.stages import KEY, STAGES, Stage, asking, spoken, unspoken
+from backends.stages import KEY, STAGES, WORDS, Stage, asking, completion, deltas, spoken, unspoken
+from fairlead.backends.http import Http
 from fairlead.chat import Chunk, Head, Item, Request, Usage
 from fairlead.errors import (
     RequestInvalid,
@@ -22,6 +23,8 @@ from fairlead.errors import (
 )
 from fairlead.gateway.call import Asking, Backend
 from fairlead.wire.pool import Pool
+from upstream import Upstream, raw
+from upstream import reply as answered
 
 pytestmark = pytest.mark.anyio
 REQUESTS = {"spoken": spoken, "unspoken": unspoken}
@@ -239,3 +242,26 @@ async def test_a_task_that_a_backend_does_not_have_is_left_to_other_targets_with
             await backend.answer(spoken(task="embed"), asking())
         assert caught.value.code == "unsupported_feature"
         assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "Request-Id", "X-Amzn-RequestId"])
+async def test_the_providers_own_name_of_a_request_is_told(pool: Pool, name: str) -> None:
+    named = {name: "req_1\u00e9 2"}
+    steps = [
+        answered(completion(), headers=named),
+        answered(b"{}", 500, headers=named),
+        raw(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n%s: req_3\r\n" % name.encode(),
+            b"connection: close\r\n\r\n" + b"".join(b"data: " + data + b"\n\n" for data in deltas(*WORDS)),
+            then="hang_up",
+        ),
+    ]
+    async with Upstream(*steps) as up:
+        backend = Http(pool, kind="openai", base_url=up.url)
+        assert (await backend.answer(spoken(), asking())).request_id == "req_12"  # as far as a header can hold it
+        with pytest.raises(TargetFailed) as failed:
+            await backend.answer(spoken(), asking())
+        assert failed.value.request_id == "req_12"
+        head, *_ = await hear(backend, spoken(stream=True), asking())
+        assert isinstance(head, Head)
+        assert head.request_id == "req_3"

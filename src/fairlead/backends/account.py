@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from fairlead import __version__
 from fairlead.backends.formats import Format
-from fairlead.backends.status import error_for
+from fairlead.backends.status import error_for, request_id
 from fairlead.errors import ConfigInvalid, TargetError, TargetUnclear
 from fairlead.wire.address import place, request_head
 from fairlead.wire.pool import Pool
@@ -78,19 +78,19 @@ class Account:
     def serves(self, task: str) -> bool:
         return bool(self._paths.get(task))
 
-    async def answer(self, task: str, body: bytes, asking: "Asking") -> bytes:
-        """The body of a success. Raises TargetError."""
+    async def answer(self, task: str, body: bytes, asking: "Asking") -> tuple[bytes, str]:
+        """The body of a success, and the provider's id of the request. Raises TargetError."""
         limits = asking.target.timeouts
         deadlines = Deadlines(connect_s=limits.connect_s, total_s=limits.total_s)
         response = await self._ask(task, body, asking, deadlines, stream=False)
         answer = await response.body()
         if answer[:1] == b"{":  # as it should be; the dialect reads the rest
-            return answer
+            return answer, request_id(response.header)
         if not answer.strip():
             raise self._unclear(response, answer, "nothing", asking)
         if _is_page(response, answer):
             raise self._unclear(response, answer[:MAX_ERROR_BYTES], "a web page", asking)
-        return answer
+        return answer, request_id(response.header)
 
     async def stream(self, task: str, body: bytes, asking: "Asking") -> Response:
         """A success that is an event stream. Whoever holds it ends it. Raises TargetError."""

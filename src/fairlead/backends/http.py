@@ -84,7 +84,7 @@ class Http:
             return await self._count(request, asking)
         written = self._write(request, asking, stream=False)
         try:
-            said = await self._account.answer(written.task, written.body, asking)
+            said, request_id = await self._account.answer(written.task, written.body, asking)
             answer = self._language.read_answer(
                 said, task=written.task, full=asking.whole or not written.passed, origin=self._origin
             )
@@ -97,6 +97,7 @@ class Http:
             target=asking.target.name,
             usage=self._counted(answer.usage, request),
             dropped=written.dropped,
+            request_id=request_id,
         )
 
     def stream(self, request: Request, asking: "Asking") -> Stream:
@@ -141,11 +142,10 @@ class Http:
 
     def _task(self, request: Request, asking: "Asking") -> Task:
         """What is asked here for it: a bare completion becomes a chat where there is no such task."""
-        for task in (request.task, "chat"):
-            if task in self._language.TASKS and self._account.serves(task):
+        for task in (request.task, "chat") if request.task == "complete" else (request.task,):
+            served = task in self._language.TASKS and self._account.serves(task)
+            if served and (task != "complete" or self._passes(request, task)):  # a completion is never written
                 return task
-            if request.task != "complete":
-                break
         raise RequestInvalid(
             f"{asking.target.name} speaks {self._language.LANGUAGE}, which has no task {request.task!r} there.",
             code="unsupported_feature",
@@ -170,14 +170,17 @@ class Http:
         if not self._account.serves("count"):
             estimate = -(-request.input_bytes // BYTES_PER_TOKEN)
             return Answer(target=target, model=asking.target.model, tokens=estimate, estimated=True)
-        said: dict[str, Any] = {"model": asking.target.model, "params": asking.target.params, "quirks": self._quirks}
+        how: dict[str, Any] = {"model": asking.target.model, "params": asking.target.params, "quirks": self._quirks}
         losses = Losses(self._language.LANGUAGE, lossy=True)
-        body = self._language.write_count_request(request.chat(), losses=losses, **said)
+        body = self._language.write_count_request(request.chat(), losses=losses, **how)
         try:
-            tokens = self._language.read_count_answer(await self._account.answer("count", body, asking))
+            said, request_id = await self._account.answer("count", body, asking)
+            tokens = self._language.read_count_answer(said)
         except TargetError as error:
             raise self._account.named(error, asking) from None
-        return Answer(target=target, model=asking.target.model, tokens=tokens, dropped=losses.told)
+        return Answer(
+            target=target, model=asking.target.model, tokens=tokens, dropped=losses.told, request_id=request_id
+        )
 
     def _miscounts(self, request: Request) -> bool:
         return request.samples > 1 and bool(self._quirks.get("counts_one_sample"))

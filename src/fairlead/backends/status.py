@@ -4,7 +4,7 @@ Pure functions. What the error's body says is the dialect's knowledge and is han
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 from fairlead.errors import (
@@ -18,6 +18,8 @@ from fairlead.errors import (
 from fairlead.ids import now_us
 
 LONGEST_WAIT_S = 86_400.0
+REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id")
+LONGEST_ID = 128
 
 # A status that is not here: below 400 it is unclear, below 500 it is the caller's, above it is the target's.
 _KINDS: dict[int, tuple[type[TargetError], str]] = {
@@ -48,7 +50,16 @@ def error_for(
         body=body,
         dialect=dialect,
         retry_after_s=retry_after_s(headers),
+        request_id=request_id(headers.get),
     )
+
+
+def request_id(header: Callable[[str], str | None]) -> str:
+    """The provider's own name of a request; "" where it has none. `header` finds one by its name in lower case."""
+    for name in REQUEST_IDS:
+        if said := header(name):
+            return "".join(char for char in said[:LONGEST_ID] if "!" <= char <= "~")
+    return ""
 
 
 def _kind(status: int) -> type[TargetError]:

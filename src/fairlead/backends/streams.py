@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from fairlead.backends.account import Account
+from fairlead.backends.status import request_id
 from fairlead.chat import Head, Item, Stream
 from fairlead.errors import StreamBroken, TargetError, TargetTimeout
-from fairlead.wire.response import Decoder
+from fairlead.wire.response import Decoder, Response
 
 if TYPE_CHECKING:
     from fairlead.gateway.call import Asking
@@ -51,7 +52,7 @@ async def read_stream(
             async for batch in response.events(decoder()):
                 for event, data in batch:
                     for item in reader.read(event, data):
-                        yield item if type(item) is not Head else _introduced(item, asking, dropped)
+                        yield item if type(item) is not Head else _introduced(item, asking, dropped, response)
                 if reader.ended:
                     break
         except (StreamBroken, TargetTimeout):
@@ -70,7 +71,7 @@ async def read_stream(
         raise account.named(error, asking) from None
 
 
-def _introduced(head: Head, asking: "Asking", dropped: list[str]) -> Head:
+def _introduced(head: Head, asking: "Asking", dropped: list[str], response: Response) -> Head:
     """Who answers, also where a provider tells neither its model nor an id."""
     return replace(
         head,
@@ -78,4 +79,5 @@ def _introduced(head: Head, asking: "Asking", dropped: list[str]) -> Head:
         model=head.model or asking.target.model,
         target=asking.target.name,
         dropped=tuple(dropped),
+        request_id=request_id(response.header),
     )

@@ -59,6 +59,8 @@ def _tried(number: int, attempt: "AttemptRow") -> list[str]:
     ]
     if attempt.served_model and attempt.served_model != attempt.model:
         lines.insert(1, f"   the provider calls it {attempt.served_model}")
+    if attempt.request_id:
+        lines.append(f"   the provider knows it as {attempt.request_id}")
     return [*lines, ""]
 
 

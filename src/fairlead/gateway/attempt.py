@@ -179,6 +179,7 @@ class Attempt:
         self._words = 0
         self._bytes = 0
         self._model = ""
+        self._request_id = ""
         self._finish: str | None = None
         self._ended = False
 
@@ -212,6 +213,7 @@ class Attempt:
     def answered(self, answer: Answer) -> None:
         self._first_us = self._last_us = self._elapsed_us()
         self._model = answer.model
+        self._request_id = answer.request_id
         self._finish = answer.finish
         self._ended = True
         self._bytes = len(answer.spoken) if answer.spoken else sum(len(said.text or "") for said in answer.said)
@@ -232,6 +234,7 @@ class Attempt:
             self.usage = item
         else:
             self._model = item.model
+            self._request_id = item.request_id
 
     def completed(self) -> None:
         self._ended = True
@@ -241,6 +244,9 @@ class Attempt:
     ) -> None:
         if isinstance(error, TargetError) and not error.target:
             error.target = self._target.name
+        if isinstance(error, TargetError):
+            self._request_id = self._request_id or error.request_id
+        self._book.request_id = self._request_id
         self.usage = self.usage or self._estimate(error)
         self.estimated = self.usage.estimated
         self.cost_nusd = self._cost(self.usage)
@@ -296,6 +302,7 @@ class Attempt:
             finish=self._finish,
             shape=self._form.verdict if self._form is not None else "",
             served_model=self._model,
+            request_id=self._request_id,
             input_tokens=usage.input,
             output_tokens=usage.output,
             cache_read_tokens=usage.cache_read,

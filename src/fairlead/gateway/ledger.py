@@ -49,6 +49,7 @@ class Book:
         self.call: Call | None = None
         self.attempts = 0
         self.target = ""  # that answered, or is answering
+        self.request_id = ""  # the provider's own name of the last attempt
         self.cost_nusd: int | None = 0
         self.estimated = False
         self.first_word_us: int | None = None

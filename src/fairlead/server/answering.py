@@ -1,7 +1,7 @@
 """A request of any language is served: read, asked of the gateway, and answered in the language that it came in.
 
-What is said is in `dialects/`, what a call is in `gateway/`; which paths there are, in the files of the languages beside
-this one.
+What is said is in `dialects/`, what a call is in `gateway/`; which paths there are, in the files of the languages
+beside this one.
 """
 
 import asyncio
@@ -107,9 +107,7 @@ async def _served(exchange: Exchange, tongue: Tongue, book: Book, request: Reque
 
 async def _unary(exchange: Exchange, tongue: Tongue, book: Book, request: Request, keep: Keep | None) -> End:
     answer = await exchange.gateway.answer(book)
-    body = answer.spoken if answer.spoken is not None and answer.dialect == tongue.language.DIALECT else None
-    if body is None:
-        body = tongue.body(tongue.language, answer, request)
+    body = tongue.body(tongue.language, answer, request)
     if keep is not None:
         await keep(body, None)
     headers = [JSON, *_labels(book), *_cost(answer), *_dropped(answer.dropped)]
@@ -120,7 +118,8 @@ async def _streamed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writ
     async with aclosing(exchange.gateway.stream(book)) as items:
         early = await _until_first_word(exchange, tongue, book, items)
         if not exchange.started:
-            await exchange.start([*_stream_headers(tongue), *_labels(book), *_told(early)])
+            upstream = early[0].request_id if early and isinstance(early[0], Head) else ""
+            await exchange.start([*_stream_headers(tongue), *_labels(book, upstream), *_told(early)])
         for item in early:
             if written := writer.write(item):
                 await exchange.write(written)
@@ -176,12 +175,14 @@ def _stream_headers(tongue: Tongue) -> Headers:
     return [(b"content-type", tongue.stream_type), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
 
-def _labels(book: Book) -> Headers:
+def _labels(book: Book, upstream: str = "") -> Headers:
     """The call's id by its own name and by the names that OpenAI's and Anthropic's clients look for."""
     id = book.id.encode()
     labels = [(b"x-fairlead-call", id), (b"x-request-id", id), (b"request-id", id)]
     if book.target:
         labels.append((b"x-fairlead-target", book.target.encode()))
+    if request_id := book.request_id or upstream:
+        labels.append((b"x-fairlead-upstream-id", request_id.encode("ascii")))
     return labels
 
 

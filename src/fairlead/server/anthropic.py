@@ -4,10 +4,16 @@ from functools import partial
 
 from fairlead.chat import Answer, Request
 from fairlead.dialects import anthropic
+from fairlead.ids import now_us
 from fairlead.server.answering import Tongue, serve
 from fairlead.server.data import Endpoint, Exchange
 
-ANTHROPIC = Tongue(anthropic, heartbeat=b'event: ping\ndata: {"type": "ping"}\n\n')
+
+def _body(_: object, answer: Answer, request: Request) -> bytes:
+    return anthropic.write_answer(answer, created=now_us() // 1_000_000, model=request.route)
+
+
+ANTHROPIC = Tongue(anthropic, body=_body, heartbeat=b'event: ping\ndata: {"type": "ping"}\n\n')
 
 
 def _count_body(_: object, answer: Answer, request: Request) -> bytes:

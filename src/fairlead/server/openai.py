@@ -7,19 +7,27 @@ from functools import partial
 
 import msgspec
 
-from fairlead.chat import Task
+from fairlead.chat import Answer, Request, Task
 from fairlead.dialects import anthropic, openai, rerank
 from fairlead.errors import RouteUnknown
 from fairlead.server.answering import Tongue, serve
 from fairlead.server.data import JSON, Endpoint, Exchange
 
+
+def _vectors(_: object, answer: Answer, request: Request) -> bytes:
+    spoken = answer.spoken is not None and answer.dialect == openai.DIALECT
+    encoding = "float" if spoken else request.embed().encoding
+    return openai.write_answer(answer, created=0, task="embed", encoding=encoding)
+
+
 OPENAI = Tongue(openai)
+EMBEDDINGS = Tongue(openai, body=_vectors)
 RERANK = Tongue(rerank)
 
 
-def _asks(task: Task) -> Endpoint:
+def _asks(task: Task, tongue: Tongue = OPENAI) -> Endpoint:
     async def endpoint(exchange: Exchange) -> None:
-        await serve(exchange, OPENAI, partial(openai.read_request, task))
+        await serve(exchange, tongue, partial(openai.read_request, task))
 
     return endpoint
 
@@ -49,7 +57,7 @@ async def _model(exchange: Exchange) -> None:
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/v1/chat/completions"): _asks("chat"),
     ("POST", "/v1/completions"): _asks("complete"),
-    ("POST", "/v1/embeddings"): _asks("embed"),
+    ("POST", "/v1/embeddings"): _asks("embed", EMBEDDINGS),
     ("POST", "/v1/rerank"): _rerank,
     ("POST", "/v2/rerank"): _rerank,
     ("POST", "/rerank"): _rerank,

@@ -89,6 +89,7 @@ class AttemptRow(Struct, frozen=True):
     writer: str
     usage_details: Mapping[str, int] = {}  # of what has a rate of its own, within the tokens or beside them
     shape: str = ""  # valid, invalid; "" where no form was asked for, or the answer did not come to its end
+    request_id: str = ""  # the provider's own name of it
 
 
 class CallShown(Struct, frozen=True):

@@ -7,7 +7,7 @@ types only, so that every SQL database can hold them. It knows no engine and ope
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy import text as sql
 
-HEAD = "0003"  # the revision of these tables; revisions sort as texts
+HEAD = "0004"  # the revision of these tables; revisions sort as texts
 
 metadata = MetaData()
 
@@ -85,6 +85,7 @@ attempt = Table(
     Column("writer", String(64), nullable=False),
     Column("usage_details", Text, nullable=False, server_default=""),  # JSON object of counts; "" for none
     Column("shape", String(8), nullable=False, server_default=""),  # valid, invalid; "": no form was asked for
+    Column("request_id", String(128), nullable=False, server_default=""),  # the provider's own name of it
     Index("attempt_call", "call"),
     Index("attempt_at", "at_us"),
     Index("attempt_key_at", "key", "at_us"),

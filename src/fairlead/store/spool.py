@@ -33,7 +33,7 @@ SYNC_EVERY_S = 1.0
 _log = logging.getLogger(__name__)
 
 _CUTS = (1024, 256, 64, 16)  # characters that are left to each free text, tried in this order
-_FREE_TEXTS = ("why", "served_model", "finish", "session", "trace", "parent")
+_FREE_TEXTS = ("why", "served_model", "request_id", "finish", "session", "trace", "parent")
 _FREE_LISTS = ("narrowed", "tags")
 _CUT_DETAILS = 16
 

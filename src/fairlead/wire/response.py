@@ -93,6 +93,16 @@ class Response:
                 self._headers[key] = said if before is None else f"{before}, {said}"
         return self._headers
 
+    def header(self, name: str) -> str | None:
+        """One header by its name in lower case, without reading the others."""
+        if self._headers is not None:
+            return self._headers.get(name)
+        wanted = name.encode("latin-1")
+        for key, said in self._lines:
+            if len(key) == len(wanted) and key.lower() == wanted:
+                return said.decode("latin-1").strip()
+        return None
+
     def now(self) -> float:
         """The clock of `sent_at` and of every deadline, in seconds."""
         return self._link.loop.time()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from fairlead.chat import Answer, Finish, Media, Opaque, Part, Said, Task, Text, Thinking, ToolCall, Usage
 from fairlead.dialects.anthropic.signing import DIALECT, write_call_signature, write_thinking
@@ -18,6 +18,7 @@ from fairlead.dialects.failures import unclear
 from fairlead.dialects.reading import UNREADABLE
 
 _ENCODER = msgspec.json.Encoder()
+_MESSAGE_FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _REASONS: dict[Finish | None, str | None] = {
     "stop": "end_turn",
     "length": "max_tokens",
@@ -48,20 +49,30 @@ class _Count(Struct):
 _COUNT = msgspec.json.Decoder(_Count)
 
 
-def write_answer(answer: Answer, *, created: int, task: Task = "chat") -> bytes:
+def rename(message: bytes, model: str) -> bytes:
+    """A message as it stands, but for who is told to have said it."""
+    fields = _MESSAGE_FIELDS.decode(message)
+    fields["model"] = Raw(_ENCODER.encode(model))
+    return _ENCODER.encode(fields)
+
+
+def write_answer(answer: Answer, *, created: int, task: Task = "chat", model: str = "") -> bytes:
     """The body for a caller who speaks this language: as it came if it came in it, else written from `said`.
+
+    `model` is who is told to have answered, where it shall not be who did: Claude Code keeps reasoning and its
+    signatures only from the very model that it asked.
 
     There is one choice in this language: of several the first is told. `created` (Unix seconds) only makes an id for an
     answer that has none. What ran at another provider has no words here, nor have sounds and films.
     """
     if answer.spoken is not None and answer.dialect == DIALECT:
-        return answer.spoken
+        return rename(answer.spoken, model) if model else answer.spoken
     said = answer.said[0] if answer.said else Said()
     body = {
         "id": answer.id or message_id(created),
         "type": "message",
         "role": "assistant",
-        "model": answer.model,
+        "model": model or answer.model,
         "content": _write_parts(said.parts, answer.id),
         **write_ending(said.finish, said.stop, said.refusal, calls=bool(said.tool_calls)),
         "usage": write_usage(answer.usage or Usage()),

@@ -22,7 +22,14 @@ from fairlead.chat import (
     ToolDelta,
     Usage,
 )
-from fairlead.dialects.anthropic.reply import call_id, message_id, write_ending, write_medium, write_usage
+from fairlead.dialects.anthropic.reply import (
+    call_id,
+    message_id,
+    rename,
+    write_ending,
+    write_medium,
+    write_usage,
+)
 from fairlead.dialects.anthropic.signing import DIALECT, write_call_signature, write_signature, write_thinking
 from fairlead.dialects.anthropic.turns import Block
 from fairlead.dialects.reading import UNREADABLE
@@ -89,6 +96,18 @@ class _Telling(Struct):
         return self.slot == delta.slot and (not delta.id or not self.id or delta.id == self.id)
 
 
+def _renamed(spoken: bytes, model: str) -> bytes:
+    """The event that begins a message, with another model's name in it."""
+    name, found, data = spoken.partition(b"\ndata: ")
+    if not (model and found):
+        return spoken
+    event = _OBJECT.decode(data)
+    if "message" not in event:
+        return spoken
+    event["message"] = msgspec.Raw(rename(bytes(event["message"]), model))
+    return name + found + _ENCODER.encode(event) + b"\n\n"
+
+
 class StreamWriter:
     """Items of the house -> the bytes of server-sent events for a caller who speaks Anthropic's language.
 
@@ -151,7 +170,7 @@ class StreamWriter:
     def _head(self, head: Head) -> bytes:
         self._passing = head.dialect == DIALECT and head.spoken is not None
         if self._passing:
-            return self._pass(head.spoken)
+            return self._pass(_renamed(head.spoken or b"", self._model))
         self._message = head.id or message_id(self._created)
         self._origin = head.dialect
         message = {
