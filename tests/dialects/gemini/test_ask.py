@@ -100,6 +100,8 @@ def test_signatures_go_to_the_one_who_signed():
         {"text": "Yes.", "thoughtSignature": "YQ=="},
     ]
     assert losses.told == ("messages[1].thinking",)
+    call = replace(CALL, signature="c2ln", origin="anthropic")
+    assert lost(chat(HELLO, Message("assistant", (call,)))) == ("messages[1].tool_calls.signature",)
     elsewhere = write(chat(HELLO, Message("assistant", parts)), origin="anthropic")
     assert elsewhere["contents"][1]["parts"][0]["text"] == "What?"
 
@@ -123,6 +125,11 @@ def test_media():
         {"fileData": {"mimeType": "application/pdf", "fileUri": "files/x"}},
     ]
     assert write(said, quirks={"vertex": True})["contents"][0]["parts"][0]["inlineData"]["displayName"] == "cat"
+
+
+def test_names_and_details_are_left_out_and_told():
+    picture = Media(kind="image", media_type="image/png", data="AAAA", detail="low")
+    assert lost(chat(Message("user", (picture,), name="Ada"))) == ("messages[0].name", "messages[0].detail")
 
 
 def test_tools_and_choices():

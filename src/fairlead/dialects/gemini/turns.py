@@ -8,7 +8,8 @@
 | reasoning that nobody signed | a part with `thought: true` |
 | reasoning and calls that another provider signed | the reasoning is left out, the call goes without its signature |
 | arguments that are no JSON object | an object with the text under `invalid_json` |
-| names of messages, marks of a cache, an image's `detail` | let go |
+| names of messages, an image's `detail` | left out, and told |
+| marks of a cache | let go |
 """
 
 from collections.abc import Mapping
@@ -44,6 +45,8 @@ class Turns:
         answers: list[Fields] | None = None  # the parts of a content that only results are in
         for position, message in enumerate(messages):
             path = f"messages[{position}]"
+            if message.name is not None and message.role != "tool":
+                self._losses.leave(f"{path}.name")
             if message.role == "system":
                 system += self._parts(message, path)
             elif message.role == "tool":
@@ -62,7 +65,7 @@ class Turns:
             if isinstance(part, Text):
                 written.append({"text": part.text})
             elif isinstance(part, ToolCall):
-                written.append(self._call(part))
+                written.append(self._call(part, path))
             elif isinstance(part, Thinking):
                 self._thinking(part, path, written)
             elif isinstance(part, Media):
@@ -74,18 +77,23 @@ class Turns:
         return written
 
     def _media(self, part: Media, path: str, written: list[Fields | Raw]) -> None:
+        if part.detail not in (None, "auto"):
+            self._losses.leave(f"{path}.detail")
         name = part.name if self._names_media else None
         if (said := write_media(part, path, self._losses, self._origin, name=name)) is not None:
             written.append(said)
 
-    def _call(self, call: ToolCall) -> Fields:
+    def _call(self, call: ToolCall, path: str) -> Fields:
         self._names[call.id] = call.name
         said: Fields = {"name": call.name, "args": write_arguments(call.arguments)}
         if self._sends_ids:
             said["id"] = call.id
-        if call.signature is not None and call.origin == self._origin:
-            return {"functionCall": said, "thoughtSignature": call.signature}
-        return {"functionCall": said}
+        if call.signature is None:
+            return {"functionCall": said}
+        if call.origin != self._origin:
+            self._losses.leave(f"{path}.tool_calls.signature")
+            return {"functionCall": said}
+        return {"functionCall": said, "thoughtSignature": call.signature}
 
     def _thinking(self, part: Thinking, path: str, written: list[Fields | Raw]) -> None:
         if part.signature is None:
