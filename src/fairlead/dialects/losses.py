@@ -5,6 +5,9 @@ A writer says what it can't say here and goes on without it. It does not know ro
 
 from fairlead.errors import RequestInvalid
 
+# What a caller left with a provider and only refers to: without it, another question would be asked.
+KEPT_ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "cachedContent"})
+
 
 class Losses:
     """The losses of one translation. `told` names them, each once, in the order in which they were met."""
@@ -19,11 +22,15 @@ class Losses:
         return tuple(self._told)
 
     def lose(self, path: str, what: str, hint: str = "") -> None:
-        """Leave it out if the route is lossy. Raises RequestInvalid `unsupported_feature` if it is not.
+        """Leave it out if the route is lossy. Raises RequestInvalid `unsupported_feature` if it is not, and for what is
+        KEPT_ELSEWHERE on every route.
 
         `path` is where it stands in the request, `what` what it is ("several samples").
         """
-        if not self._lossy:
+        is_kept_elsewhere = path in KEPT_ELSEWHERE
+        if is_kept_elsewhere:
+            hint = "Send the whole conversation; a route with `keep_responses_s` continues responses that it answered."
+        if is_kept_elsewhere or not self._lossy:
             raise RequestInvalid(
                 f"`{path}`: {what} can't be said to a target that speaks {self._language}.",
                 code="unsupported_feature",
