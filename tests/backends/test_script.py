@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from backends.stages import asking, spoken
 from fairlead.backends.lines import Line, load
 from fairlead.backends.script import Script
-from fairlead.chat import Chunk, Usage
-from fairlead.errors import ConfigInvalid, TargetRejected, TargetTimeout, TargetUnclear
+from fairlead.chat import Chunk, Request, Usage
+from fairlead.errors import ConfigInvalid, RequestInvalid, TargetRejected, TargetTimeout, TargetUnclear
 
 EXAMPLE = """
 [[lines]]
@@ -163,3 +163,11 @@ def test_what_makes_no_sense_is_refused_with_its_path(tmp_path: Path, written: s
 def test_a_missing_script_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match=r"nothing\.toml can't be read"):
         load(str(tmp_path / "nothing.toml"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("task", ["embed", "rerank"])
+async def test_what_is_no_text_is_refused(script: Script, task: Any) -> None:
+    with pytest.raises(RequestInvalid, match=task) as refused:
+        await script.answer(Request(task=task, route="r"), asking())
+    assert refused.value.code == "unsupported_feature"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fairlead.gateway.call import Asking
 
 DIALECT = "house"
+PLAYED = frozenset({"chat", "complete", "count"})
 _PROMPT = msgspec.json.Decoder(str)
 
 
@@ -36,8 +37,8 @@ class Script:
     """Plays lines. Those whose `when` is found in the last user text come first, else those without one; among several
     the one that was played least, so that they follow each other and begin anew.
 
-    Conversations and completions; embeddings raise RequestInvalid `unsupported_feature`. Raises ConfigInvalid at once
-    where a line makes no sense.
+    Conversations, completions and counts; what is no text raises RequestInvalid `unsupported_feature`. Raises
+    ConfigInvalid at once where a line makes no sense.
     """
 
     dialect = DIALECT
@@ -98,11 +99,11 @@ class Script:
 
     def _next(self, request: Request, asking: "Asking") -> tuple[Line, str]:
         """The line whose turn it is, and the prompt."""
-        if request.task == "embed":
+        if request.task not in PLAYED:
             raise RequestInvalid(
-                f"{asking.target.name} plays a script, which has no embeddings",
+                f"{asking.target.name} plays a script, which has no task {request.task!r}",
                 code="unsupported_feature",
-                hint="Give the route a target whose backend is of kind openai.",
+                hint="Give the route a target whose backend is no script.",
             )
         prompt, last = _prompts(request)
         fitting = [n for n, when in enumerate(self._whens) if when is not None and when.search(last)]
