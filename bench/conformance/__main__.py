@@ -29,6 +29,7 @@ class Tally:
     """`excused` failures have a reason in exceptions.toml; they count as failures of the share all the same."""
 
     total: int = 0
+    refused: int = 0
     wrong: list[tuple[str, str]] = field(default_factory=list)
     excused: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -71,7 +72,9 @@ def _run(data: Path, only: str) -> tuple[Table, dict[str, int]]:
             continue
         try:
             for outcome in checks_of(record):
-                _count(table[record.api][outcome.check], record, outcome.check, outcome.wrong, excuses)
+                tally = table[record.api][outcome.check]
+                tally.refused += outcome.refused
+                _count(tally, record, outcome.check, outcome.wrong, excuses)
         except CRASHES as error:
             at = traceback.extract_tb(error.__traceback__)[-1]
             wrong = f"{type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
@@ -80,7 +83,7 @@ def _run(data: Path, only: str) -> tuple[Table, dict[str, int]]:
         for row in prices.check(data / "usages.jsonl.gz"):
             told = [(row.name, failure) for failure in row.failures]
             missing = [(row.name, "as those above")] * (row.total - row.passed - len(told))
-            table["cost of recorded usages"][row.name] = Tally(row.total, told + missing)
+            table["cost of recorded usages"][row.name] = Tally(row.total, wrong=told + missing)
     return table, unserved
 
 
@@ -106,16 +109,16 @@ def _overall(checks: dict[str, Tally]) -> list[Tally]:
 
 
 def _report(table: Table, unserved: dict[str, int]) -> str:
-    lines = ["| API | check | passed | of | share | excused |", "|---|---|--:|--:|--:|--:|"]
+    lines = ["| API | check | passed | of | share | refused | excused |", "|---|---|--:|--:|--:|--:|--:|"]
     for api, checks in sorted(table.items()):
         for check, tally in checks.items():
             passed = tally.total - len(tally.wrong) - len(tally.excused)
             lines.append(
-                f"| {api} | {check} | {passed} | {tally.total} | {tally.share:.2%} | {len(tally.excused) or ''} |"
+                f"| {api} | {check} | {passed} | {tally.total} | {tally.share:.2%} | {tally.refused or ''} | {len(tally.excused) or ''} |"
             )
         [whole] = _overall(checks)
         passed = whole.total - len(whole.wrong) - len(whole.excused)
-        lines.append(f"| **{api}** | **all** | **{passed}** | **{whole.total}** | **{whole.share:.2%}** | |")
+        lines.append(f"| **{api}** | **all** | **{passed}** | **{whole.total}** | **{whole.share:.2%}** | | |")
     if unserved:
         lines += ["", "Recorded, and not served:", ""]
         for api, count in sorted(unserved.items()):
@@ -151,7 +154,9 @@ def _page(table: Table, text: str) -> str:
 
 Real traffic of providers, recorded by open-source projects for their own tests, played through Fairlead's dialects by
 `make conformance DATA=DIR`. What a recording says is read by code of its own (`bench/conformance/facts.py`); what
-Fairlead makes of it must be the same. The recordings are not part of this repository.
+Fairlead makes of it must be the same. The recordings are not part of this repository. A request "conserved or refused"
+is asked of every other language: either all of it arrives, or it is refused before anything is sent, with the path of
+what can't be said there (a provider's own tools, a file that lies with it); "refused" counts those.
 
 """
     excused = {(api, id, why) for api, checks in table.items() for one in checks.values() for id, _, why in one.excused}

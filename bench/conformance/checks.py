@@ -40,8 +40,11 @@ LAST = {
 
 @dataclass(frozen=True)
 class Outcome:
+    """`refused`: it was not translated but refused before anything would be sent, with its path, as it should be."""
+
     check: str
     wrong: str = ""
+    refused: bool = False
 
 
 def checks_of(record: Record) -> Iterator[Outcome]:
@@ -75,7 +78,8 @@ def _request(record: Record) -> Iterator[Outcome]:
         yield Outcome("request round trip", _round_trip(reading, record.language))
         for language in LANGUAGES:
             if language is not record.language:
-                yield Outcome("request conserved or refused", _crossed(reading, language))
+                wrong, refused = _crossed(reading, language)
+                yield Outcome("request conserved or refused", wrong, refused)
 
 
 def _reading(request: Request) -> object:
@@ -130,18 +134,21 @@ def _round_trip(chat: Chat, language: ModuleType) -> str:
     return _difference(replace(chat, max_output_tokens=None), replace(again, max_output_tokens=None))
 
 
-def _crossed(chat: Chat, language: ModuleType) -> str:
-    """Either all of it arrives, or it is refused with its path."""
+def _crossed(chat: Chat, language: ModuleType) -> tuple[str, bool]:
+    """Either all of it arrives, or it is refused with its path: (what is wrong, whether it was refused)."""
     losses = Losses(language.LANGUAGE)
     try:
         again = _translated(chat, language, losses)
     except RequestInvalid as error:
-        return "" if error.code == "unsupported_feature" and error.param else f"refused without a path: {error.message}"
-    told = {"text": _texts, "tool calls": _calls, "tool results": _results, "tools": _tools, "schema": _schema}
-    lost = [name for name, of in told.items() if of(chat) != of(again)]
+        told = error.code == "unsupported_feature" and error.param
+        return ("" if told else f"refused without a path: {error.message}"), True
+    facets = {"text": _texts, "tool calls": _calls, "tool results": _results, "tools": _tools, "schema": _schema}
+    lost = [name for name, of in facets.items() if of(chat) != of(again)]
     if "text" in lost and language is bedrock and _has_document(chat):
         lost.remove("text")  # Converse wants words beside a document, so some are put there
-    return f"{language.DIALECT}: lost {', '.join(lost)}" if lost else ""
+    if "tools" in lost and language is bedrock and not chat.tools:
+        lost.remove("tools")  # nor does it take calls of tools that are not offered
+    return (f"{language.DIALECT}: lost {', '.join(lost)}" if lost else ""), False
 
 
 def _translated(chat: Chat, language: ModuleType, losses: Losses | None = None) -> Chat:

@@ -18,12 +18,12 @@ FLAVORS = {"openai.chat": ("chat", "default"), "openai.responses": ("responses",
 
 
 def _as_read(usage: Usage, seller: str) -> Usage:
-    """Without two counts that genai-prices has rates for and does not read: Google's searches, Mistral's cached tokens.
-    Both are in the books, and billed."""
+    """Without counts that genai-prices has rates for and does not read: Google's searches, the cached tokens of Mistral
+    and Moonshot. They are in the books, and billed."""
     match seller:
         case "google":
             return replace(usage, details={k: v for k, v in usage.details.items() if k != "web_searches"})
-        case "mistral":
+        case "mistral" | "moonshotai":
             return replace(usage, cache_read=0)
     return usage
 
@@ -37,6 +37,8 @@ def differs(record: Record, usage: Usage | None) -> str | None:
             wanted = found.calc_price().total_price
         except (LookupError, ValueError, AttributeError):
             continue
+        if not wanted:  # it knows the model, and no rate of it
+            return None
         now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
         price = found.model and find_price(seller, found.model.id, now_us)
         usage = usage and _as_read(usage, seller)

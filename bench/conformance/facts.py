@@ -44,7 +44,7 @@ def of_openai(body: Any) -> Facts:
         if (call.get("function") or {}).get("name")  # some servers send an empty one where nothing is called
     ]
     for message in messages:
-        if called := message.get("function_call"):
+        if (called := message.get("function_call")) and called.get("name"):
             calls.append((called.get("name") or "", canonical(called.get("arguments"))))
     end = ENDS.get((choices[0].get("finish_reason") if choices else None) or "")
     refused = "".join(message.get("refusal") or "" for message in messages)

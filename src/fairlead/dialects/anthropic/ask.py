@@ -167,6 +167,8 @@ class _Asked(Struct, frozen=True):
         own = chat.dialect == DIALECT
         inline = own or self.quirks.get("system", "top") == "inline"
         system, turns = Turns(self.losses, self.origin, inline, own).write(chat)
+        if not turns:
+            raise unsayable("messages", "a conversation in which nobody says anything", LANGUAGE, "Add a user message.")
         if system:
             body["system"] = system
         body["messages"] = turns
