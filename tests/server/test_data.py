@@ -1,6 +1,5 @@
 """The data listener without sockets: what each kind of request gets, and that the books are right whatever happens."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -9,79 +8,8 @@ import pytest
 from fairlead.chat import Chunk, Head
 from fairlead.errors import StreamBroken, TargetFailed, TargetOverloaded, TargetRejected
 from fairlead.gateway.call import Limit
-from fairlead.gateway.identity import Identities, digest
-from fairlead.server.data import DataListener
-from fairlead.server.openai import ENDPOINTS, HINTS
+from server.client import CHAT, Client, ask, code, one
 from world import World, caller, route, said, target, words
-
-KEY = "fl_test"
-CHAT = {"model": "r", "messages": [{"role": "user", "content": "hi"}]}
-
-
-class Client:
-    """Speaks ASGI to a listener; `hang_up_after` body messages it is gone."""
-
-    def __init__(self, world: World, **listener: Any) -> None:
-        self.world = world
-        by = listener.pop("by", caller())
-        self.identities = Identities({digest(KEY): by, digest("fl_dead"): caller(name="dead", revoked=True)})
-        self.listener = DataListener(
-            world.gateway,
-            self.identities,
-            ENDPOINTS,
-            HINTS,
-            **{"max_body_bytes": 10_000, "hash_key": b"k" * 32, **listener},
-        )
-
-    async def ask(
-        self,
-        path: str = "/v1/chat/completions",
-        body: object = CHAT,
-        *,
-        method: str = "POST",
-        key: str = KEY,
-        headers: dict[str, str] | None = None,
-        hang_up_after: int | None = None,
-    ) -> tuple[int, dict[str, str], bytes]:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"authorization": f"Bearer {key}" if key else "", **(headers or {})}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
-        }
-        waiting = [{"type": "http.request", "body": raw, "more_body": False}]
-        gone = asyncio.Event()
-        out: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            if waiting:
-                return waiting.pop()
-            await gone.wait()
-            return {"type": "http.disconnect"}
-
-        async def send(message: dict[str, Any]) -> None:
-            out.append(message)
-            if hang_up_after is not None and len(out) > hang_up_after:
-                gone.set()
-
-        await self.listener(scope, receive, send)
-        start = next((m for m in out if m["type"] == "http.response.start"), {"status": 0, "headers": []})
-        headers_out = {name.decode(): value.decode() for name, value in start["headers"]}
-        return start["status"], headers_out, b"".join(m.get("body", b"") for m in out[1:])
-
-
-def ask(client: Client, *args: Any, **kwargs: Any) -> tuple[int, dict[str, str], bytes]:
-    return asyncio.run(client.ask(*args, **kwargs))
-
-
-def code(body: bytes) -> str:
-    return json.loads(body)["error"]["code"]
-
-
-def one(line: object) -> Client:
-    return Client(World([route(target("a"))], {"a": line}))
 
 
 def test_an_answer_is_passed_on_byte_for_byte_with_its_labels() -> None:
@@ -109,7 +37,7 @@ def test_an_answer_is_passed_on_byte_for_byte_with_its_labels() -> None:
         ({"key": "fl_other"}, 401, "key_unknown"),
         ({"key": "fl_dead"}, 401, "key_revoked"),
         ({"path": "/v1/audio/speech"}, 404, "unsupported_endpoint"),
-        ({"path": "/v1/responses"}, 404, "unsupported_endpoint"),
+        ({"path": "/v1/responses", "method": "GET"}, 404, "unsupported_endpoint"),
         ({"path": "/chat/completions"}, 404, "unsupported_endpoint"),
         ({"path": "/v1/models", "method": "DELETE"}, 404, "unsupported_endpoint"),
     ],

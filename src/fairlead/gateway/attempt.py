@@ -49,8 +49,9 @@ class Attempts:
             attempt.answered(answer)
             if form is not None:
                 answer = form.answered(answer)
+        estimated = attempt.estimated or answer.estimated
         return replace(
-            answer, target=target.name, cost_nusd=attempt.cost_nusd, estimated=attempt.estimated, usage=attempt.usage
+            answer, target=target.name, cost_nusd=attempt.cost_nusd, estimated=estimated, usage=attempt.usage
         )
 
     async def stream(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Stream:

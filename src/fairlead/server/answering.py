@@ -54,7 +54,8 @@ def _plain_writer(language: ModuleType, request: Request) -> Writer:
 class Tongue(Struct, frozen=True):
     """How callers of one language are answered over HTTP.
 
-    `heartbeat` is what may be sent while nothing is said, b"" where the language has no such thing.
+    `heartbeat` is what may be sent while nothing is said, b"" where the language has no such thing. `id_headers` are
+    the names by which its clients look for the id of a request.
     """
 
     language: ModuleType
@@ -62,6 +63,7 @@ class Tongue(Struct, frozen=True):
     writer: Callable[[ModuleType, Request], Writer] = _plain_writer
     stream_type: bytes = b"text/event-stream; charset=utf-8"
     heartbeat: bytes = HEARTBEAT
+    id_headers: tuple[bytes, ...] = (b"x-request-id", b"request-id")  # OpenAI's and Anthropic's clients
 
 
 async def serve(exchange: Exchange, tongue: Tongue, read: Callable[[bytes], Request]) -> None:
@@ -110,7 +112,7 @@ async def _unary(exchange: Exchange, tongue: Tongue, book: Book, request: Reques
     body = tongue.body(tongue.language, answer, request)
     if keep is not None:
         await keep(body, None)
-    headers = [JSON, *_labels(book), *_cost(answer), *_dropped(answer.dropped)]
+    headers = [JSON, *_labels(book, tongue), *_cost(answer), *_estimated(answer), *_dropped(answer.dropped)]
     return partial(exchange.respond, 200, body, headers)
 
 
@@ -119,7 +121,7 @@ async def _streamed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writ
         early = await _until_first_word(exchange, tongue, book, items)
         if not exchange.started:
             upstream = early[0].request_id if early and isinstance(early[0], Head) else ""
-            await exchange.start([*_stream_headers(tongue), *_labels(book, upstream), *_told(early)])
+            await exchange.start([*_stream_headers(tongue), *_labels(book, tongue, upstream), *_told(early)])
         for item in early:
             if written := writer.write(item):
                 await exchange.write(written)
@@ -155,7 +157,7 @@ async def _until_first_word(exchange: Exchange, tongue: Tongue, book: Book, item
             if done:
                 return waiting.result()
             if not exchange.started:
-                await exchange.start([*_stream_headers(tongue), *_labels(book)])
+                await exchange.start([*_stream_headers(tongue), *_labels(book, tongue)])
             await exchange.write(tongue.heartbeat)
     finally:
         if not waiting.done():
@@ -168,17 +170,17 @@ def _failed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writer | Non
     came for a whole answer."""
     if exchange.started and writer is not None:
         return partial(exchange.write, writer.fail(body_of(error, tongue.language)), more=False)
-    return partial(exchange.fail, error, _labels(book))
+    return partial(exchange.fail, error, _labels(book, tongue))
 
 
 def _stream_headers(tongue: Tongue) -> Headers:
     return [(b"content-type", tongue.stream_type), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
 
-def _labels(book: Book, upstream: str = "") -> Headers:
-    """The call's id by its own name and by the names that OpenAI's and Anthropic's clients look for."""
+def _labels(book: Book, tongue: Tongue, upstream: str = "") -> Headers:
+    """The call's id by its own name and by those that the language's clients look for."""
     id = book.id.encode()
-    labels = [(b"x-fairlead-call", id), (b"x-request-id", id), (b"request-id", id)]
+    labels = [(name, id) for name in (b"x-fairlead-call", *tongue.id_headers)]
     if book.target:
         labels.append((b"x-fairlead-target", book.target.encode()))
     if request_id := book.request_id or upstream:
@@ -190,6 +192,11 @@ def _cost(answer: Answer) -> Headers:
     if answer.cost_nusd is None:
         return []
     return [(b"x-fairlead-cost-usd", format_usd(answer.cost_nusd).removesuffix("usd").encode())]
+
+
+def _estimated(answer: Answer) -> Headers:
+    """That the tokens, and so the cost, are our estimate: the target did not count."""
+    return [(b"x-fairlead-estimated", b"true")] if answer.estimated else []
 
 
 def _told(early: list[Item]) -> Headers:

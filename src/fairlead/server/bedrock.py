@@ -9,14 +9,15 @@ from fairlead.server.answering import Tongue, serve
 from fairlead.server.data import Endpoint, Exchange
 
 STEM = "/model/"
-BEDROCK = Tongue(bedrock, stream_type=bedrock.STREAM_CONTENT_TYPE, heartbeat=b"")
+ID_HEADERS = (b"x-amzn-requestid",)
+BEDROCK = Tongue(bedrock, stream_type=bedrock.STREAM_CONTENT_TYPE, heartbeat=b"", id_headers=ID_HEADERS)
 
 
 def _count_body(_: object, answer: Answer, request: Request) -> bytes:
     return bedrock.count_body(answer.tokens or 0)
 
 
-COUNTING = Tongue(bedrock, body=_count_body)
+COUNTING = Tongue(bedrock, body=_count_body, id_headers=ID_HEADERS)
 
 
 async def _model_method(exchange: Exchange) -> None:

@@ -1,6 +1,6 @@
 """The data listener of a worker: an ASGI application that finds the endpoint, and the edge where every error is caught.
 
-What an endpoint does is in `server/openai.py`; what a call is, in `gateway/`.
+Which endpoints there are is in `endpoints.py`, what one does in the file of its language, what a call is in `gateway/`.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ from hashlib import blake2b
 from secrets import token_hex
 from types import ModuleType
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from fairlead.dialects import openai
 from fairlead.errors import BodyTooLarge, EndpointUnsupported, FairleadError, RequestInvalid, Unavailable
@@ -137,12 +139,23 @@ class Exchange:
 Endpoint = Callable[[Exchange], Awaitable[None]]
 
 
+class Hint(Struct, frozen=True):
+    """What is said of a path that begins with `prefix` and is not served, and in whose language."""
+
+    prefix: str
+    text: str
+    language: ModuleType = openai
+
+
 class Archive(Protocol):
     """Where responses are kept that a later request may continue. Raises Unavailable."""
 
     async def keep(self, kept: Any) -> None: ...
     async def find(self, response: str, owner: str) -> bytes | None: ...
     async def forget(self, response: str, owner: str) -> bool: ...
+
+
+NO_HINT = Hint("", "GET /v1/models lists the routes")
 
 
 class DataListener:
@@ -155,7 +168,7 @@ class DataListener:
         gateway: Gateway,
         identities: Identities,
         endpoints: dict[tuple[str, str], Endpoint],
-        hints: tuple[tuple[str, str], ...],
+        hints: tuple[Hint, ...],
         *,
         max_body_bytes: int,
         hash_key: bytes,
@@ -176,7 +189,7 @@ class DataListener:
             return
         exchange = Exchange(scope, receive, send, self)
         try:
-            await self._endpoint(scope["method"], scope["path"])(exchange)
+            await self._endpoint(exchange, scope["method"])(exchange)
         except FairleadError as error:
             await self._refuse(exchange, error)
         except asyncio.CancelledError:
@@ -193,24 +206,33 @@ class DataListener:
 
     def _below(self, method: str, path: str) -> Endpoint | None:
         found = (
-            endpoint
-            for (known, stem), endpoint in self._endpoints.items()
-            if known == method and stem.endswith("/") and path.startswith(stem)
+            endpoint for (known, stem), endpoint in self._endpoints.items() if known == method and _is_below(path, stem)
         )
         return next(found, None)
 
-    def _endpoint(self, method: str, path: str) -> Endpoint:
+    def _endpoint(self, exchange: Exchange, method: str) -> Endpoint:
+        path = exchange.path
         found = self._endpoints.get((method, path)) or self._below(method, path)
-        if found is not None:
-            if self.draining and method == "POST":
-                raise Unavailable("this server is shutting down", hint="ask again: another one answers")
-            return found
-        if any(known == path for _, known in self._endpoints):
-            raise EndpointUnsupported(f"{path} does not take {method}", hint="see the documentation of this endpoint")
-        hint = next(
-            (hint for prefix, hint in self._hints if path.startswith(prefix)), "GET /v1/models lists the routes"
-        )
-        raise EndpointUnsupported(f"{method} {path[:200]} is not served here", hint=hint, code="unsupported_endpoint")
+        if found is None:
+            raise self._not_served(exchange, method)
+        if self.draining and method == "POST":
+            exchange.language = self._hint(path).language
+            raise Unavailable("this server is shutting down", hint="ask again: another one answers")
+        return found
+
+    def _not_served(self, exchange: Exchange, method: str) -> EndpointUnsupported:
+        path, hint = exchange.path, self._hint(exchange.path)
+        exchange.language = hint.language
+        taken = sorted({known for known, stem in self._endpoints if stem == path or _is_below(path, stem)})
+        told = f"{method} {path[:200]} is not served here" + (f"; it takes {', '.join(taken)}" if taken else "")
+        return EndpointUnsupported(told, hint=hint.text)
+
+    def _hint(self, path: str) -> Hint:
+        return next((hint for hint in self._hints if path.startswith(hint.prefix)), NO_HINT)
+
+
+def _is_below(path: str, stem: str) -> bool:
+    return stem.endswith("/") and path.startswith(stem)
 
 
 def _too_large(limit: int) -> BodyTooLarge:

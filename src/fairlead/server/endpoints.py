@@ -1,6 +1,4 @@
-"""All that the data listener serves: the endpoints of every language, and health; and what it says of paths that it
-does not serve.
-"""
+"""All that the data listener serves: the endpoints of every language, and health."""
 
 import msgspec
 
@@ -9,28 +7,6 @@ from fairlead.errors import EndpointUnsupported
 from fairlead.server import anthropic, bedrock, gemini, openai, responses
 from fairlead.server.data import JSON, Endpoint, Exchange
 from fairlead.server.premises import names_loopback
-
-LATER = "not served by Fairlead yet; call the provider directly for this one"
-HINTS: tuple[tuple[str, str], ...] = (
-    ("/v1/audio", f"audio is {LATER}"),
-    ("/v1/images", f"images are {LATER}"),
-    ("/v1/videos", f"videos are {LATER}"),
-    ("/v1/batches", f"batches are {LATER}"),
-    ("/v1/files", f"files are {LATER}"),
-    ("/v1/uploads", f"uploads are {LATER}"),
-    ("/v1/fine_tuning", f"fine-tuning is {LATER}"),
-    ("/v1/realtime", f"the realtime API is {LATER}"),
-    ("/v1/moderations", f"moderation is {LATER}"),
-    ("/v1/assistants", "assistants are not served; use /v1/chat/completions"),
-    ("/v1/threads", "threads are not served; use /v1/chat/completions"),
-    ("/v1/vector_stores", f"vector stores are {LATER}"),
-    ("/chat/completions", "the base URL of a client ends in /v1"),
-    ("/completions", "the base URL of a client ends in /v1"),
-    ("/embeddings", "the base URL of a client ends in /v1"),
-    ("/models", "the base URL of a client ends in /v1"),
-    ("/v1/v1", "the base URL of a client ends in one /v1"),
-    ("/metrics", "metrics are on the admin listener"),
-)
 
 
 async def _healthz(exchange: Exchange) -> None:

@@ -8,8 +8,9 @@ import logging
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
-from fairlead.chat import Answer, Request
+from fairlead.chat import Answer, Request, Spoken
 from fairlead.dialects import responses
 from fairlead.dialects.reading import read_fields
 from fairlead.errors import NotFound, RequestInvalid, Unavailable
@@ -23,12 +24,21 @@ log = logging.getLogger("fairlead.data")
 STEM = "/v1/responses/"
 
 
-def _body(_: object, answer: Answer, request: Request) -> bytes:
-    return responses.write_answer(answer, created=now_us() // 1_000_000, request=request)
+def _body(_: object, answer: Answer, request: Request, previous: str = "") -> bytes:
+    return responses.write_answer(answer, created=now_us() // 1_000_000, request=_as_asked(request, previous))
 
 
-def _writer(_: object, request: Request) -> Writer:
-    return responses.StreamWriter(model=request.route, created=now_us() // 1_000_000, request=request)
+def _writer(_: object, request: Request, previous: str = "") -> Writer:
+    asked = _as_asked(request, previous)
+    return responses.StreamWriter(model=request.route, created=now_us() // 1_000_000, request=asked)
+
+
+def _as_asked(request: Request, previous: str) -> Request:
+    """The request whose words a response repeats: before the conversation was put into it."""
+    if not previous or request.spoken is None:
+        return request
+    fields = {**request.spoken.fields, "previous_response_id": msgspec.Raw(msgspec.json.encode(previous))}
+    return replace(request, spoken=Spoken(request.spoken.dialect, fields))
 
 
 def _count_body(_: object, answer: Answer, request: Request) -> bytes:
@@ -43,16 +53,16 @@ async def _create(exchange: Exchange) -> None:
     caller, body = await receive(exchange, RESPONSES)
     fields = read_fields(body)
     route = _route(exchange, fields)
-    keeps = route is not None and route.keep_responses_s > 0
-    if keeps and (previous := responses.previous_of(fields)):
+    tongue, request = RESPONSES, responses.read_request("chat", body)
+    if route is None or route.keep_responses_s <= 0:
+        await reply(exchange, tongue, caller, body, request)
+        return
+    if previous := responses.previous_of(fields):
         fields = responses.continued(fields, await _earlier(exchange, caller, previous))
         request = responses.read_request("chat", msgspec.json.encode(fields))
-    else:
-        request = responses.read_request("chat", body)
-    if route is None or not keeps or not responses.wants_store(fields):
-        await reply(exchange, RESPONSES, caller, body, request)
-        return
-    await reply(exchange, RESPONSES, caller, body, request, partial(_keep, exchange, caller, route, fields))
+        tongue = replace(tongue, body=partial(_body, previous=previous), writer=partial(_writer, previous=previous))
+    keep = partial(_keep, exchange, caller, route, fields) if responses.wants_store(fields) else None
+    await reply(exchange, tongue, caller, body, request, keep)
 
 
 def _route(exchange: Exchange, fields: dict[str, msgspec.Raw]) -> Route | None:

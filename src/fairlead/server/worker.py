@@ -26,8 +26,9 @@ from fairlead.gateway.purse import Lease, LeasedPurse
 from fairlead.server import channel as say
 from fairlead.server.channel import Channel
 from fairlead.server.data import DataListener
-from fairlead.server.endpoints import ENDPOINTS, HINTS
+from fairlead.server.endpoints import ENDPOINTS
 from fairlead.server.protocol import BoundedProtocol
+from fairlead.server.unserved import HINTS
 from fairlead.store.spool import Spool
 
 COUNT_EVERY_S = 1.0
