@@ -122,7 +122,10 @@ class Forget(Struct, frozen=True, tag=True):
 
 
 class Found(Struct, frozen=True, tag=True):
+    """`zone` is the widest that it may travel to."""
+
     body: bytes | None
+    zone: str = ""
 
 
 class Done(Struct, frozen=True, tag=True):

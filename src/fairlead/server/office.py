@@ -102,7 +102,7 @@ class Office:
 
         await self._write(write)
 
-    async def find_response(self, response: str, owner: str) -> bytes | None:
+    async def find_response(self, response: str, owner: str) -> tuple[bytes, str] | None:
         return await self._read(
             lambda connection: contents.find_response(connection, response=response, owner=owner, at_us=now_us())
         )

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from fairlead.chat import Answer, Request, Spoken
 from fairlead.dialects import responses
 from fairlead.dialects.reading import read_fields
-from fairlead.errors import NotFound, RequestInvalid, Unavailable
-from fairlead.gateway.call import Caller, Route
+from fairlead.errors import NotFound, PolicyDenied, RequestInvalid, Unavailable
+from fairlead.gateway.call import ZONES, Caller, Route, Zone
 from fairlead.ids import now_us
 from fairlead.server import channel as say
 from fairlead.server.answering import Tongue, Writer, receive, reply, serve
@@ -58,7 +58,7 @@ async def _create(exchange: Exchange) -> None:
         await reply(exchange, tongue, caller, body, request)
         return
     if previous := responses.previous_of(fields):
-        fields = responses.continued(fields, await _earlier(exchange, caller, previous))
+        fields = responses.continued(fields, await _earlier(exchange, caller, route, previous))
         request = responses.read_request("chat", msgspec.json.encode(fields))
         tongue = replace(tongue, body=partial(_body, previous=previous), writer=partial(_writer, previous=previous))
     keep = partial(_keep, exchange, caller, route, fields) if responses.wants_store(fields) else None
@@ -71,17 +71,32 @@ def _route(exchange: Exchange, fields: dict[str, msgspec.Raw]) -> Route | None:
     return None if name is None else exchange.gateway.generation.routes.get(name)
 
 
-async def _earlier(exchange: Exchange, caller: Caller, response: str) -> bytes:
+async def _earlier(exchange: Exchange, caller: Caller, route: Route, response: str) -> bytes:
+    """What was kept. Raises PolicyDenied where its words would travel further than when they were said."""
     archive = exchange.listener.archive
-    found = None if archive is None else await archive.find(response, caller.key)
-    if found is None:
+    found = say.Found(None) if archive is None else await archive.find(response, caller.key)
+    if found.body is None:
         raise RequestInvalid(
             f"there is no response {response[:200]!r} to continue",
             hint="it was made with another key, was not to be stored, or has expired: send the whole conversation",
             code="previous_response_not_found",
             param="previous_response_id",
         )
-    return found
+    zone = _zone(caller, route)
+    if ZONES.index(zone) > ZONES.index(found.zone):
+        raise PolicyDenied(
+            f"response {response[:200]!r} was made in zone {found.zone!r}, and route {route.name!r} reaches as far as "
+            f"{zone!r}",
+            hint="continue it on a route that keeps to that zone, or send what may travel",
+            code="zone_denied",
+            param="previous_response_id",
+            rule="zone",
+        )
+    return found.body
+
+
+def _zone(caller: Caller, route: Route) -> Zone:
+    return ZONES[min(ZONES.index(route.zone), ZONES.index(caller.zone))]
 
 
 async def _keep(
@@ -106,7 +121,7 @@ async def _keep(
                 response=responses.id_of(body),
                 owner=caller.key,
                 call=exchange.call,
-                zone=route.zone,
+                zone=_zone(caller, route),
                 at_us=at_us,
                 expires_us=at_us + round(route.keep_responses_s * 1_000_000),
                 body=responses.kept(fields, body),

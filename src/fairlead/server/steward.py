@@ -266,7 +266,8 @@ class Steward:
                 await self.office.keep_response(**asdict(message))
                 return say.Done()
             case say.Find(response, owner):
-                return say.Found(await self.office.find_response(response, owner))
+                found = await self.office.find_response(response, owner)
+                return say.Found(None) if found is None else say.Found(*found)
             case say.Forget(response, owner):
                 return say.Found(b"" if await self.office.forget_response(response, owner) else None)
         return None

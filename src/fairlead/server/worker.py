@@ -56,8 +56,8 @@ class _Archive:
     async def keep(self, kept: say.Keep) -> None:
         await self._channel.ask(kept)
 
-    async def find(self, response: str, owner: str) -> bytes | None:
-        return (await self._channel.ask(say.Find(response, owner))).body
+    async def find(self, response: str, owner: str) -> say.Found:
+        return await self._channel.ask(say.Find(response, owner))
 
     async def forget(self, response: str, owner: str) -> bool:
         return (await self._channel.ask(say.Forget(response, owner))).body is not None

@@ -29,11 +29,12 @@ def keep_response(
     connection.execute(schema.content.insert().values(**row, expires_us=expires_us, body=body))
 
 
-def find_response(connection: Connection, *, response: str, owner: str, at_us: int) -> bytes | None:
-    """None: never kept, expired, forgotten, or another key's."""
+def find_response(connection: Connection, *, response: str, owner: str, at_us: int) -> tuple[bytes, str] | None:
+    """What was kept, and the zone that it was said in. None: never kept, expired, forgotten, or another key's."""
     table = schema.content.c
-    found = select(table.body).where(table.id == _id(response, owner), table.expires_us > at_us)
-    return connection.execute(found).scalar_one_or_none()
+    found = select(table.body, table.zone).where(table.id == _id(response, owner), table.expires_us > at_us)
+    row = connection.execute(found).one_or_none()
+    return None if row is None else (row.body, row.zone)
 
 
 def forget_response(connection: Connection, *, response: str, owner: str) -> bool:
@@ -48,4 +49,5 @@ def forget_expired(connection: Connection, at_us: int) -> int:
 
 
 def _id(response: str, owner: str) -> str:
-    return blake2b(f"{owner}/{response}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    said = f"{len(owner)}/{owner}/{response}"  # no two pairs read the same
+    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
