@@ -303,13 +303,21 @@ def test_anthropics_clients_get_the_models_in_their_shape() -> None:
     assert (status, ANTHROPIC.kind(json.loads(body))) == (404, "not_found_error")
 
 
-def test_googles_clients_get_the_models_in_their_shape() -> None:
-    listed = json.loads(ask(two_routes(), "/v1beta/models", method="GET")[2])
+@pytest.mark.parametrize(
+    ("stem", "headers"),
+    [
+        ("/v1beta/models", {}),
+        ("/v1/models", {"x-goog-api-key": KEY}),
+        ("/v1/models", {"x-goog-api-client": "google-genai-sdk/3.4.0"}),
+    ],
+)
+def test_googles_clients_get_the_models_in_their_shape(stem: str, headers: dict[str, str]) -> None:
+    listed = json.loads(ask(two_routes(), stem, method="GET", headers=headers)[2])
     assert [model["name"] for model in listed["models"]] == ["models/r", "models/team/s"]
     assert "generateContent" in listed["models"][0]["supportedGenerationMethods"]
-    model = json.loads(ask(two_routes(), "/v1beta/models/team/s", method="GET")[2])
+    model = json.loads(ask(two_routes(), f"{stem}/team/s", method="GET", headers=headers)[2])
     assert model["name"] == "models/team/s"
-    status, _, body = ask(two_routes(), "/v1beta/models/hidden", method="GET")
+    status, _, body = ask(two_routes(), f"{stem}/hidden", method="GET", headers=headers)
     assert (status, GEMINI.kind(json.loads(body))) == (404, "NOT_FOUND")
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from fairlead import __version__
 from fairlead.errors import EndpointUnsupported
-from fairlead.server import anthropic, bedrock, gemini, openai, responses
+from fairlead.server import anthropic, bedrock, gemini, models, openai, responses
 from fairlead.server.data import JSON, Endpoint, Exchange
 from fairlead.server.premises import names_loopback
 
@@ -35,6 +35,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     **anthropic.ENDPOINTS,
     **gemini.ENDPOINTS,
     **bedrock.ENDPOINTS,
+    **models.ENDPOINTS,
     ("GET", "/healthz"): _healthz,
     ("GET", "/readyz"): _readyz,
     ("GET", "/metrics"): _metrics,

@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 
-import msgspec
-
 from fairlead.chat import Answer, Request
 from fairlead.dialects import gemini
-from fairlead.errors import EndpointUnsupported, RequestInvalid, RouteUnknown
+from fairlead.errors import EndpointUnsupported, RequestInvalid
 from fairlead.server.answering import Tongue, serve
-from fairlead.server.data import JSON, Endpoint, Exchange
+from fairlead.server.data import Endpoint, Exchange
 
 STEM = "/v1beta/models/"
-NEWER_STEM = "/v1/models/"  # where Google's newer clients send requests; a GET there is OpenAI's
+NEWER_STEM = "/v1/models/"  # where Google's newer clients send requests
 GEMINI = Tongue(gemini, heartbeat=b"")  # Google's client takes no comment line for one
 METHODS = ("generateContent", "streamGenerateContent", "embedContent", "batchEmbedContents", "countTokens")
 
@@ -57,25 +55,7 @@ def _served_as(method: str) -> tuple[Tongue, Callable[..., Request]]:
     return GEMINI, partial(gemini.read_request, "chat")
 
 
-async def _models(exchange: Exchange) -> None:
-    exchange.language = gemini
-    names = exchange.gateway.generation.routes.visible(exchange.caller())
-    await exchange.respond(200, gemini.models_body(names, created=0), [JSON])
-
-
-async def _model(exchange: Exchange) -> None:
-    exchange.language = gemini
-    names = exchange.gateway.generation.routes.visible(exchange.caller())
-    name = exchange.path.removeprefix(STEM)
-    if name not in names:
-        raise RouteUnknown(f"there is no route {name[:200]!r}", hint=f"GET {STEM.rstrip('/')} lists this key's")
-    [model] = msgspec.json.decode(gemini.models_body([name], created=0))["models"]
-    await exchange.respond(200, msgspec.json.encode(model), [JSON])
-
-
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", STEM): _model_method,
     ("POST", NEWER_STEM): _model_method,
-    ("GET", STEM.rstrip("/")): _models,
-    ("GET", STEM): _model,
 }
