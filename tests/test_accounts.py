@@ -127,26 +127,44 @@ AWS = 'provider = "aws"\nvars = { region = "eu-central-1" }\n'
 KEYS = 'access_key = "env:A", secret_key = "env:S"'
 
 
+def aws(text: str) -> Aws:
+    found = account(text)
+    assert found.auth == "none" and isinstance(found.signs, Aws)
+    return found.signs
+
+
 def test_amazon_takes_a_key_or_what_requests_are_signed_with() -> None:
     by_key = account(f'{AWS}key = "env:AWS_BEARER_TOKEN_BEDROCK"')
     assert (by_key.auth, by_key.signs) == ("bearer", None)
-    signed = account(f"{AWS}aws = {{ {KEYS} }}")
-    assert signed.auth == "none" and isinstance(signed.signs, Aws)
-    assert (signed.signs.region, signed.signs.service) == ("eu-central-1", "bedrock")
-    assert signed.base_url == "https://bedrock-runtime.eu-central-1.amazonaws.com"
-    error = wrong(AWS)
-    assert error.details["path"] == "backends.b.key" and "AWS_SECRET_ACCESS_KEY" in error.hint
+    assert by_key.base_url == "https://bedrock-runtime.eu-central-1.amazonaws.com"
+    signed = aws(f"{AWS}aws = {{ {KEYS} }}")
+    assert signed.given.access_key and (signed.region, signed.service) == ("eu-central-1", "bedrock")
 
 
-def test_google_takes_a_token_or_a_file_of_credentials() -> None:
+def test_amazon_is_asked_with_what_its_own_tools_find_where_nothing_is_written() -> None:
+    assert aws(AWS) == Aws(given=config.AwsSettings(), region="eu-central-1", service="bedrock")
+    assert aws(f'{AWS}aws = {{ profile = "team" }}').given.profile == "team"
+
+
+def test_the_region_of_a_signature_is_written_or_in_the_url_or_the_profiles() -> None:
+    own = 'provider = "aws"\nbase_url = "https://{host}"\n'
+    inside = own.format(host="vpce-1.bedrock-runtime.eu-west-3.vpce.amazonaws.com")
+    assert aws(f"{inside}aws = {{ {KEYS} }}").region == "eu-west-3"
+    assert aws(f'{inside}vars = {{ region = "eu-west-1" }}').region == "eu-west-1"
+    nowhere = own.format(host="bedrock.internal")
+    assert aws(nowhere).region == ""
+    assert wrong(f"{nowhere}aws = {{ {KEYS} }}").details["path"] == "backends.b.vars.region"
+
+
+def test_google_takes_a_token_or_a_file_of_credentials_or_what_its_own_tools_find() -> None:
     text = 'provider = "google-vertex"\nvars = { project = "p", location = "europe-west4" }\n'
     found = account(text + 'google = { credentials_file = "gcp.json" }')
-    assert found.auth == "none" and isinstance(found.signs, config.GoogleSettings)
+    assert found.auth == "none" and found.signs == config.GoogleSettings(credentials_file="gcp.json")
     assert found.base_url == (
         "https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4/publishers/google"
     )
     assert account(text + 'key = "file:token"').auth == "bearer"
-    assert "credentials_file" in wrong(text).hint
+    assert account(text).signs == config.GoogleSettings()
 
 
 def test_credentials_that_nobody_asks_for_are_refused() -> None:

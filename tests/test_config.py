@@ -81,6 +81,21 @@ def test_the_hash_follows_what_was_written(base: Path) -> None:
         (('kind = "openai"', ""), "backends.cloud", "provider"),
         (('kind = "openai"', 'kind = "opnai"'), "backends.cloud.kind", "gemini"),
         (('base_url = "https://api.example.com/v1"', ""), "backends.cloud.base_url", "https://"),
+        (('key = "file:key.txt"', 'aws = { access_key = "file:key.txt" }'), "backends.cloud.aws.secret_key", "both"),
+        (('key = "file:key.txt"', 'aws = { secret_key = "file:key.txt" }'), "backends.cloud.aws.access_key", "both"),
+        (
+            ('key = "file:key.txt"', 'aws = { session_token = "file:key.txt" }'),
+            "backends.cloud.aws.session_token",
+            "keys",
+        ),
+        (
+            (
+                'key = "file:key.txt"',
+                'aws = { access_key = "file:key.txt", secret_key = "file:key.txt", profile = "p" }',
+            ),
+            "backends.cloud.aws.profile",
+            "keys",
+        ),
         (('key = "file:key.txt"', 'aws = { access = "env:A" }'), "backends.cloud.aws.access", "access_key"),
         (('key = "file:key.txt"', "google = { credentials_file = 7 }"), "backends.cloud.google.credentials_file", ""),
         (("input = 1.5", "input = -1"), "targets.far.price.input", ""),

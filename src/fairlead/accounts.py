@@ -19,6 +19,7 @@ from fairlead.catalog.prices import shipped_prices
 from fairlead.catalog.providers import MODEL, PLACEHOLDER, Provider, placeholders, provider_at, shipped_providers
 from fairlead.config import AwsSettings, BackendSettings, Config, GoogleSettings, Kind, Zone
 from fairlead.errors import ConfigInvalid
+from fairlead.signing import region_of
 
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 FILLING = re.compile(r"[A-Za-z0-9._~-]{1,253}\Z")  # nothing that could lead a URL elsewhere
@@ -27,9 +28,9 @@ NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Aws(Struct, frozen=True, kw_only=True):
-    """What requests are signed with."""
+    """What requests are signed with. `region` "" is the one that the profile names."""
 
-    credentials: AwsSettings
+    given: AwsSettings
     region: str
     service: str
 
@@ -216,7 +217,10 @@ def _auth(settings: BackendSettings, row: Provider) -> str:
 
 
 def _credentials(place: str, settings: BackendSettings, row: Provider) -> Aws | GoogleSettings | None:
-    """What requests are signed with, if they are. Raises ConfigInvalid where a credential is missing or for another."""
+    """What requests are signed with, if they are: without a key, what Amazon's or Google's own tools find.
+
+    Raises ConfigInvalid where a credential is missing or is another's.
+    """
     for name in SIGNED:
         if getattr(settings, name) and (row.auth != name or settings.key):
             why = "a key is there already" if row.auth == name else f"{row.name} does not take it"
@@ -224,18 +228,22 @@ def _credentials(place: str, settings: BackendSettings, row: Provider) -> Aws | 
     said = {header.lower() for header in (*settings.headers, *settings.secret_headers)}
     if settings.key or row.keyless or said & CREDENTIALS:
         return None
-    if row.auth == "aws" and settings.aws:
-        region = _fill(place, "{region}", settings, row)
-        return Aws(credentials=settings.aws, region=region, service=row.service)
-    if row.auth == "google" and settings.google:
-        return settings.google
+    if row.auth == "aws":
+        given = settings.aws or AwsSettings()
+        return Aws(given=given, region=_region(place, settings, row, given), service=row.service)
+    if row.auth == "google":
+        return settings.google or GoogleSettings()
     raise ConfigInvalid(f"{place}.key: missing: {row.name} asks for one", hint=_key_hint(row), path=f"{place}.key")
 
 
+def _region(place: str, settings: BackendSettings, row: Provider, given: AwsSettings) -> str:
+    """Written, else the one in the URL; where neither says it, a profile may."""
+    if "region" not in settings.vars and settings.base_url:
+        found = region_of(settings.base_url)
+        if found or not given.access_key:
+            return found
+    return _fill(place, "{region}", settings, row)
+
+
 def _key_hint(row: Provider) -> str:
-    shown = f'write key = "env:{row.env}"' if row.env else 'write key = "file:PATH"'
-    if row.auth == "aws":
-        return f'{shown}, or aws = {{ access_key = "env:AWS_ACCESS_KEY_ID", secret_key = "env:AWS_SECRET_ACCESS_KEY" }}'
-    if row.auth == "google":
-        return 'write google = { credentials_file = "…" }, or key = "file:…" with an access token'
-    return shown
+    return f'write key = "env:{row.env}"' if row.env else 'write key = "file:PATH"'

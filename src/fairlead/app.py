@@ -22,16 +22,18 @@ from fairlead.config import (
     BUDGET,
     BUILT_IN,
     MONEY,
+    AwsSettings,
     BackendSettings,
     Config,
     GoogleSettings,
     Limits,
     MediaSettings,
     PriceSettings,
+    Secret,
     TargetSettings,
 )
 from fairlead.dialects.quirks import check_settings
-from fairlead.errors import ConfigInvalid
+from fairlead.errors import ConfigInvalid, ExtraMissing
 from fairlead.gateway.call import (
     ZONES,
     Backend,
@@ -52,7 +54,7 @@ from fairlead.gateway.ledger import Ledger
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.strategies import STRATEGIES
 from fairlead.money import Price
-from fairlead.signing import AwsSigner, GoogleSigner, read_credentials
+from fairlead.signing import AwsChainSigner, AwsSigner, GoogleSigner
 from fairlead.units import SEARCHES
 from fairlead.wire.fetching import Fetcher
 from fairlead.wire.pool import Pool
@@ -133,7 +135,7 @@ def _account(config: Config, name: str, settings: BackendSettings, pool: Pool) -
         headers={**settings.headers, **{field: secret.value for field, secret in settings.secret_headers.items()}},
         quirks=account.quirks,
         ca_file=str(_beside(config, settings.ca_file)) if settings.ca_file else "",
-        signer=_signer(config, account, pool),
+        signer=_signer(config, name, account),
         origin=account.origin,
         script=str(_beside(config, settings.script)) if settings.script else "",
         pool=pool,
@@ -148,15 +150,21 @@ def _paths(account: Account) -> Mapping[str, str]:
     return dict.fromkeys(missing, "") | dict(account.paths)
 
 
-def _signer(config: Config, account: Account, pool: Pool) -> Signer | None:
-    match account.signs:
-        case None:
-            return None
-        case Aws(credentials=given, region=region, service=service):
-            token = given.session_token.value if given.session_token else ""
-            return AwsSigner(given.access_key.value, given.secret_key.value, token, region=region, service=service)
-        case GoogleSettings(credentials_file=path):
-            return GoogleSigner(pool, read_credentials(_beside(config, path)))
+def _signer(config: Config, name: str, account: Account) -> Signer | None:
+    """Raises ConfigInvalid, ExtraMissing."""
+    try:
+        match account.signs:
+            case None:
+                return None
+            case Aws(given=AwsSettings(access_key=Secret() as key, secret_key=Secret() as secret) as given) as aws:
+                token = given.session_token.value if given.session_token else ""
+                return AwsSigner(key.value, secret.value, token, region=aws.region, service=aws.service)
+            case Aws(given=given) as aws:
+                return AwsChainSigner(region=aws.region, service=aws.service, profile=given.profile)
+            case GoogleSettings(credentials_file=path):
+                return GoogleSigner(_beside(config, path) if path else None)
+    except ExtraMissing as error:
+        raise ExtraMissing(f"backends.{name}: {error.message}", hint=error.hint) from error
 
 
 def limits(

@@ -46,6 +46,17 @@ def test_a_model_that_was_quoted_in_the_path_is_quoted_once_more_for_the_signatu
     )
 
 
+def test_a_new_day_has_a_key_of_its_own() -> None:
+    clock = [AT_US]
+    signer = AwsSigner(*EXAMPLE, region="us-east-1", service="bedrock", now=lambda: clock[0])
+    first = asyncio.run(signer.lines("POST", URL, b"{}"))
+    clock[0] += 24 * 3600 * 1_000_000
+    fresh = AwsSigner(*EXAMPLE, region="us-east-1", service="bedrock", now=lambda: clock[0])
+    second = asyncio.run(signer.lines("POST", URL, b"{}"))
+    assert second == asyncio.run(fresh.lines("POST", URL, b"{}")) != first
+    assert b"x-amz-date: 20150831T123600Z" in second and b"/20150831/us-east-1/bedrock/" in second
+
+
 def test_every_part_of_a_request_counts() -> None:
     changed = [
         signature("POST", URL, b"1"),

@@ -12,6 +12,7 @@ from fairlead.config.sections import (
     LARGEST,
     MONEY,
     ZONE_ORDER,
+    AwsSettings,
     BackendSettings,
     BudgetSettings,
     Config,
@@ -90,6 +91,17 @@ class _Checks:
             raise self.wrong(f"{path}.base_url", "missing", "such as https://api.openai.com/v1")
         elif backend.base_url.rstrip("/").endswith(("/chat/completions", "/messages")):
             raise self.wrong(f"{path}.base_url", "names an endpoint", "leave out what comes after /v1")
+        if backend.aws:
+            self._aws(f"{path}.aws", backend.aws)
+
+    def _aws(self, path: str, aws: AwsSettings) -> None:
+        if bool(aws.access_key) != bool(aws.secret_key):
+            missing = "secret_key" if aws.access_key else "access_key"
+            raise self.wrong(f"{path}.{missing}", "missing", 'both keys, such as "env:AWS_SECRET_ACCESS_KEY", or none')
+        if aws.session_token and not aws.access_key:
+            raise self.wrong(f"{path}.session_token", "has no effect without keys", "write the keys that it goes with")
+        if aws.profile and aws.access_key:
+            raise self.wrong(f"{path}.profile", "has no effect: keys are there already", "remove it, or the keys")
 
     def _target(self, path: str, target: TargetSettings) -> None:
         config = self.config

@@ -60,17 +60,19 @@ class StoreSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class AwsSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Credentials that requests are signed with."""
+    """Credentials that requests are signed with: both keys, or what AWS's own tools find (of `profile`, if that is
+    named): environment, profiles, SSO, roles of machines."""
 
-    access_key: Secret
-    secret_key: Secret
+    access_key: Secret | None = None
+    secret_key: Secret | None = None
     session_token: Secret | None = None
+    profile: str = ""
 
 
 class GoogleSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Credentials that tokens are fetched with."""
+    """Credentials that tokens are fetched with: a file's, or what Google's own tools find."""
 
-    credentials_file: str  # of a service account, or of a user, as `gcloud auth application-default login` writes it
+    credentials_file: str = ""  # a service account, a federated identity, what gcloud leaves of a user
 
 
 class BackendSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

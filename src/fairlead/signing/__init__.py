@@ -5,6 +5,7 @@ provider.
 """
 
 from fairlead.signing.amazon import AwsSigner
-from fairlead.signing.google import GoogleSigner, read_credentials
+from fairlead.signing.chain import AwsChainSigner, region_of
+from fairlead.signing.google import GoogleSigner
 
-__all__ = ["AwsSigner", "GoogleSigner", "read_credentials"]
+__all__ = ["AwsChainSigner", "AwsSigner", "GoogleSigner", "region_of"]

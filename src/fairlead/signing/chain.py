@@ -4,54 +4,69 @@ botocore finds and renews them (`pip install 'fairlead[bedrock]'`), in a thread,
 network. The signature itself is `amazon.py`'s.
 """
 
-import asyncio
 import importlib
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from fairlead.errors import ExtraMissing, TargetRefused
+from fairlead.errors import TargetRefused
 from fairlead.ids import now_us
 from fairlead.signing.amazon import AwsSigner
+from fairlead.signing.extras import must_have
+from fairlead.signing.renewing import DEADLINE_S, Renewed
 
-EARLY_S = 15 * 60  # one request renews them, while others still use the old ones
-LAST_S = 10 * 60  # nobody uses the old ones any more
+EARLY_S = 10 * 60  # from here on botocore renews them whenever it is asked, and says so where it can't
+LAST_S = 60  # nobody uses the old ones any more
+MOST_LETTERS = 300  # of a reason
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2}\Z")
+
+
+class _Found(NamedTuple):
+    credentials: Any  # botocore's, which know their end
+    keys: Any  # what they are at present
+    region: str  # that the profile names, or ""
 
 
 class AwsChainSigner:
     """`region` "" stands for the one in the URL, else the one that the profile names. `profile` "" is the default one.
 
-    Raises ExtraMissing at once without botocore; `lines` raises TargetRefused without credentials or a region.
+    Raises ExtraMissing at once without botocore; `lines` raises TargetError without credentials or a region.
     """
 
     def __init__(
-        self, *, region: str = "", service: str = "bedrock", profile: str = "", now: Callable[[], int] = now_us
+        self,
+        *,
+        region: str = "",
+        service: str = "bedrock",
+        profile: str = "",
+        deadline_s: float = DEADLINE_S,
+        now: Callable[[], int] = now_us,
     ) -> None:
-        try:
-            self._session_of = importlib.import_module("botocore.session").Session
-            self._trouble: type[Exception] = importlib.import_module("botocore.exceptions").BotoCoreError
-        except ImportError as error:
-            hint = "pip install 'fairlead[bedrock]', or give the account's keys"
-            raise ExtraMissing("AWS's credentials are found by botocore, which is missing", hint=hint) from error
+        must_have("bedrock", "botocore", what="finding AWS's credentials", instead="give the account's keys in `aws`")
         self._region = region
         self._service = service
-        self._profile = profile
         self._now = now
-        self._finding = asyncio.Lock()
-        self._session: Any = None
-        self._found: Any = None  # botocore's credentials
-        self._frozen: Any = None  # what they are at present
-        self._signers: dict[str, AwsSigner] = {}  # by region
+        self._found: Renewed[_Found] = Renewed(
+            _Chain(profile).look,
+            _ends_within,
+            what="AWS's credentials",
+            early_s=EARLY_S,
+            last_s=LAST_S,
+            deadline_s=deadline_s,
+        )
+        self._keys: Any = None
+        self._signers: dict[str, AwsSigner] = {}  # with those keys, by region
 
     async def lines(self, method: str, url: str, body: bytes) -> bytes:
-        keys = self._frozen
-        if keys is None or self._ends_within(LAST_S) or self._may_renew():
-            keys = await self._find()
-        region = self._region or region_of(url) or self._session.get_config_variable("region")
+        found = await self._found.get()
+        region = self._region or region_of(url) or found.region
         if not region:
-            raise TargetRefused("no region to sign a request for", hint="Set the region, or use a URL that names one.")
+            raise TargetRefused("no region to sign a request for", hint='Write it into `vars = { region = "…" }`.')
+        keys = found.keys
+        if keys is not self._keys:
+            self._keys = keys
+            self._signers.clear()
         signer = self._signers.get(region)
         if signer is None:
             signer = self._signers[region] = AwsSigner(
@@ -59,37 +74,53 @@ class AwsChainSigner:
             )
         return await signer.lines(method, url, body)
 
-    def _may_renew(self) -> bool:
-        return not self._finding.locked() and self._ends_within(EARLY_S)
 
-    def _ends_within(self, seconds: int) -> bool:
-        """Only credentials that can be renewed have an end."""
-        needed = getattr(self._found, "refresh_needed", None)
-        return needed is not None and needed(refresh_in=seconds)
+class _Chain:
+    """What blocks; one thread at a time uses it. What it found stays, what it did not is looked for anew."""
 
-    async def _find(self) -> Any:
-        async with self._finding:
-            if self._frozen is not None and not self._ends_within(EARLY_S):
-                return self._frozen  # somebody else has, meanwhile
-            try:
-                frozen = await asyncio.to_thread(self._look)
-            except self._trouble as error:
-                raise TargetRefused(f"AWS's credentials can't be had: {error}", hint=_HINT) from error
-            if frozen is None or not frozen.access_key or not frozen.secret_key:
-                raise TargetRefused("there are no AWS credentials", hint=_HINT)
-            if frozen != self._frozen:
-                self._frozen = frozen
-                self._signers.clear()
-            return frozen
+    def __init__(self, profile: str) -> None:
+        self._profile = profile
+        self._session: Any = None
+        self._credentials: Any = None
 
-    def _look(self) -> Any:
-        if self._found is None:
-            self._session = self._session_of(profile=self._profile or None)
-            self._found = self._session.get_credentials()
-        return None if self._found is None else self._found.get_frozen_credentials()
+    def look(self) -> _Found:
+        """Raises TargetRefused."""
+        exceptions = importlib.import_module("botocore.exceptions")
+        told = (exceptions.BotoCoreError, exceptions.ClientError)
+        odd = (OSError, RuntimeError, ValueError, LookupError, TypeError)  # of what somebody gave who follows no rule
+        try:
+            found = self._look()
+        except (*told, *odd) as error:
+            self._credentials = None
+            why = " ".join(str(error).split())[:MOST_LETTERS]
+            if isinstance(error, odd):
+                why = f"{type(error).__name__}: {why}"
+            raise TargetRefused(f"AWS's credentials can't be had: {why}", hint=self._hint) from error
+        if found is None or not found.keys.access_key or not found.keys.secret_key:
+            self._credentials = None
+            raise TargetRefused("there are no AWS credentials", hint=self._hint)
+        return found
+
+    def _look(self) -> _Found | None:
+        if self._credentials is None:
+            session_of = importlib.import_module("botocore.session").Session
+            self._session = session_of(profile=self._profile or None)
+            self._credentials = self._session.get_credentials()
+            if self._credentials is None:
+                return None
+        keys = self._credentials.get_frozen_credentials()
+        return _Found(self._credentials, keys, self._session.get_config_variable("region") or "")
+
+    @property
+    def _hint(self) -> str:
+        profile = f" --profile {self._profile}" if self._profile else ""
+        return f"See what `aws sts get-caller-identity{profile}` says on this machine, for the same user."
 
 
-_HINT = "See what `aws sts get-caller-identity` says on this machine, for the same user and profile."
+def _ends_within(found: _Found, seconds: float) -> bool:
+    """Only credentials that can be renewed have an end."""
+    needed = getattr(found.credentials, "refresh_needed", None)
+    return needed is not None and needed(refresh_in=seconds)
 
 
 def region_of(url: str) -> str:
