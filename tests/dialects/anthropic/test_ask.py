@@ -251,7 +251,7 @@ def test_sampling_that_the_api_refuses_is_refused_or_left_out_and_told(changes, 
 
 
 def test_stop_user_and_harmless_fields():
-    body = write(stop=("END",), user="u1", others={"store": Raw(b"true"), "metadata": Raw(b"{}")})
+    body = write(stop=("END",), user="u1", others={"store": Raw(b"true"), "metadata": Raw(b"{}")}, dialect="openai")
     assert (body["stop_sequences"], body["metadata"]) == (["END"], {"user_id": "u1"})
     assert "store" not in body
 

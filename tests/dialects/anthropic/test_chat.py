@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from fairlead.chat import Chat, Media, Message, Opaque, Shape, Text, Thinking, Tool, ToolCall, ToolChoice
 from fairlead.dialects import anthropic
+from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.reading import read_fields
 from fairlead.errors import RequestInvalid
 
@@ -243,9 +244,11 @@ def test_fields_that_the_house_has_no_word_for_are_listed_where_they_ask_for_som
     }
 
 
-def test_what_an_agent_sends_along_with_every_request_asks_for_nothing():
+def test_what_an_agent_sends_along_with_every_request_asks_nobody_else_for_anything():
     management = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
-    assert not read(context_management=management, betas=["x"], diagnostics={"id": "m"}, speed="fast").others
+    others = read(context_management=management, betas=["x"], diagnostics={"id": "m"}, speed="fast").others
+    assert list(others) == ["betas", "diagnostics", "speed"]
+    assert all(is_harmless(path, raw, "anthropic") for path, raw in others.items())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from fairlead.chat import Chat
 from fairlead.dialects.anthropic.signing import DIALECT
 from fairlead.dialects.anthropic.turns import Block, Turns, is_amid_tools, write_tool
 from fairlead.dialects.effort import budget_of, effort_of
+from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
 from fairlead.dialects.reading import unsayable
@@ -22,11 +23,6 @@ from fairlead.errors import RequestInvalid
 
 LANGUAGE = "Anthropic's API"
 
-# Fields of the caller that don't change what an answer says: where it is billed, kept, cached, traced or cut for speed.
-HARMLESS = frozenset({
-    "labels", "metadata", "performanceConfig", "prediction", "prompt_cache_key", "prompt_cache_options",
-    "prompt_cache_retention", "requestMetadata", "safety_identifier", "service_tier", "serviceTier", "store",
-})  # fmt: skip
 # What a request for a count takes; of the rest it takes nothing.
 COUNTED = ("model", "messages", "system", "thinking", "tools", "tool_choice", "output_config", "context_management",
            "mcp_servers", "cache_control", "speed")  # fmt: skip
@@ -74,7 +70,7 @@ def write_request(
     elsewhere, log probabilities, penalties, a seed, stop sequences of nothing but white space, a temperature above 1,
     `top_p` beside a temperature, sampling beside thinking, and every other field that the house has no word for.
     Left out and told: names of messages, an image's `detail`, the effort `minimal` (it becomes `low`), a budget that
-    does not fit. Let go: name and description of a schema, a temperature or `top_p` of 1, and the fields in HARMLESS.
+    does not fit. Let go: name and description of a schema, a temperature or `top_p` of 1, and what is harmless.
 
     | quirk | default | what it does |
     |---|---|---|
@@ -313,7 +309,7 @@ class _Asked(Struct, frozen=True):
         for path, raw in self.chat.others.items():
             name = path.partition("[")[0].partition(".")[0]
             if self.chat.dialect != DIALECT:
-                if name not in HARMLESS:
+                if not is_harmless(path, raw, self.chat.dialect):
                     self._lose(name, "this field", path=path)
             elif path == name:
                 body[name] = raw

@@ -24,11 +24,6 @@ _KNOWN = frozenset({
     "output_format", "stop_sequences", "stream", "system", "temperature", "thinking", "tool_choice", "tools", "top_k",
     "top_p",
 })  # fmt: skip
-# About the account, the way and the version: they mean nothing to anybody else, and don't change what an answer says.
-_ASIDE = frozenset({
-    "anthropic_beta", "anthropic_version", "betas", "billing_policy", "diagnostics", "fallback_credit_token", "speed",
-    "user_profile_id", "workspace_id",
-})  # fmt: skip
 # Of a tool: what says only how it is streamed, and by whom it may be called where there is nobody else.
 _TOOL_ASIDE = frozenset({"eager_input_streaming"})
 _TOOL_IDLE = IDLE | {b'["direct"]'}
@@ -121,11 +116,7 @@ def read_output_limit(fields: dict[str, Raw]) -> int | None:
 
 def read_chat(fields: dict[str, Raw]) -> Chat:
     """The whole of a Messages request. Raises RequestInvalid with the exact path (`messages[3].content[1].type`)."""
-    others = {
-        name: raw
-        for name, raw in fields.items()
-        if name not in _KNOWN and name not in _ASIDE and bytes(raw) not in IDLE
-    }
+    others = {name: raw for name, raw in fields.items() if name not in _KNOWN and bytes(raw) not in IDLE}
     tools = _read_tools(fields, others)
     choice, parallel = _read_choice(fields, others)
     effort, shape = _read_output(fields, others)

@@ -15,8 +15,8 @@ for everybody else. Neither knows where the target is. What becomes of the conve
 
 Beside thinking Claude takes no temperature but 1, no `top_k` and no `top_p` below 0.95; since 4.5 no temperature and
 `top_p` together, so only who speaks this language may say both. Left out and told: names of messages, an image's
-`detail`, levels of effort that the model does not know. Let go: the end user, whether a schema is strict, and the
-fields in HARMLESS.
+`detail`, levels of effort that the model does not know. Let go: the end user, whether a schema is strict, and what is
+harmless.
 
 | quirk | default | what it does |
 |---|---|---|
@@ -43,16 +43,12 @@ from fairlead.dialects.bedrock.chat import NO_PARAMETERS, STOP_PATHS, read_infer
 from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, Model, Wish, model_of, write_thinking
 from fairlead.dialects.bedrock.turns import LONGEST_NAME, NAME_HINT, NAME_TABOO, Writer
+from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import LIMITS, RESERVED, narrowed
 from fairlead.dialects.reading import text_of, unsayable
 
 LANGUAGE = "Bedrock's Converse API"
-# Fields of other languages that don't change what an answer says: where it is billed, kept, cached or cut for speed.
-HARMLESS = frozenset({
-    "cache_control", "labels", "metadata", "prediction", "prompt_cache_key", "prompt_cache_options",
-    "prompt_cache_retention", "safety_identifier", "service_tier", "serviceTier", "store", "stream_options",
-})  # fmt: skip
 _LEAST_TOP_P_WITH_THINKING = 0.95
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _ENCODER = msgspec.json.Encoder()
@@ -335,7 +331,7 @@ def _write_others(fields: Fields, chat: Chat, losses: Losses) -> None:
         if chat.dialect == DIALECT:
             if not path.startswith("toolConfig.tools["):
                 _put(fields, path.split("."), raw)
-        elif path.partition(".")[0].partition("[")[0] not in HARMLESS:
+        elif not is_harmless(path, raw, chat.dialect):
             losses.lose(path, "this field")
 
 

@@ -13,10 +13,11 @@ from msgspec import Raw
 from fairlead.chat import Chat, Request, Tool
 from fairlead.dialects.effort import EFFORTS, SHARES, budget_of
 from fairlead.dialects.gemini.embed import pass_embed
-from fairlead.dialects.gemini.names import DIALECT, HARMLESS, LANGUAGE, camel, model_name, take_object
+from fairlead.dialects.gemini.names import DIALECT, LANGUAGE, camel, model_name, take_object
 from fairlead.dialects.gemini.schema import write_schema
 from fairlead.dialects.gemini.settings import GENERATION, read_output_limit
 from fairlead.dialects.gemini.turns import Turns, carry_rest, excuse_calls
+from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import LIMITS, RESERVED, narrowed, rename_and_drop
 from fairlead.dialects.reading import unsayable
@@ -118,7 +119,7 @@ def write_request(
     | `logprobs` | `responseLogprobs`, `logprobs` |
 
     Let go: name, description and strictness of a schema (answers always follow it), strictness of tools, the end user,
-    and the fields in HARMLESS. Lost: at most one tool call at a time, a seed beyond 32 bits, files at another provider,
+    and what is harmless. Lost: at most one tool call at a time, a seed beyond 32 bits, files at another provider,
     and every field that the house has no word for and Gemini did not say itself.
 
     | quirk | default | what it does |
@@ -288,7 +289,7 @@ def _carry_others(body: Fields, chat: Chat, losses: Losses) -> None:
         if own:
             if not _carried(body, path, raw):
                 losses.lose(path, "this field")
-        elif path not in HARMLESS and path.partition(".")[0].partition("[")[0] not in HARMLESS:
+        elif not is_harmless(path, raw, chat.dialect):
             losses.lose(path, "this field")
 
 

@@ -17,7 +17,8 @@ from msgspec import Raw, Struct, field
 
 from fairlead.chat import Answer, Embed, Request, Usage
 from fairlead.dialects.failures import failure, unclear
-from fairlead.dialects.gemini.names import DIALECT, HARMLESS, LANGUAGE, RAWS, camelled, is_idle, model_name, take_object
+from fairlead.dialects.gemini.names import DIALECT, LANGUAGE, RAWS, camelled, is_idle, model_name, take_object
+from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import LIMITS, RESERVED, rename_and_drop
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null, need, take, unsayable
@@ -191,7 +192,7 @@ def _carry_others(embed: Embed, own: list[dict[str, Any]], losses: Losses) -> di
     above: dict[str, Any] = {}
     for path, raw in embed.others.items():
         if embed.dialect != DIALECT:
-            if path not in HARMLESS:
+            if not is_harmless(path, raw, embed.dialect):
                 losses.lose(path, "this field")
         elif path.startswith("requests["):
             index, _, name = path.removeprefix("requests[").partition("].")

@@ -21,13 +21,6 @@ TASKS: frozenset[Task] = frozenset({"chat", "embed"})
 NULL = Raw(b"null")
 _IDLE = frozenset({b"null", b"false", b"{}", b"[]", b'""'})
 
-# Fields of callers in any language that don't change what an answer says: where it is billed, kept, traced or cached.
-HARMLESS = frozenset({
-    "context_management", "inference_geo", "labels", "metadata", "output_config.cache", "prediction",
-    "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "requestMetadata", "safety_identifier",
-    "serviceTier", "service_tier", "store", "stream_options", "user",
-})  # fmt: skip
-
 RAWS = msgspec.json.Decoder(dict[str, Raw])
 _HUMP = re.compile(r"_+(\w)")
 

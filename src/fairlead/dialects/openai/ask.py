@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from fairlead.chat import Chat, Request, Tool
+from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.openai.chat import LIMIT_NAMES, read_output_limit
 from fairlead.dialects.openai.language import DIALECT
@@ -21,13 +22,6 @@ from fairlead.dialects.openai.turns import Manner, write_messages
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
 from fairlead.dialects.reading import is_null, raw_json
 
-# Fields of callers in any language that don't change what an answer says: where it is billed, kept, cached or traced,
-# and how soon it comes.
-HARMLESS = frozenset({
-    "cache_control", "labels", "metadata", "performanceConfig", "prediction", "prompt_cache_key",
-    "prompt_cache_options", "prompt_cache_retention", "requestMetadata", "safety_identifier", "service_tier",
-    "serviceTier", "store",
-})  # fmt: skip
 _ENCODER = msgspec.json.Encoder()
 _RAWS = msgspec.json.Decoder(dict[str, Raw])
 _USAGE_PLEASE = Raw(b'{"include_usage":true}')
@@ -137,8 +131,8 @@ def write_request(
 
     Reasoning goes along as `reasoning_content`, what `origin` signed as `reasoning_details`; what others signed is left
     out. Let go: the flag that a tool failed (its text says so), marks for the prompt cache unless the target takes
-    them, whether thinking is told where the target has no word for it, and the fields in HARMLESS. Any other loss is
-    told to `losses`, with its path.
+    them, whether thinking is told where the target has no word for it, and what is harmless. Any other loss is told to
+    `losses`, with its path.
     """
     limit = narrowed(max_output_tokens, params)
     fields: dict[str, Any] = {
@@ -191,7 +185,7 @@ def _write_others(fields: dict[str, Any], chat: Chat, losses: Losses) -> None:
     for path, raw in chat.others.items():
         name, _, position = path.partition("[")
         if chat.dialect != DIALECT:
-            if name not in HARMLESS:
+            if not is_harmless(path, raw, chat.dialect):
                 losses.lose(path, "this field")
         elif position and name == "tools":
             tools: list[Any] = fields.setdefault("tools", [])

@@ -13,6 +13,7 @@ from msgspec import Meta, Raw, Struct
 
 from fairlead.chat import Answer, Embed
 from fairlead.dialects.failures import unclear
+from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.openai.language import DIALECT
 from fairlead.dialects.quirks import override, rename_and_drop
@@ -24,8 +25,6 @@ Inputs = str | list[str | int | list[int]]
 
 _KNOWN = frozenset({"dimensions", "encoding_format", "input", "input_type", "model", "user"})
 _IDLE = frozenset({b"null", b"false", b"{}", b"[]"})
-# Fields that don't change a vector.
-_HARMLESS = frozenset({"labels", "metadata", "requestMetadata", "service_tier", "store"})
 # OpenAI has no such field; those who speak its language and do (Voyage, NVIDIA, vLLM) call it so.
 _PURPOSES = {"query": "query", "document": "document", "passage": "document"}
 
@@ -110,7 +109,7 @@ def write_embed(
     for path, raw in embed.others.items():
         if embed.dialect == DIALECT:
             fields[path] = raw
-        elif path.partition("[")[0] not in _HARMLESS:
+        elif not is_harmless(path, raw, embed.dialect):
             losses.lose(path, "this field")
     override(fields, params)
     rename_and_drop(fields, quirks)

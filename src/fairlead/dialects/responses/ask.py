@@ -12,19 +12,14 @@ from msgspec import Raw
 
 from fairlead.chat import Chat, Request, Tool
 from fairlead.dialects.effort import effort_of
+from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
 from fairlead.dialects.reading import UNREADABLE
-from fairlead.dialects.responses.chat import read_output_limit
+from fairlead.dialects.responses.chat import REFERENCES, read_output_limit
 from fairlead.dialects.responses.language import DIALECT, ENCRYPTED_REASONING, TEXT_LOGPROBS
 from fairlead.dialects.responses.turns import Terms, write_conversation
 
-# Fields of other languages that don't change what an answer says: where it is billed, kept, cached or traced.
-HARMLESS = frozenset({
-    "cache_control", "labels", "metadata", "performanceConfig", "prediction", "prompt_cache_key",
-    "prompt_cache_options", "prompt_cache_retention", "requestMetadata", "safety_identifier", "service_tier",
-    "serviceTier", "store", "stream_options",
-})  # fmt: skip
 # Fields of OpenAI's other API that have the same word here, and where they stand.
 _SAME = {
     "verbosity": "text.verbosity",
@@ -92,7 +87,7 @@ def write_request(
     | a wish that another language has no word for | `store` false, encrypted reasoning |
 
     Lost: several samples, stop sequences, `seed`, `top_k`, penalties, video, audio but WAV and MP3, files kept by other
-    providers, pictures that an assistant made, parts and fields of other languages but for those in HARMLESS.
+    providers, pictures that an assistant made, parts and fields of other languages but for harmless ones.
 
     | quirk | default | what it does |
     |---|---|---|
@@ -204,11 +199,13 @@ def _write_other(body: Said, path: str, raw: Raw, chat: Chat, losses: Losses) ->
     if chat.dialect != DIALECT:
         if chat.dialect == "openai" and path in _SAME:
             path = _SAME[path]
-        elif path.partition(".")[0].partition("[")[0] in HARMLESS:
+        elif is_harmless(path, raw, chat.dialect):
             return
         else:
             losses.lose(path, "this field")
             return
+    if path in REFERENCES:  # it stands in its place already
+        return
     if path.startswith("tools["):
         _put_tool(body, path, raw)
         return

@@ -1,0 +1,263 @@
+"""The probes of what is answered: each thing that a target may say, in the house language, whole and as a stream."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.structs import replace
+
+from fairlead.chat import (
+    Answer,
+    Chunk,
+    Head,
+    Item,
+    Media,
+    Part,
+    Said,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolDelta,
+    Usage,
+)
+from fairlead.dialects.probes.asking import CALL, IMAGE, SECOND
+
+USED = Usage(100, 20, 60, 10, 5)
+LOGPROBS = Raw(b'{"content":[{"token":"Yes","logprob":-0.1,"bytes":[89,101,115],"top_logprobs":[]}],"refusal":null}')
+DETAILS = {
+    "5-minute cache writes": "cache_write_5m_tokens",
+    "1-hour cache writes": "cache_write_1h_tokens",
+    "tokens of sounds": "input_audio_tokens",
+    "tokens of spoken answers": "output_audio_tokens",
+    "tokens of sounds from the cache": "cache_audio_read_tokens",
+    "tokens of images": "input_image_tokens",
+    "tokens of generated images": "output_image_tokens",
+    "tokens of films": "input_video_tokens",
+    "web searches": "web_searches",
+}
+
+
+class AnswerProbe(Struct, frozen=True):
+    """`answer` is what the target says, whose language is given. `of` is what must be the same afterwards."""
+
+    name: str
+    answer: Callable[[str], Answer]
+    of: Callable[[Answer], Any]
+
+
+def answered(*parts: Part, usage: Usage = USED, **said: Any) -> Answer:
+    said = {"finish": "stop"} | said
+    return Answer(id="answer_1", model="model", said=(Said(parts, **said),), finish=said["finish"], usage=usage)
+
+
+def _probe(name: str, answer: Answer, of: Callable[[Answer], Any]) -> AnswerProbe:
+    return AnswerProbe(name, lambda _: answer, of)
+
+
+def _said(name: str) -> Callable[[Answer], Any]:
+    return lambda answer: getattr(answer.said[0], name) if answer.said else None
+
+
+def _used(name: str) -> Callable[[Answer], Any]:
+    return lambda answer: getattr(answer.usage, name, None)
+
+
+def _detail(name: str) -> Callable[[Answer], Any]:
+    return lambda answer: answer.usage.details.get(name) if answer.usage else None
+
+
+def _thoughts(answer: Answer) -> Any:
+    return [part for part in answer.said[0].parts if isinstance(part, Thinking)]
+
+
+def _calls(answer: Answer) -> Any:
+    calls = answer.said[0].tool_calls
+    return [(call.id, call.name, msgspec.json.decode(call.arguments)) for call in calls], answer.said[0].finish
+
+
+def _signatures(answer: Answer) -> Any:
+    return [(call.signature, call.origin) for call in answer.said[0].tool_calls if call.signature]
+
+
+def _order(answer: Answer) -> Any:
+    return [type(part) for part in answer.said[0].parts]
+
+
+def _pictures(answer: Answer) -> Any:
+    return [part.data for part in answer.said[0].parts if isinstance(part, Media)]
+
+
+def answer_probes() -> tuple[AnswerProbe, ...]:
+    text = Text("Yes.")
+    return (
+        _probe("text", answered(text), _said("text")),
+        _probe("tool calls", answered(CALL, finish="tool_calls"), _calls),
+        _probe("text and several tool calls", answered(text, CALL, SECOND, finish="tool_calls"), _calls),
+        _probe("texts and tool calls in turn", answered(text, CALL, text, SECOND, finish="tool_calls"), _order),
+        _probe("end by length", answered(text, finish="length"), _said("finish")),
+        _probe("end by a content filter", answered(finish="content_filter"), _said("finish")),
+        _probe("which stop sequence", answered(text, stop="END"), _said("stop")),
+        _probe("that it is a refusal", answered(refusal="I can't.", finish="content_filter"), _said("refusal")),
+        _probe("what is said in a refusal", answered(refusal="I can't.", finish="content_filter"), _words),
+        _probe("log probabilities", answered(text, logprobs=LOGPROBS), lambda answer: bool(answer.said[0].logprobs)),
+        _probe("several samples", _twice(answered(text)), lambda answer: len(answer.said)),
+        _probe("pictures", answered(text, IMAGE), _pictures),
+        *_reasoning(),
+        *_usage(),
+    )
+
+
+def _words(answer: Answer) -> str:
+    return (answer.said[0].text or "") + (answer.said[0].refusal or "")
+
+
+def _twice(answer: Answer) -> Answer:
+    return replace(answer, said=(*answer.said, *answer.said))
+
+
+def _reasoning() -> tuple[AnswerProbe, ...]:
+    text = Text("Yes.")
+
+    def signed(origin: str) -> Answer:
+        return answered(Thinking("Hm.", "c2ln", origin, id="rs_1" if origin == "responses" else None), text)
+
+    def hidden(origin: str) -> Answer:
+        return answered(Thinking("", "c2ln", origin, True, "rs_1" if origin == "responses" else None), text)
+
+    def called(origin: str) -> Answer:
+        return answered(replace(CALL, signature="c2ln", origin=origin), finish="tool_calls")
+
+    def after(origin: str) -> Answer:
+        return answered(text, Thinking("", "c2ln", origin))
+
+    return (
+        _probe("reasoning", answered(Thinking("Hm."), text), _said("reasoning")),
+        AnswerProbe("signed reasoning", signed, _thoughts),
+        AnswerProbe("hidden reasoning", hidden, _thoughts),
+        AnswerProbe("signed tool calls", called, _signatures),
+        AnswerProbe("signed texts", after, _thoughts),
+    )
+
+
+def _usage() -> tuple[AnswerProbe, ...]:
+    text = Text("Yes.")
+    return (
+        _probe("tokens in", answered(text), _used("input")),
+        _probe("tokens out", answered(text), _used("output")),
+        _probe("tokens read from the cache", answered(text), _used("cache_read")),
+        _probe("tokens written to the cache", answered(text), _used("cache_write")),
+        _probe("tokens of reasoning", answered(text), _used("reasoning")),
+        *(_counted(name, detail) for name, detail in DETAILS.items()),
+    )
+
+
+def _counted(name: str, detail: str) -> AnswerProbe:
+    return _probe(name, answered(Text("Yes."), usage=replace(USED, details={detail: 7})), _detail(detail))
+
+
+# --- as a stream -----------------------------------------------------------------------------------------------------
+
+
+def told(answer: Answer) -> Iterator[Item]:
+    """A whole answer as the items of a stream."""
+    yield Head(answer.id, answer.model)
+    for index, said in enumerate(answer.said):
+        slot = 0
+        for part in said.parts:
+            for chunk in _pieces(part, slot):
+                yield replace(chunk, index=index)
+            slot += isinstance(part, ToolCall)
+        if said.refusal:
+            yield Chunk(index, refusal=said.refusal, words=True)
+        if said.logprobs is not None:
+            yield Chunk(index, logprobs=said.logprobs)
+        yield Chunk(index, finish=said.finish, stop=said.stop)
+    if answer.usage is not None:
+        yield answer.usage
+
+
+def _pieces(part: Part, slot: int) -> Iterator[Chunk]:
+    match part:
+        case Text(text=text):
+            yield Chunk(text=text[:1], words=True)
+            yield Chunk(text=text[1:], words=True)
+        case Thinking(text=text, redacted=False):
+            if text:
+                yield Chunk(reasoning=text, words=True)
+            if part.signature is not None:
+                yield Chunk(part=replace(part, text=""))
+        case ToolCall():
+            yield Chunk(tool=ToolDelta(slot, part.id, part.name, "", part.signature, part.origin), words=True)
+            yield Chunk(tool=ToolDelta(slot, arguments=part.arguments[:3]), words=True)
+            yield Chunk(tool=ToolDelta(slot, arguments=part.arguments[3:]), words=True)
+        case _:
+            yield Chunk(part=part, words=True)
+
+
+class _Heard:
+    """One choice of a stream, as far as it has come."""
+
+    def __init__(self) -> None:
+        self._parts: list[Part] = []
+        self._slots: dict[int, int] = {}  # of a tool call -> its place among the parts
+        self._ending = Said()
+
+    def add(self, chunk: Chunk) -> None:
+        if chunk.reasoning:
+            self._grow(Thinking, chunk.reasoning)
+        if chunk.text:
+            self._grow(Text, chunk.text)
+        if chunk.part is not None:
+            self._add_part(chunk.part)
+        if chunk.tool is not None:
+            self._add_call(chunk.tool)
+        said = self._ending
+        self._ending = Said(
+            finish=chunk.finish or said.finish,
+            refusal=(said.refusal or "") + chunk.refusal or None,
+            stop=chunk.stop or said.stop,
+            logprobs=chunk.logprobs if isinstance(chunk.logprobs, Raw) else said.logprobs,
+        )
+
+    def said(self) -> Said:
+        return replace(self._ending, parts=tuple(self._parts))
+
+    def _grow(self, kind: type[Text] | type[Thinking], text: str) -> None:
+        last = self._parts[-1] if self._parts else None
+        if isinstance(last, kind) and getattr(last, "signature", None) is None:
+            self._parts[-1] = replace(last, text=last.text + text)
+        else:
+            self._parts.append(kind(text))
+
+    def _add_part(self, part: Part) -> None:
+        last = self._parts[-1] if self._parts else None
+        if isinstance(part, Thinking) and isinstance(last, Thinking) and last.signature is None and not part.text:
+            self._parts[-1] = replace(part, text=last.text)
+        else:
+            self._parts.append(part)
+
+    def _add_call(self, delta: ToolDelta) -> None:
+        place = self._slots.setdefault(delta.slot, len(self._parts))
+        if place == len(self._parts):
+            self._parts.append(ToolCall("", "", ""))
+        call = self._parts[place]
+        assert isinstance(call, ToolCall)
+        if delta.signature is not None:
+            call = replace(call, signature=delta.signature, origin=delta.origin)
+        name, arguments = call.name + (delta.name or ""), call.arguments + delta.arguments
+        self._parts[place] = replace(call, id=delta.id or call.id, name=name, arguments=arguments)
+
+
+def gathered(items: Iterable[Item]) -> Answer:
+    """The items of a stream as a whole answer."""
+    heard: dict[int, _Heard] = {}
+    answer = Answer()
+    for item in items:
+        if isinstance(item, Head):
+            answer = replace(answer, id=item.id, model=item.model, dialect=item.dialect)
+        elif isinstance(item, Usage):
+            answer = replace(answer, usage=item)
+        else:
+            heard.setdefault(item.index, _Heard()).add(item)
+    return replace(answer, said=tuple(heard[index].said() for index in sorted(heard)) or (Said(),))
