@@ -156,6 +156,7 @@ def test_a_failure_after_a_heartbeat_is_an_error_in_the_stream(language: Languag
         ("POST", "/v1/v1/chat/completions", OPENAI, "one /v1"),
         ("POST", "/chat/completions", OPENAI, "ends in /v1"),
         ("POST", "/openai/deployments/x/chat/completions", OPENAI, "Azure"),
+        ("POST", "/v1/deployments/x/chat/completions", OPENAI, "Azure"),
         ("POST", "/v2/chat", OPENAI, "rerank"),
         ("GET", "/v1/nothing", OPENAI, "GET /v1/models"),
         ("GET", "/v1/responses/resp_1", RESPONSES, "continued"),

@@ -10,6 +10,7 @@ from fairlead.server.gemini import METHODS
 LATER = "not served by Fairlead yet; call the provider directly for this one"
 ONE_V1 = "the base URL of a client ends in /v1"
 NO_PATH = "the base URL of this client has no path"
+AZURE = "Azure's own paths are not served: use the plain OpenAI client, whose base URL ends in /v1"
 HINTS: tuple[Hint, ...] = (
     Hint("/v1/audio", f"audio is {LATER}"),
     Hint("/v1/images", f"images are {LATER}"),
@@ -38,7 +39,8 @@ HINTS: tuple[Hint, ...] = (
     Hint("/v1/v1beta", NO_PATH, gemini),
     Hint("/v1/model/", NO_PATH, bedrock),
     Hint("/v1/v1", "the base URL of a client ends in one /v1"),
-    Hint("/openai/", "Azure's own paths are not served: use the plain OpenAI client, whose base URL ends in /v1"),
+    Hint("/v1/deployments", AZURE),
+    Hint("/openai/", AZURE),
     Hint("/v2/", "of Cohere's API only /v2/rerank is served"),
     Hint("/chat/completions", ONE_V1),
     Hint("/completions", ONE_V1),
