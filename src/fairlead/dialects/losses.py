@@ -6,7 +6,9 @@ A writer says what it can't say here and goes on without it. It does not know ro
 from fairlead.errors import RequestInvalid
 
 # What a caller left with a provider and only refers to: without it, another question would be asked.
-KEPT_ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "cachedContent"})
+KEPT_ELSEWHERE = frozenset(
+    {"previous_response_id", "conversation", "prompt", "item_reference", "compaction", "cachedContent"}
+)
 
 
 class Losses:

@@ -358,10 +358,11 @@ def test_a_penalty_of_nothing_asks_for_nothing():
 
 
 def test_fields_that_change_nothing_said_are_let_go_and_openais_own_are_carried_over():
-    others = {"metadata": Raw(b'{"a":"b"}'), "service_tier": Raw(b'"flex"'), "prompt_cache_key": Raw(b'"k"')}
+    others = {"metadata": Raw(b'{"a":"b"}'), "service_tier": Raw(b'"auto"')}
     body, told = written(others=others, dialect="anthropic")
     assert not others.keys() & body.keys()
-    body, told = written(others={**others, "verbosity": Raw(b'"low"')}, dialect="openai")
+    assert told == ()
+    body, told = written(others={"prompt_cache_key": Raw(b'"k"'), "verbosity": Raw(b'"low"')}, dialect="openai")
     assert (body["prompt_cache_key"], body["text"], told) == ("k", {"verbosity": "low"}, ())
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from fairlead.chat import Media, Message, Opaque, Shape, Text, Thinking, Tool, ToolCall, ToolChoice
 from fairlead.dialects import responses
+from fairlead.dialects.losses import Losses
 from fairlead.dialects.reading import read_fields
 from fairlead.errors import RequestInvalid
 
@@ -181,6 +182,21 @@ def test_an_item_of_only_an_id_is_a_reference_whose_result_may_stand_here():
     chat = read({"id": "fc_1"}, RESULT)
     assert isinstance(chat.messages[0].parts[0], Opaque)
     assert chat.messages[1].tool_call_id == "c1"
+
+
+def test_what_refers_to_another_conversation_is_refused_wherever_that_is_not():
+    reference = {"type": "item_reference", "id": "msg_1"}
+    chat = read({"role": "user", "content": "Go."}, reference)
+    assert others(chat) == {"item_reference": reference}
+    for lossy in (False, True):
+        with pytest.raises(RequestInvalid) as caught:
+            Losses("another language", lossy=lossy).lose(next(iter(chat.others)), "this field")
+        assert caught.value.param == "item_reference"
+    body = responses.write_request(
+        chat, model="m", max_output_tokens=9, stream=False, params={}, quirks={}, losses=Losses("x")
+    )
+    assert json.loads(body)["input"][1] == reference
+    assert "item_reference" not in json.loads(body)
 
 
 def test_a_call_out_of_a_namespace_stays_as_it_is_with_its_result():

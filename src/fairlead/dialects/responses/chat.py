@@ -30,6 +30,7 @@ from fairlead.dialects.responses.language import DIALECT, ENCRYPTED_REASONING, T
 from fairlead.dialects.responses.signing import Heard
 
 MAX_TOKENS = 2**31 - 1
+REFERENCES = ("item_reference", "compaction")  # items that stand for a conversation that is not in the request
 INPUT_ELSEWHERE = ("previous_response_id", "conversation", "prompt")
 
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
@@ -109,7 +110,8 @@ def read_chat(fields: dict[str, Raw]) -> Chat:
     | `instructions` | a first message of role system |
     | message items of one side in a row | a message each |
     | reasoning, calls and other items of the assistant's in a row | parts of one message |
-    | items of built-in tools, references, compactions | opaque parts, in their places |
+    | items of built-in tools | opaque parts, in their places |
+    | references to items, compactions | the same, and `others`, since without them another question would be asked |
     | `developer` | system |
     | `phase`, ids and states of items, annotations | nothing: they help the provider, and change nothing said |
     | `reasoning.summary` | whether thinking is shown; in which detail is let go |
@@ -128,7 +130,7 @@ def read_chat(fields: dict[str, Raw]) -> Chat:
     shape = _read_text(fields, others)
     effort, shows = _read_reasoning_wish(fields, others)
     return Chat(
-        messages=_read_messages(fields),
+        messages=_read_messages(fields, others),
         logprobs=_read_logprobs(fields, others),
         tools=tools,
         tool_choice=choice,
@@ -155,7 +157,7 @@ def has_more_input(fields: dict[str, Raw]) -> bool:
     )
 
 
-def _read_messages(fields: dict[str, Raw]) -> tuple[Message, ...]:
+def _read_messages(fields: dict[str, Raw], others: dict[str, Raw]) -> tuple[Message, ...]:
     said = take_optional(_INPUT, fields, "input")
     elsewhere = has_more_input(fields)
     if said is None and not elsewhere:
@@ -169,6 +171,7 @@ def _read_messages(fields: dict[str, Raw]) -> tuple[Message, ...]:
         for position, raw in enumerate(said or ()):
             conversation.read(raw, f"input[{position}]")
     conversation.flush()
+    others.update(conversation.refers)
     if not (elsewhere or conversation.refers):
         check_tools(conversation.messages, conversation.paths)
     return tuple(conversation.messages)
@@ -180,7 +183,7 @@ class _Conversation:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.paths: list[str] = []
-        self.refers = False  # to items that are not in the request
+        self.refers: dict[str, Raw] = {}  # to what is not in the request: the first item of each kind that does
         self._parts: list[Part] = []  # of the assistant's message that is going on
         self._path = ""
         self._after_text = False  # its last item was a message: one more is a message of its own
@@ -262,7 +265,8 @@ class _Conversation:
     def _opaque(self, kind: str, item: Item, raw: Raw, path: str) -> None:
         if item.call_id is not None:
             self._elsewhere.add(item.call_id)
-        self.refers = self.refers or kind in ("item_reference", "compaction")
+        if kind in REFERENCES:
+            self.refers.setdefault(kind, raw)
         self._say((Opaque(kind, raw, DIALECT),), path)
 
     def _say(self, parts: tuple[Part, ...], path: str) -> None:
