@@ -1,4 +1,4 @@
-"""Whoever gives tokens: a token endpoint, an exchange, IAM, a machine's metadata server, all on one loopback port.
+"""Whoever gives tokens and keys: a token endpoint, an exchange, IAM, a machine's metadata server, on a loopback port.
 
     with Authority() as there:
         ...  # there.url, there.asked, there.answer
@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(said)
 
-    do_GET = do_POST
+    do_GET = do_PUT = do_POST
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

@@ -1,24 +1,22 @@
 """Credentials come from where AWS's own tools find them, and what is signed is what botocore and a server work out."""
 
 import asyncio
+import hashlib
 import json
+import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
-from fairlead.errors import TargetRefused
+from fairlead.errors import ExtraMissing, TargetRefused, TargetTimeout
 from fairlead.signing.amazon import AwsSigner
 from fairlead.signing.chain import AwsChainSigner, region_of
+from signing.authority import Asked, Authority, always
+from signing.bedrock import Bedrock, recomputed, signature_in
 
 HOST = "https://bedrock-runtime.eu-central-1.amazonaws.com"
 ARN = "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.anthropic.claude-x-v1:0"
@@ -43,22 +41,6 @@ def headers_of(lines: bytes) -> dict[str, str]:
 
 def sign(signer: AwsChainSigner | AwsSigner, url: str = URL, body: bytes = b"{}") -> dict[str, str]:
     return headers_of(asyncio.run(signer.lines("POST", url, body)))
-
-
-def recomputed(url: str, body: bytes, said: dict[str, str], secret: str) -> str:
-    """The signature that botocore works out from a request as it arrived."""
-    credential = said["authorization"].partition("Credential=")[2].partition(",")[0]
-    key, _, region, service, _ = credential.split("/")
-    request = AWSRequest(method="POST", url=url, data=body, headers={"X-Amz-Date": said["x-amz-date"]})
-    if "x-amz-security-token" in said:
-        request.headers["X-Amz-Security-Token"] = said["x-amz-security-token"]
-    request.context["timestamp"] = said["x-amz-date"]
-    auth = SigV4Auth(Credentials(key, secret), service, region)
-    return str(auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request))
-
-
-def signature_in(said: dict[str, str]) -> str:
-    return said["authorization"].rpartition("Signature=")[2]
 
 
 @pytest.mark.parametrize("url", [URL, URL + "-stream", f"{HOST}:8443/a%20b/~c", f"{HOST}/x?b=2&a=1&c=&a-b=0"])
@@ -160,39 +142,136 @@ def test_the_region_is_read_from_the_host(url: str, region: str) -> None:
     assert region_of(url) == region
 
 
-class Amazon(BaseHTTPRequestHandler):
-    """Answers 200 to those whose signature it can work out itself."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        said = {name.lower(): value for name, value in self.headers.items()}
-        right = recomputed(f"http://{said['host']}{self.path}", body, said, KEYS[1]) == signature_in(said)
-        self.send_response(200 if right else 403)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def amazon() -> Iterator[int]:
-    server = HTTPServer(("127.0.0.1", 0), Amazon)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.mark.parametrize(("changed", "status"), [(b"", 200), (b" ", 403)])
 def test_a_server_works_out_the_same_signature_for_what_arrives(
-    amazon: int, monkeypatch: pytest.MonkeyPatch, changed: bytes, status: int
+    monkeypatch: pytest.MonkeyPatch, changed: bytes, status: int
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS[0])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS[1])
     path, body = f"/model/{quote(ARN, safe='')}/converse-stream", b'{"messages":[]}'
-    signed = sign(AwsChainSigner(region="eu-central-1"), f"http://127.0.0.1:{amazon}{path}", body)
-    connection = HTTPConnection("127.0.0.1", amazon)
-    connection.request("POST", path, body + changed, {**signed, "content-type": "application/json"})
-    assert connection.getresponse().status == status
-    connection.close()
+    with Bedrock({KEYS[0]: KEYS[1]}) as there:
+        signed = sign(AwsChainSigner(region="eu-central-1"), there.url + path, body)
+        connection = HTTPConnection("127.0.0.1", there.server_port)
+        connection.request("POST", path, body + changed, {**signed, "content-type": "application/json"})
+        assert connection.getresponse().status == status
+        connection.close()
+
+
+# --- places that give credentials ------------------------------------------------------------------------------------
+
+END = (datetime.now(UTC) + timedelta(hours=6)).strftime("%Y-%m-%dT%H:%M:%SZ")
+IN_JSON = {"AccessKeyId": "ROLE", "SecretAccessKey": "s", "Token": "t", "Expiration": END, "Code": "Success"}
+ASSUMED = f"""<{{action}}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{{action}}Result><Credentials>
+<AccessKeyId>ROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
+<Expiration>{END}</Expiration></Credentials></{{action}}Result></{{action}}Response>"""
+DENIED = b"""<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+<Code>AccessDenied</Code><Message>you may not</Message></Error></ErrorResponse>"""
+
+
+def of_a_machine(asked: Asked, _number: int) -> tuple[int, bytes]:
+    """As EC2's metadata service and a container's say it."""
+    if asked.path.endswith("/security-credentials/"):
+        return 200, b"the-role"
+    return 200, json.dumps(IN_JSON).encode() if "token" not in asked.path else b"a-session"
+
+
+def of_sts(asked: Asked, _number: int) -> tuple[int, bytes]:
+    return 200, ASSUMED.replace("{action}", asked.form["Action"]).encode()
+
+
+def of_sso(_asked: Asked, _number: int) -> tuple[int, bytes]:
+    role = {"accessKeyId": "ROLE", "secretAccessKey": "s", "sessionToken": "t", "expiration": 4_000_000_000_000}
+    return 200, json.dumps({"roleCredentials": role}).encode()
+
+
+ROLE = "arn:aws:iam::123456789012:role/gateway"
+
+
+def test_the_role_of_an_instance_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Authority(of_a_machine) as there:
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", there.url + "/")
+        assert sign(AwsChainSigner())["x-amz-security-token"] == "t"
+
+
+def test_the_role_of_a_container_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Authority(of_a_machine) as there:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{there.url}/role")
+        assert "Credential=ROLE/" in sign(AwsChainSigner())["authorization"]
+
+
+def test_a_token_of_the_cluster_is_exchanged_for_a_role(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("of-the-cluster")
+    with Authority(of_sts) as there:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", there.url)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+        monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+        assert "Credential=ROLE/" in sign(AwsChainSigner())["authorization"]
+        (asked,) = there.asked
+        assert asked.form["WebIdentityToken"] == "of-the-cluster" and asked.form["RoleArn"] == ROLE
+
+
+def test_a_profile_may_act_in_a_role_and_a_refusal_is_the_targets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "credentials").write_text("[base]\naws_access_key_id = A\naws_secret_access_key = B\n")
+    (tmp_path / "config").write_text(
+        f"[profile team]\nrole_arn = {ROLE}\nsource_profile = base\nregion = eu-central-1\n"
+    )
+    with Authority(of_sts) as there:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", there.url)
+        assert "Credential=ROLE/" in sign(AwsChainSigner(profile="team"))["authorization"]
+        there.answer = always(403, DENIED)
+        with pytest.raises(TargetRefused, match="you may not") as caught:
+            sign(AwsChainSigner(profile="team"))
+        assert "--profile team" in caught.value.hint
+
+
+def test_a_login_of_sso_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        "[profile team]\nsso_session = office\nsso_account_id = 123456789012\nsso_role_name = gateway\n"
+        "[sso-session office]\nsso_region = eu-central-1\nsso_start_url = https://office.awsapps.com/start\n"
+    )
+    login = {"accessToken": "of-the-login", "expiresAt": END, "startUrl": "https://office.awsapps.com/start"}
+    cache = tmp_path / ".aws" / "sso" / "cache"
+    cache.mkdir(parents=True)
+    (cache / f"{hashlib.sha1(b'office').hexdigest()}.json").write_text(json.dumps(login))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    program = (
+        "import asyncio\nfrom fairlead.signing import AwsChainSigner\n"
+        f"print(asyncio.run(AwsChainSigner(profile='team').lines('POST', {URL!r}, b'')).decode())"
+    )
+    with Authority(of_sso) as there:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", there.url)
+        command = [sys.executable, "-c", program]  # the folder of logins is fixed when botocore is imported
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        assert "Credential=ROLE/" in done.stdout
+        (asked,) = there.asked
+        assert asked.headers["x-amz-sso_bearer_token"] == "of-the-login"
+
+
+def test_a_place_that_is_silent_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Authority(of_a_machine) as there:
+        there.open.clear()
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{there.url}/role")
+        with pytest.raises(TargetTimeout, match="AWS's credentials"):
+            sign(AwsChainSigner(deadline_s=0.5))
+
+
+def test_a_program_that_gives_nonsense_is_the_targets_failure(tmp_path: Path) -> None:
+    program = tmp_path / "keys.py"
+    program.write_text("print('[1, 2]')")
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {sys.executable} {program}\n")
+    with pytest.raises(TargetRefused, match="AWS's credentials can't be had"):
+        sign(AwsChainSigner())
+    (tmp_path / "config").write_text("[default]\ncredential_process = /nowhere/at/all\n")
+    with pytest.raises(TargetRefused, match="AWS's credentials can't be had"):
+        sign(AwsChainSigner())
+
+
+def test_without_botocore_it_is_told_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "botocore", None)
+    with pytest.raises(ExtraMissing) as caught:
+        AwsChainSigner()
+    assert "pip install 'fairlead[bedrock]'" in caught.value.hint

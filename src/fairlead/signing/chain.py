@@ -87,7 +87,7 @@ class _Chain:
         """Raises TargetRefused."""
         exceptions = importlib.import_module("botocore.exceptions")
         told = (exceptions.BotoCoreError, exceptions.ClientError)
-        odd = (OSError, RuntimeError, ValueError, LookupError, TypeError)  # of what somebody gave who follows no rule
+        odd = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)  # an answer that is none
         try:
             found = self._look()
         except (*told, *odd) as error:
