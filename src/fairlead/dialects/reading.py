@@ -16,6 +16,7 @@ T = TypeVar("T")
 # All that msgspec raises on foreign bytes: bad JSON and wrong types, bytes that are not UTF-8, nesting without end.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+NULL = Raw(b"null")
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _AT = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`\Z")
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`")
@@ -111,7 +112,7 @@ def text_of(raw: Raw | bytes) -> str:
 
 def is_null(raw: Raw | None) -> bool:
     """True where a field is absent or null: both mean that the caller did not say."""
-    return raw is None or bytes(raw) == b"null"
+    return raw is None or raw == NULL  # compared as it stands: to make bytes of it would copy it
 
 
 def raw_json(value: Any) -> Raw:

@@ -2,11 +2,12 @@
 
 A provider signs its models' reasoning and wants the signature back, unchanged, with the next turn; every other provider
 refuses it. In its own language a signature travels bare. In another's it is wrapped, so that it is known when it comes
-back: `fairlead:ORIGIN:SIGNATURE`, where ORIGIN is the language of the provider who signed.
+back: `~fairlead:ORIGIN:SIGNATURE`, where ORIGIN is the language of the provider who signed. The tilde is there because
+it is rare: whether a long body may hold a wrapped signature is then found out in a twentieth of the time.
 """
 
-_MARK = "fairlead:"
-MARK = b'"fairlead:'  # how a wrapped signature begins in a body
+_MARK = "~fairlead:"
+MARK = b'"~fairlead:'  # how a wrapped signature begins in a body
 
 
 def wrap(signature: str, origin: str, language: str) -> str:
@@ -25,4 +26,4 @@ def unwrap(said: str, language: str) -> tuple[str, str]:
 
 def has_wrapped(body: bytes) -> bool:
     """Whether there may be a wrapped signature in a body: then it can't be passed on as it stands."""
-    return MARK in body
+    return b"~" in body and MARK in body

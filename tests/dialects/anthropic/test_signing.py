@@ -53,14 +53,14 @@ def sent_back(blocks) -> Message:
     ("part", "block"),
     [
         (Thinking("hm", "sig", "anthropic"), {"type": "thinking", "thinking": "hm", "signature": "sig"}),
-        (Thinking("hm", "sig", "gemini"), {"type": "thinking", "thinking": "hm", "signature": "fairlead:gemini:sig"}),
-        (Thinking("hm", None, "openai"), {"type": "thinking", "thinking": "hm", "signature": "fairlead:openai:"}),
-        (Thinking("hm"), {"type": "thinking", "thinking": "hm", "signature": "fairlead::"}),
+        (Thinking("hm", "sig", "gemini"), {"type": "thinking", "thinking": "hm", "signature": "~fairlead:gemini:sig"}),
+        (Thinking("hm", None, "openai"), {"type": "thinking", "thinking": "hm", "signature": "~fairlead:openai:"}),
+        (Thinking("hm"), {"type": "thinking", "thinking": "hm", "signature": "~fairlead::"}),
         (
             Thinking("hm", "sig", "responses", id="rs_1"),
-            {"type": "thinking", "thinking": "hm", "signature": 'fairlead:responses/id:["rs_1","sig"]'},
+            {"type": "thinking", "thinking": "hm", "signature": '~fairlead:responses/id:["rs_1","sig"]'},
         ),
-        (Thinking("", "data", "bedrock", True), {"type": "redacted_thinking", "data": "fairlead:bedrock:data"}),
+        (Thinking("", "data", "bedrock", True), {"type": "redacted_thinking", "data": "~fairlead:bedrock:data"}),
     ],
 )
 def test_reasoning_is_told_with_the_mark_of_who_signed_it(part, block):
@@ -69,7 +69,7 @@ def test_reasoning_is_told_with_the_mark_of_who_signed_it(part, block):
 
 def test_the_signature_of_a_call_stands_in_a_hidden_block_before_it():
     hidden, call = blocks_of(ToolCall("t", "f", "{}", "sig", "gemini"))
-    assert hidden == {"type": "redacted_thinking", "data": 'fairlead:gemini/call:["t","sig"]'}
+    assert hidden == {"type": "redacted_thinking", "data": '~fairlead:gemini/call:["t","sig"]'}
     assert call == {"type": "tool_use", "id": "t", "name": "f", "input": {}}
     assert has_wrapped(json.dumps(hidden).encode())
 
@@ -95,13 +95,13 @@ def test_a_signature_whose_call_is_gone_is_gone_too():
     assert sent_back([hidden, {"type": "text", "text": "x"}]).parts == (Text("x"),)
 
 
-@pytest.mark.parametrize("said", ["", "plain", "fairlead:", "fairlead", "x/call:[1]"])
+@pytest.mark.parametrize("said", ["", "plain", "~fairlead:", "~fairlead", "x/call:[1]"])
 def test_what_is_not_wrapped_is_the_languages_own(said):
     assert hear(said) == Heard(said or None, "anthropic")
 
 
 def test_a_pair_that_is_none_is_a_signature():
-    assert hear("fairlead:x/call:oops") == Heard("oops", "x/call")
+    assert hear("~fairlead:x/call:oops") == Heard("oops", "x/call")
 
 
 def test_signatures_in_a_stream_go_the_same_way():
@@ -135,4 +135,4 @@ def test_signatures_in_a_stream_go_the_same_way():
         ToolDelta(0, "a", "f", "", "s2", "gemini"),
         ToolDelta(1, signature="late", origin="gemini"),
     ]
-    assert '"signature":"fairlead:gemini:"' in written.decode()
+    assert '"signature":"~fairlead:gemini:"' in written.decode()

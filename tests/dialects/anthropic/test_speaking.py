@@ -91,7 +91,7 @@ def test_a_stream_of_reasoning_and_text():
             },
         },
     }
-    assert blocks_of(told) == [{"type": "thinking", "thinking": "hm", "signature": "fairlead:openai:"}, text("hi")]
+    assert blocks_of(told) == [{"type": "thinking", "thinking": "hm", "signature": "~fairlead:openai:"}, text("hi")]
     assert told[-2] == {
         "type": "message_delta",
         "delta": {"stop_reason": "stop_sequence", "stop_sequence": "END"},

@@ -189,9 +189,9 @@ def test_what_is_told_is_understood_when_it_comes_back(part):
 
 
 def test_a_signature_that_only_looks_wrapped_stays_what_it_is():
-    thought = {"reasoningContent": {"reasoningText": {"text": "", "signature": "fairlead:x/id:nonsense"}}}
+    thought = {"reasoningContent": {"reasoningText": {"text": "", "signature": "~fairlead:x/id:nonsense"}}}
     [part] = bedrock.read_answer(answer(thought), full=True).said[0].parts
-    assert part == Thinking("", "fairlead:x/id:nonsense", "bedrock")
+    assert part == Thinking("", "~fairlead:x/id:nonsense", "bedrock")
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

@@ -142,9 +142,9 @@ def test_reasoning_is_signed_here_or_wrapped_or_by_nobody():
         reasoning(reasoningText={"text": "Hm.", "signature": "c2ln"}),
         reasoning(reasoningText={"text": "Hm."}),
         reasoning(redactedContent="c2VjcmV0"),
-        reasoning(reasoningText={"text": "", "signature": "fairlead:gemini:Z2Vt"}),
-        reasoning(reasoningText={"text": "So.", "signature": 'fairlead:responses/id:["rs_1","ZW5j"]'}),
-        reasoning(reasoningText={"text": "", "signature": "fairlead:anthropic/hidden:aGlk"}),
+        reasoning(reasoningText={"text": "", "signature": "~fairlead:gemini:Z2Vt"}),
+        reasoning(reasoningText={"text": "So.", "signature": '~fairlead:responses/id:["rs_1","ZW5j"]'}),
+        reasoning(reasoningText={"text": "", "signature": "~fairlead:anthropic/hidden:aGlk"}),
     )
     assert read(HI, said(*blocks, role="assistant")).messages[1].parts == (
         Thinking("Hm.", "c2ln", "bedrock"),
@@ -157,7 +157,9 @@ def test_reasoning_is_signed_here_or_wrapped_or_by_nobody():
 
 
 def test_a_tool_calls_signature_finds_its_call():
-    signature = {"reasoningContent": {"reasoningText": {"text": "", "signature": 'fairlead:gemini/call:["t1","Z2Vt"]'}}}
+    signature = {
+        "reasoningContent": {"reasoningText": {"text": "", "signature": '~fairlead:gemini/call:["t1","Z2Vt"]'}}
+    }
     chat = read(HI, said(signature, call(), role="assistant"), said(result({"text": "1"})))
     assert chat.messages[1].parts == (ToolCall("t1", "f", '{"a": 1}', "Z2Vt", "gemini"),)
 

@@ -212,7 +212,7 @@ def test_an_answer_of_another_language():
             {
                 "content": {
                     "parts": [
-                        {"text": "Hm.", "thought": True, "thoughtSignature": "ZmFpcmxlYWQ6YW50aHJvcGljOmMybG4="},
+                        {"text": "Hm.", "thought": True, "thoughtSignature": "fmZhaXJsZWFkOmFudGhyb3BpYzpjMmxu"},
                         {"text": "Yes."},
                         {"functionCall": {"id": "call_1", "name": "look_up", "args": {"id": 7}}},
                     ],

@@ -86,7 +86,7 @@ def test_the_full_reading_is_done_once():
 
 
 def test_a_request_with_foreign_signatures_is_not_passed_on():
-    part = {"text": "Hm.", "thought": True, "thoughtSignature": "ZmFpcmxlYWQ6YW50aHJvcGljOmMybG4="}
+    part = {"text": "Hm.", "thought": True, "thoughtSignature": "fmZhaXJsZWFkOmFudGhyb3BpYzpjMmxu"}
     body = asked({"role": "model", "parts": [part]})
     assert gemini.has_wrapped(body)
     assert gemini.read_request("chat", body, route="r").spoken is None

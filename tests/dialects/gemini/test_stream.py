@@ -258,7 +258,7 @@ def test_reasoning_is_signed_where_it_ends():
     )
     assert parts_of(events) == [
         {"text": "Hm.", "thought": True},
-        {"text": "", "thought": True, "thoughtSignature": "ZmFpcmxlYWQ6YW50aHJvcGljOmMybG4="},
+        {"text": "", "thought": True, "thoughtSignature": "fmZhaXJsZWFkOmFudGhyb3BpYzpjMmxu"},
         {"text": "", "thoughtSignature": "YQ=="},
     ]
 

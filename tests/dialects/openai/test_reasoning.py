@@ -110,4 +110,4 @@ def test_what_another_provider_signed_survives_a_caller_of_this_language(said):
     body = openai.write_answer(Answer(said=(Said(said),)), created=0)
     message = json.loads(body)["choices"][0]["message"]
     assert parts(**message) == said
-    assert b'"fairlead:' in body
+    assert b'"~fairlead:' in body

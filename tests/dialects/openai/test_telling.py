@@ -103,7 +103,7 @@ def test_a_signature_goes_out_with_all_that_it_signs():
         Chunk(text="x", words=True),
     )
     assert [first["delta"], second["delta"]] == [{"reasoning_content": "h"}, {"reasoning_content": "m"}]
-    detail = {"type": "reasoning.text", "text": "hm", "signature": "fairlead:anthropic:c2ln"}
+    detail = {"type": "reasoning.text", "text": "hm", "signature": "~fairlead:anthropic:c2ln"}
     assert signed["delta"] == {"reasoning_details": [{**detail, "format": "anthropic-claude-v1", "index": 0}]}
     assert text["delta"] == {"content": "x"}
 
@@ -112,7 +112,7 @@ def test_a_signed_call_is_signed_and_a_matched_stop_is_told():
     call, end = deltas(
         Chunk(tool=ToolDelta(0, "t", "f", "{}", "c2ln", "gemini"), words=True), Chunk(finish="stop", stop="END")
     )
-    assert call["delta"]["tool_calls"][0]["extra_content"] == {"google": {"thought_signature": "fairlead:gemini:c2ln"}}
+    assert call["delta"]["tool_calls"][0]["extra_content"] == {"google": {"thought_signature": "~fairlead:gemini:c2ln"}}
     assert (end["finish_reason"], end["stop_reason"]) == ("stop", "END")
 
 

@@ -220,13 +220,13 @@ def test_reasoning_is_the_providers_whose_signature_it_bears():
     assert thought(summary=summary) == Thinking("One.\n\nTwo.", None, "responses", id="rs_1")
     told = [{"type": "reasoning_text", "text": "Hm."}]
     assert thought(content=told, encrypted_content=None) == Thinking("Hm.", id="rs_1")
-    wrapped = thought(summary=summary[:1], encrypted_content="fairlead:anthropic:c2ln")
+    wrapped = thought(summary=summary[:1], encrypted_content="~fairlead:anthropic:c2ln")
     assert wrapped == Thinking("One.", "c2ln", "anthropic")
 
 
 def test_the_signature_of_a_call_comes_back_to_it():
     signature = {"type": "reasoning", "id": "rs_2", "summary": []}
-    signature["encrypted_content"] = 'fairlead:gemini/call:["c1","c2ln"]'
+    signature["encrypted_content"] = '~fairlead:gemini/call:["c1","c2ln"]'
     (message,) = read(signature, CALL).messages
     assert message.parts == (ToolCall("c1", "look_up", '{"id":7}', "c2ln", "gemini"),)
 

@@ -152,7 +152,7 @@ def test_calls_come_in_pieces_each_in_its_slot():
 
 def test_a_calls_signature_finds_it_before_and_after():
     signature = {"type": "reasoning", "id": "rs_1", "summary": []}
-    signature["encrypted_content"] = 'fairlead:gemini/call:["c1","c2ln"]'
+    signature["encrypted_content"] = '~fairlead:gemini/call:["c1","c2ln"]'
     (first,) = said(added(signature), done(signature), added(CALL, 1))
     assert first == Chunk(tool=ToolDelta(0, "c1", "f", "", "c2ln", "gemini"), words=True)
     _, second = said(added(CALL, 0), done(signature, 1))

@@ -13,26 +13,26 @@ from fairlead.dialects.signatures import has_wrapped
         (Thinking("Hm.", "gAAA=", "responses", id="rs_1"), "gAAA=", Heard("gAAA=", "responses")),
         (
             Thinking("Hm.", "gAAA=", "responses", id="rs_2"),
-            'fairlead:responses/id:["rs_2","gAAA="]',
+            '~fairlead:responses/id:["rs_2","gAAA="]',
             Heard("gAAA=", "responses", "id", "rs_2"),
         ),
         (
             Thinking("Hm.", "gAAA=", "responses"),
-            'fairlead:responses/id:["","gAAA="]',
+            '~fairlead:responses/id:["","gAAA="]',
             Heard("gAAA=", "responses", "id"),
         ),
-        (Thinking("Hm.", "c2ln", "anthropic"), "fairlead:anthropic:c2ln", Heard("c2ln", "anthropic")),
+        (Thinking("Hm.", "c2ln", "anthropic"), "~fairlead:anthropic:c2ln", Heard("c2ln", "anthropic")),
         (
             Thinking("Hm.", "c2ln", "azure", id="rs_9"),
-            'fairlead:azure/id:["rs_9","c2ln"]',
+            '~fairlead:azure/id:["rs_9","c2ln"]',
             Heard("c2ln", "azure", "id", "rs_9"),
         ),
         (
             Thinking("", "c2ln", "anthropic", redacted=True),
-            'fairlead:anthropic/redacted:["","c2ln"]',
+            '~fairlead:anthropic/redacted:["","c2ln"]',
             Heard("c2ln", "anthropic", "redacted"),
         ),
-        (Thinking("Hm."), "fairlead::", Heard(None, "")),
+        (Thinking("Hm."), "~fairlead::", Heard(None, "")),
     ],
 )
 def test_reasoning_is_heard_as_it_was_signed(part, said, heard):
@@ -46,8 +46,8 @@ def test_a_call_is_signed_by_its_id():
 
 
 def test_what_only_looks_like_ours_is_left_alone():
-    assert hear("fairlead:gemini/call:c2ln") == Heard("c2ln", "gemini/call")
-    assert hear("fairlead:c2ln") == Heard("fairlead:c2ln", "responses")
+    assert hear("~fairlead:gemini/call:c2ln") == Heard("c2ln", "gemini/call")
+    assert hear("~fairlead:c2ln") == Heard("~fairlead:c2ln", "responses")
     assert hear("gAAA:x/call:y") == Heard("gAAA:x/call:y", "responses")
 
 

@@ -77,19 +77,19 @@ def test_reasoning_is_told_as_a_summary_and_signed_at_its_end():
     ]
     reasoning, message = output(events)
     assert reasoning["summary"] == [{"type": "summary_text", "text": "Hm."}]
-    assert reasoning["encrypted_content"] == "fairlead:anthropic:c2ln"
+    assert reasoning["encrypted_content"] == "~fairlead:anthropic:c2ln"
     assert message["type"] == "message"
 
 
 def test_reasoning_that_nobody_signed_is_marked_so_that_nobody_looks_it_up():
     (reasoning,) = output(tell(Chunk(reasoning="Hm."), Chunk(finish="stop")))
-    assert reasoning["encrypted_content"] == "fairlead::"
+    assert reasoning["encrypted_content"] == "~fairlead::"
 
 
 def test_a_signature_with_no_reasoning_before_it_stands_alone():
     text, signature = output(tell(Chunk(text="a"), Chunk(part=Thinking("", "c2ln", "gemini")), Chunk(finish="stop")))
     assert text["content"][0]["text"] == "a"
-    assert (signature["summary"], signature["encrypted_content"]) == ([], "fairlead:gemini:c2ln")
+    assert (signature["summary"], signature["encrypted_content"]) == ([], "~fairlead:gemini:c2ln")
 
 
 def test_this_providers_own_reasoning_keeps_its_name():
@@ -99,7 +99,7 @@ def test_this_providers_own_reasoning_keeps_its_name():
     named = Chunk(part=Thinking("", "gAAA=", "responses", id="rs_7"))
     (reasoning,) = output(tell(Chunk(reasoning="Hm."), named, Chunk(finish="stop")))
     assert reasoning["id"] != "rs_7"
-    assert reasoning["encrypted_content"] == 'fairlead:responses/id:["rs_7","gAAA="]'
+    assert reasoning["encrypted_content"] == '~fairlead:responses/id:["rs_7","gAAA="]'
 
 
 def test_calls_may_be_told_in_turns():
@@ -115,14 +115,14 @@ def test_calls_may_be_told_in_turns():
     assert message["content"][0]["text"] == "I look."
     assert (first["call_id"], first["name"], first["arguments"], first["status"]) == ("c1", "f", "{}", "completed")
     assert (second["call_id"], second["arguments"]) == ("c2", "{}")
-    assert signature["encrypted_content"] == 'fairlead:gemini/call:["c2","c2ln"]'
+    assert signature["encrypted_content"] == '~fairlead:gemini/call:["c2","c2ln"]'
     assert types(events).count("function_call_arguments.done") == 2
 
 
 def test_a_signature_that_comes_after_its_call_is_told():
     late = Chunk(tool=ToolDelta(0, signature="c2ln", origin="gemini"))
     _, signature = output(tell(Chunk(tool=ToolDelta(0, "c1", "f", "{}")), late, Chunk(finish="tool_calls")))
-    assert signature["encrypted_content"] == 'fairlead:gemini/call:["c1","c2ln"]'
+    assert signature["encrypted_content"] == '~fairlead:gemini/call:["c1","c2ln"]'
 
 
 def test_a_refusal_is_told_beside_the_text():

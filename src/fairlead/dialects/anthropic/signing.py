@@ -6,11 +6,11 @@ two carry what other providers want back, marked as theirs (`signatures.wrap`):
 | in the house | as a block |
 |---|---|
 | reasoning signed by this provider | `thinking` with the bare signature |
-| reasoning signed by another | `thinking`, signature `fairlead:ORIGIN:SIGNATURE`; its text may be empty |
-| reasoning signed by nobody | `thinking`, signature `fairlead:ORIGIN:`, so that it is never taken for Anthropic's |
-| reasoning with a name of its own | `thinking`, signature `fairlead:ORIGIN/id:["NAME","SIGNATURE"]` |
+| reasoning signed by another | `thinking`, signature `~fairlead:ORIGIN:SIGNATURE`; its text may be empty |
+| reasoning signed by nobody | `thinking`, signature `~fairlead:ORIGIN:`, so that it is never taken for Anthropic's |
+| reasoning with a name of its own | `thinking`, signature `~fairlead:ORIGIN/id:["NAME","SIGNATURE"]` |
 | hidden reasoning | `redacted_thinking`, data like the signatures above |
-| a signed tool call | `tool_use`, and before it `redacted_thinking`, data `fairlead:ORIGIN/call:["CALL","SIGNATURE"]` |
+| a signed tool call | before its `tool_use` a `redacted_thinking`, data `~fairlead:ORIGIN/call:["CALL","SIGNATURE"]` |
 
 A tool call's signature goes into a hidden block, since that is shown to nobody and kept by every client, and names its
 call, so that it finds it again wherever it stands in the turn. It does not know which part goes to whom.

@@ -6,13 +6,13 @@ carries what other providers want back, marked as theirs (`signatures.wrap`):
 | in the house | as a block |
 |---|---|
 | reasoning signed here, or by nobody | `reasoningText` with the bare signature, or with none |
-| reasoning signed by another provider | `reasoningText`, signature `fairlead:ORIGIN:SIGNATURE`; its text may be empty |
-| with a name of its own | signature `fairlead:ORIGIN/id:["NAME","SIGNATURE"]` |
+| reasoning signed by another | `reasoningText`, signature `~fairlead:ORIGIN:SIGNATURE`; its text may be empty |
+| with a name of its own | signature `~fairlead:ORIGIN/id:["NAME","SIGNATURE"]` |
 | reasoning hidden here | `redactedContent` |
-| reasoning hidden by another provider | `reasoningText` without text, signature `fairlead:ORIGIN/hidden:SIGNATURE` |
+| reasoning hidden by another provider | `reasoningText` without text, signature `~fairlead:ORIGIN/hidden:SIGNATURE` |
 | a signed tool call | `toolUse`, and after it a `reasoningText` without text that names the call |
 
-The last is `fairlead:ORIGIN/call:["CALL","SIGNATURE"]`, so that it finds its call wherever it stands in the turn. What
+The last is `~fairlead:ORIGIN/call:["CALL","SIGNATURE"]`, so that it finds its call wherever it stands in the turn. What
 another provider hid can't stay hidden in `redactedContent`: there it would be base64 once more, and nobody would see
 the mark any more that keeps it from being passed on.
 """

@@ -3,7 +3,7 @@
 A signature is bytes in this API, base64 in JSON, and clients decode and encode it (with the alphabet of URLs, too). So
 another provider's signature travels as base64 of what `dialects.signatures` wraps it in; base64 of that always begins
 with MARK, as its first nine characters are three whole groups. What is known beside it (that it is redacted reasoning,
-its id) stands behind the provider's name: `fairlead:responses;redacted;id=rs_7:SIGNATURE`.
+its id) stands behind the provider's name: `~fairlead:responses;redacted;id=rs_7:SIGNATURE`.
 """
 
 import binascii
@@ -15,7 +15,7 @@ from fairlead.chat import Thinking, ToolCall
 from fairlead.dialects import signatures
 from fairlead.dialects.gemini.names import DIALECT
 
-MARK = "ZmFpcmxlYWQ6"  # base64 of "fairlead:"
+MARK = "fmZhaXJsZWFk"  # base64 of "~fairlead"
 _MARK_IN_BODY = b'"' + MARK.encode()
 
 # What Google documents to be sent with a call that none of its models made: base64 of

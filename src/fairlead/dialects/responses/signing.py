@@ -7,11 +7,11 @@ not know: so reasoning that nobody signed is marked too, and never taken for Ope
 | in the house | as a reasoning item |
 |---|---|
 | reasoning signed by this provider | `id`, and the bare signature as `encrypted_content` |
-| reasoning signed by another | `fairlead:ORIGIN:SIGNATURE` |
-| the same with a name, or this one by another name than the item's | `fairlead:ORIGIN/id:["NAME","SIGNATURE"]` |
-| hidden reasoning of another | `fairlead:ORIGIN/redacted:["NAME or nothing","SIGNATURE"]` |
-| reasoning signed by nobody | `fairlead::` |
-| a tool call signed by another | an item without summary before it: `fairlead:ORIGIN/call:["CALL","SIGNATURE"]` |
+| reasoning signed by another | `~fairlead:ORIGIN:SIGNATURE` |
+| the same with a name, or this one by another name than the item's | `~fairlead:ORIGIN/id:["NAME","SIGNATURE"]` |
+| hidden reasoning of another | `~fairlead:ORIGIN/redacted:["NAME or nothing","SIGNATURE"]` |
+| reasoning signed by nobody | `~fairlead::` |
+| a tool call signed by another | an item without summary before it: `~fairlead:ORIGIN/call:["CALL","SIGNATURE"]` |
 
 A call's signature names its call, so that it finds it again wherever it stands in the turn.
 """
