@@ -221,11 +221,19 @@ def test_a_stream_of_another_language():
         {"candidates": [{"content": {"parts": [{"text": "Ye"}], "role": "model"}, "index": 0}], **said},
         {"candidates": [{"content": {"parts": [{"text": "s."}], "role": "model"}, "index": 0}], **said},
         {
-            "candidates": [{"content": {"role": "model"}, "index": 0, "finishReason": "STOP"}],
+            "candidates": [{"content": {"parts": [{"text": ""}], "role": "model"}, "index": 0, "finishReason": "STOP"}],
             "usageMetadata": TOLD,
             **said,
         },
     ]
+
+
+def test_only_what_was_filtered_ends_without_parts():
+    """Google's client takes a chunk without parts for a turn that failed, and forgets all of the turn."""
+    for finish in ("stop", "length", "tool_calls"):
+        assert parts_of(write(HEAD, Chunk(text="x", words=True), Chunk(finish=finish)))[-1] == {"text": ""}
+    [*_, last] = write(HEAD, Chunk(text="x", words=True), Chunk(finish="content_filter"))
+    assert last["candidates"][0]["content"] == {"role": "model"}
 
 
 def test_a_call_is_told_when_it_is_whole():
@@ -248,7 +256,7 @@ def test_calls_keep_their_place_among_words():
     events = write(
         HEAD, Chunk(tool=ToolDelta(0, "a", "f", "{}"), words=True), Chunk(text="x", words=True), Chunk(finish="stop")
     )
-    assert [next(iter(part)) for part in parts_of(events)] == ["functionCall", "text"]
+    assert [next(iter(part)) for part in parts_of(events)] == ["functionCall", "text", "text"]
 
 
 def test_reasoning_is_signed_where_it_ends():

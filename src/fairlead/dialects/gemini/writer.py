@@ -118,8 +118,9 @@ class StreamWriter:
         return b""
 
     def _end(self, candidate: dict[str, Any], index: int, finish: Finish) -> None:
-        if not candidate["content"]["parts"]:
-            candidate["content"] = {"role": "model"}
+        if not candidate["content"]["parts"]:  # Google's client forgets a whole turn for one chunk without any
+            told = {} if finish == "content_filter" else {"parts": [{"text": ""}]}
+            candidate["content"] = {**told, "role": "model"}
         candidate.update(write_end(finish, self._refusals.pop(index, None)))
         self._last.append(candidate)
 
