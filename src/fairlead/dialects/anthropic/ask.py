@@ -69,8 +69,9 @@ def write_request(
     Lost (refused, or left out where the route is lossy): several samples, JSON without a schema, audio, video, files
     elsewhere, log probabilities, penalties, a seed, stop sequences of nothing but white space, a temperature above 1,
     `top_p` beside a temperature, sampling beside thinking, and every other field that the house has no word for.
-    Left out and told: names of messages, an image's `detail`, the effort `minimal` (it becomes `low`), a budget that
-    does not fit. Let go: name and description of a schema, a temperature or `top_p` of 1, and what is harmless.
+    Left out and told: names of messages, the place of system messages amid the turns, an image's `detail`, the effort
+    `minimal` (it becomes `low`), a budget that does not fit or becomes an effort, arguments that are no JSON. Let go:
+    name and description of a schema, a temperature or `top_p` of 1, and what is harmless.
 
     | quirk | default | what it does |
     |---|---|---|
@@ -245,7 +246,7 @@ class _Asked(Struct, frozen=True):
             body["thinking"] = {"type": "adaptive"}
         if mode != "budget":
             self._write_effort(body, mode, limit)
-            if mode == "adaptive" and None not in (chat.effort, chat.thinking_tokens):
+            if mode == "adaptive" and chat.thinking_tokens is not None:
                 self.losses.leave("thinking_tokens")
         if chat.shows_thinking is not None and "thinking" in body:
             body["thinking"]["display"] = "summarized" if chat.shows_thinking else "omitted"

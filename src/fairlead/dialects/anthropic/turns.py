@@ -56,6 +56,8 @@ class Turns(Struct, frozen=True):
             if message.name is not None and message.role != "tool":
                 self.losses.leave(f"{path}.name")
             if message.role == "system" and not (turns and self.inline):
+                if turns:
+                    self.losses.leave(f"{path}.place")
                 system += self._blocks(message.parts, path)
                 for field in _asides(message.parts, "system"):
                     self.losses.lose(f"{path}.{field}", "this field of a system prompt")
@@ -106,7 +108,10 @@ class Turns(Struct, frozen=True):
     def _call(self, call: ToolCall, path: str) -> Block:
         if call.signature is not None:
             self.losses.leave(f"{path}.tool_calls.signature")
-        block = {"type": "tool_use", "id": call.id, "name": call.name, "input": write_input(call.arguments)}
+        arguments = write_input(call.arguments)
+        if type(arguments) is dict and arguments:
+            self.losses.leave(f"{path}.tool_calls.arguments")
+        block = {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
         return mark(block, call.cache)
 
     def _add_media(self, blocks: list[Any], media: Media, path: str) -> None:

@@ -205,7 +205,7 @@ def _write_level(fields: dict[str, Any], way: Way, wish: Wish, losses: Losses) -
 def _level(way: Way, wish: Wish, losses: Losses) -> str:
     effort = wish.effort or _effort_of(wish)
     level = _LEVELS[way][effort]
-    if level != wish.effort and wish.effort is not None:
+    if level != wish.effort and (wish.effort is not None or wish.tokens):
         losses.leave(wish.name)
     return level
 

@@ -3,13 +3,13 @@
 | in the house | here |
 |---|---|
 | system messages at the front | `system` blocks, in order |
-| system messages further on | `system` blocks too, or in their place (quirk `system`, or said in this language) |
+| system messages further on | `system` blocks too, and told; their place is kept by a quirk, or in this language |
 | messages of one side in a row, tool results | merged into one turn |
 | a mark of the cache | a `cachePoint` after what is marked; a mark inside a result stands after the result |
 | text of nothing | left out: it is refused; white space alone too, unless a caller of this language said it |
 | a document | with a name of a small alphabet, no two alike; beside it a text, its name where there is none |
 | the result of a tool that gave nothing | an empty JSON object |
-| a tool call with invalid JSON | an object with the text under `invalid_json` |
+| a tool call with invalid JSON | an object with the text under `invalid_json`, and told |
 | signed thinking | only what was signed here; what nobody signed only to models that take it back |
 """
 
@@ -61,6 +61,8 @@ class Writer:
             messages = with_ids(messages, taboo=ID_TABOO, longest=LONGEST_ID)
         for position, message in enumerate(messages):
             if message.role == "system" and not (inline and self.turns):
+                if self.turns:
+                    self._losses.leave(f"messages[{position}].place")
                 self._write_parts(self.system, message, position)
             else:
                 self._write_turn(message, position)
@@ -151,7 +153,10 @@ class Writer:
         if len(name) > LONGEST_NAME or NAME_TABOO.search(name):
             self._losses.lose(path, f"the name of the tool {name!r}", NAME_HINT)
             name = NAME_TABOO.sub("_", name)[:LONGEST_NAME] or "_"
-        return {"toolUseId": call.id, "name": name, "input": write_input(call.arguments)}
+        arguments = write_input(call.arguments)
+        if type(arguments) is dict and arguments:
+            self._losses.leave(f"{path}.arguments")
+        return {"toolUseId": call.id, "name": name, "input": arguments}
 
     def _write_thinking(self, blocks: list[Any], part: Thinking, position: int) -> None:
         if part.signature is not None and part.origin == self._origin:

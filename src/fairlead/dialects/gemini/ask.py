@@ -118,9 +118,10 @@ def write_request(
     | effort | `thinkingLevel`, or for models before Gemini 3 a `thinkingBudget`; none: a budget of 0 |
     | `logprobs` | `responseLogprobs`, `logprobs` |
 
-    Let go: name, description and strictness of a schema (answers always follow it), strictness of tools, the end user,
-    and what is harmless. Lost: at most one tool call at a time, a seed beyond 32 bits, files at another provider,
-    and every field that the house has no word for and Gemini did not say itself.
+    Let go: name, description and strictness of a schema (answers always follow it), the end user, and what is harmless.
+    Left out and told: strictness of tools of which none is forced, a budget beside an effort, an effort that is not one
+    of the model's levels. Lost: at most one tool call at a time, a seed beyond 32 bits, files at another provider, and
+    every field that the house has no word for and Gemini did not say itself.
 
     | quirk | default | what it does |
     |---|---|---|
@@ -189,6 +190,10 @@ def _write_tools(body: Fields, chat: Chat, quirks: Mapping[str, Any], losses: Lo
     declared = [_write_tool(tool, f"tools[{place}]", own, losses) for place, tool in enumerate(chat.tools)]
     body["tools"] = [{"functionDeclarations": declared}]
     choice = chat.tool_choice
+    if choice is None or choice.mode == "auto":  # where a call is forced, it follows the schema
+        for place, tool in enumerate(chat.tools):
+            if tool.strict:
+                losses.leave(f"tools[{place}].strict")
     if choice is not None:
         calling: Fields = {"mode": _MODES[choice.mode]}
         if choice.name is not None:
@@ -253,6 +258,8 @@ def _write_thinking(chat: Chat, model: str, limit: int, quirks: Mapping[str, Any
     if chat.shows_thinking is not None:
         said["includeThoughts"] = chat.shows_thinking
     budgets = mode == "budget" or (mode == "auto" and model.startswith(_OLDER))
+    if tokens and effort is not None and not budgets:
+        losses.leave("thinking_tokens")
     if tokens is not None and (effort is None or budgets):
         said["thinkingBudget"] = tokens
     elif effort == "none":
@@ -268,7 +275,9 @@ def _write_thinking(chat: Chat, model: str, limit: int, quirks: Mapping[str, Any
             least = min(_LEAST_BUDGET_TOKENS, limit)
             said["thinkingBudget"] = min(budget_of(effort, limit, least=least), _MOST_BUDGET_TOKENS)
         else:
-            said["thinkingLevel"] = _level(effort, quirks.get("levels") or _LEVELS)
+            said["thinkingLevel"] = level = _level(effort, quirks.get("levels") or _LEVELS)
+            if level != effort.upper():
+                losses.leave("reasoning_effort")
     return said
 
 

@@ -2,13 +2,13 @@
 
 | in the house | here |
 |---|---|
-| system messages, wherever they stand | `systemInstruction`, in order |
+| system messages, wherever they stand | `systemInstruction`, in order; the place of later ones is told as lost |
 | results of tools in a row | one content, as they answer one turn |
 | a Thinking without text, signed by Google | `thoughtSignature` of the part before it |
 | reasoning that nobody signed | a part with `thought: true` |
 | reasoning and calls that another provider signed | the reasoning is left out, the call goes without its signature |
-| arguments that are no JSON object | an object with the text under `invalid_json` |
-| names of messages, an image's `detail` | left out, and told |
+| arguments that are no JSON object | an object with the text under `invalid_json`, and told |
+| names of messages and of media (but for results, and Vertex AI), an image's `detail` | left out, and told |
 | marks of a cache | let go |
 """
 
@@ -48,6 +48,8 @@ class Turns:
             if message.name is not None and message.role != "tool":
                 self._losses.leave(f"{path}.name")
             if message.role == "system":
+                if contents:
+                    self._losses.leave(f"{path}.place")
                 system += self._parts(message, path)
             elif message.role == "tool":
                 if answers is None:
@@ -80,12 +82,17 @@ class Turns:
         if part.detail not in (None, "auto"):
             self._losses.leave(f"{path}.detail")
         name = part.name if self._names_media else None
+        if name != part.name:
+            self._losses.leave(f"{path}.content.name")
         if (said := write_media(part, path, self._losses, self._origin, name=name)) is not None:
             written.append(said)
 
     def _call(self, call: ToolCall, path: str) -> Fields:
         self._names[call.id] = call.name
-        said: Fields = {"name": call.name, "args": write_arguments(call.arguments)}
+        arguments = write_arguments(call.arguments)
+        if type(arguments) is dict and arguments:
+            self._losses.leave(f"{path}.tool_calls.arguments")
+        said: Fields = {"name": call.name, "args": arguments}
         if self._sends_ids:
             said["id"] = call.id
         if call.signature is None:

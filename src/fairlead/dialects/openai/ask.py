@@ -22,6 +22,7 @@ from fairlead.dialects.openai.turns import Manner, write_messages
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
 from fairlead.dialects.reading import is_null, raw_json
 
+_SAME = {"text.verbosity": "verbosity"}  # fields of OpenAI's other API that have the same word here
 _ENCODER = msgspec.json.Encoder()
 _RAWS = msgspec.json.Decoder(dict[str, Raw])
 _USAGE_PLEASE = Raw(b'{"include_usage":true}')
@@ -130,9 +131,10 @@ def write_request(
     """A conversation in the house language as the body of a chat completion. Quirks: see `pass_request`.
 
     Reasoning goes along as `reasoning_content`, what `origin` signed as `reasoning_details`; what others signed is left
-    out. Let go: the flag that a tool failed (its text says so), marks for the prompt cache unless the target takes
-    them, whether thinking is told where the target has no word for it, and what is harmless. Any other loss is told to
-    `losses`, with its path.
+    out, and so is the flag that a tool failed (its text says so); a budget for thinking becomes the nearest effort,
+    where the target has no word for it. Let go: marks for the prompt cache unless the target takes them, whether
+    thinking is told where it has no word for that, and what is harmless. Any other loss is told to `losses`, with its
+    path.
     """
     limit = narrowed(max_output_tokens, params)
     fields: dict[str, Any] = {
@@ -185,7 +187,9 @@ def _write_others(fields: dict[str, Any], chat: Chat, losses: Losses) -> None:
     for path, raw in chat.others.items():
         name, _, position = path.partition("[")
         if chat.dialect != DIALECT:
-            if not is_harmless(path, raw, chat.dialect):
+            if chat.dialect == "responses" and path in _SAME:
+                fields[_SAME[path]] = raw
+            elif not is_harmless(path, raw, chat.dialect):
                 losses.lose(path, "this field")
         elif position and name == "tools":
             tools: list[Any] = fields.setdefault("tools", [])

@@ -177,6 +177,8 @@ def write_asked(chat: Chat, limit: int, mode: str, losses: Losses) -> dict[str, 
     if mode in ("qwen", "vllm"):
         measure = tokens if tokens is not None or effort is None else budget_of(effort, limit, least=1)
         return _for_qwen(measure) if mode == "qwen" else _for_vllm(effort, measure, tokens, shows)
+    if tokens:
+        losses.leave("thinking_tokens")
     if effort is None and tokens is not None:
         effort = effort_of(tokens, limit)
     said: dict[str, Any] = {} if effort is None else {"reasoning_effort": effort}

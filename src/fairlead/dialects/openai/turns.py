@@ -42,6 +42,8 @@ def _write_message(message: Message, path: str, manner: Manner, losses: Losses) 
     said["content"] = _write_content(message.parts, path, manner, losses, "")
     if message.tool_call_id is not None:
         said["tool_call_id"] = message.tool_call_id
+        if message.is_error:  # the text tells it
+            losses.leave(f"{path}.is_error")
     if message.name is not None:
         said["name"] = message.name
     if manner.marks and message.cache is not None:

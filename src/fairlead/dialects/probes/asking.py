@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from fairlead.chat import Chat, Embed, Media, Message, Part, Shape, Text, Thinking, Tool, ToolCall, ToolChoice
+from fairlead.chat import Chat, Embed, Media, Message, Modality, Part, Shape, Text, Thinking, Tool, ToolCall, ToolChoice
 from fairlead.dialects.effort import effort_of
 
 LIMIT = 8192  # of the output, in tokens
@@ -61,12 +61,14 @@ def _shown(*parts: Part) -> Chat:
     return ask(Message("user", (Text("What is this?"), *parts)))
 
 
-def _file(kind: Any) -> Callable[[str], Chat]:
+def _file(kind: Modality, media_type: str) -> Callable[[str], Chat]:
     """A file that the caller left with the provider whose language it speaks."""
-    return lambda caller: _shown(Media(kind=kind, media_type="", file=_FILES.get(caller, "file_1"), origin=caller))
 
+    def said(caller: str) -> Chat:
+        file = "https://generativelanguage.googleapis.com/v1beta/files/a" if caller == "gemini" else "file_1"
+        return _shown(Media(kind=kind, media_type=media_type, file=file, origin=caller))
 
-_FILES = {"gemini": "https://generativelanguage.googleapis.com/v1beta/files/a"}
+    return said
 
 
 # --- what must be the same -------------------------------------------------------------------------------------------
@@ -92,6 +94,11 @@ def _media(chat: Chat) -> Any:
         for part in message.parts
         if isinstance(part, Media)
     ]
+
+
+def _files(chat: Chat) -> Any:
+    """Their types aside, which only some languages repeat."""
+    return [(medium.kind, medium.file, medium.origin) for medium in _media_parts(chat)]
 
 
 def _media_parts(chat: Chat) -> list[Media]:
@@ -158,7 +165,7 @@ def _conversation() -> tuple[Probe, ...]:
     return (
         Probe("text", ask(QUESTION, said, QUESTION), _texts),
         Probe("a system prompt", ask(system, QUESTION), _texts),
-        Probe("system messages amid the conversation", ask(system, QUESTION, said, system, QUESTION), _texts),
+        Probe("where system messages stand", ask(system, QUESTION, said, system, QUESTION), _texts),
         Probe("an answer to be continued", ask(QUESTION, said), _texts),
         Probe(
             "names of messages",
@@ -210,8 +217,8 @@ def _media_probes() -> tuple[Probe, ...]:
         Probe("text documents", _shown(TEXT_FILE), _media),
         Probe("other documents", _shown(TABLE), _media),
         Probe("names of documents", _shown(PDF), lambda chat: [medium.name for medium in _media_parts(chat)]),
-        Probe("documents that lie at a provider", _file("document"), _media),
-        Probe("images that lie at a provider", _file("image"), _media),
+        Probe("documents that lie at a provider", _file("document", "application/pdf"), _files),
+        Probe("images that lie at a provider", _file("image", "image/png"), _files),
     )
 
 
@@ -239,6 +246,7 @@ def _thinking() -> tuple[Probe, ...]:
     return (
         Probe("effort", ask(effort="high"), _effort),
         Probe("the least effort", ask(effort="minimal"), _field("effort")),
+        Probe("the greatest effort", ask(effort="max"), _field("effort")),
         Probe("a budget for thinking, by its nearest effort", ask(thinking_tokens=LIMIT // 2), _effort),
         Probe("a budget for thinking, in tokens", ask(thinking_tokens=LIMIT // 2), _field("thinking_tokens")),
         Probe("no thinking", ask(effort="none"), lambda chat: chat.effort == "none" or chat.thinking_tokens == 0),

@@ -12,7 +12,7 @@ from fairlead.dialects import anthropic, bedrock, gemini, openai, responses
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.probes.answering import AnswerProbe, answer_probes, gathered, told
 from fairlead.dialects.probes.asking import LIMIT, EmbedProbe, Probe, embed_probes, request_probes
-from fairlead.dialects.probes.returning import give_back, return_probes
+from fairlead.dialects.probes.returning import foreign_probes, give_back, own_probes
 from fairlead.dialects.reading import read_fields
 from fairlead.errors import RequestInvalid
 
@@ -25,7 +25,6 @@ MODELS = {"bedrock": "anthropic.claude-sonnet-4-6"}
 Topic = Literal["request", "answer", "return", "embedding"]
 Fate = Literal["kept", "refused", "left out", "let go", "no word", "changed"]
 Split = Callable[[str, bytes], Iterable[tuple[str, bytes]]]  # (language, a whole stream) -> its events
-Made = Callable[[ModuleType, ModuleType, Losses], Fate]
 
 
 class Finding(Struct, frozen=True):
@@ -77,10 +76,13 @@ def stream_findings(split: Split) -> list[Finding]:
 
 
 def return_findings() -> list[Finding]:
-    """Of what a target signed, told to the caller and sent back with the next turn."""
+    """Of what was signed, told to the caller and sent back with the next turn."""
+    fates = [(probe, _own_return_fate) for probe in own_probes()] + [
+        (probe, _return_fate) for probe in foreign_probes()
+    ]
     return [
-        Finding("return", probe.name, caller.DIALECT, target.DIALECT, _return_fate(probe, caller, target))
-        for probe in return_probes()
+        Finding("return", probe.name, caller.DIALECT, target.DIALECT, fate(probe, caller, target))
+        for probe, fate in fates
         for caller in LANGUAGES
         for target in LANGUAGES
     ]
@@ -138,12 +140,17 @@ def _fate(of: Callable[[Chat], Any], asked: Chat, target: ModuleType) -> Fate:
     return "changed" if of(arrived) else "let go"
 
 
+def _own_return_fate(probe: AnswerProbe, caller: ModuleType, target: ModuleType) -> Fate:
+    """What a target doesn't take back from a caller who speaks its own language, it has no word for."""
+    answer = probe.answer(target.DIALECT)
+    if probe.of(_repeated(answer, target)) != probe.of(answer) or _return_fate(probe, target, target) != "kept":
+        return "no word"
+    return _return_fate(probe, caller, target)
+
+
 def _return_fate(probe: AnswerProbe, caller: ModuleType, target: ModuleType) -> Fate:
     """As callers do it: what they were told is put into the next request as it stands."""
-    answer = probe.answer(target.DIALECT)
-    came = _repeated(answer, target)
-    if probe.of(came) != probe.of(answer):
-        return "no word"
+    came = _repeated(probe.answer(target.DIALECT), target)
     spoken = caller.write_answer(replace(came, spoken=None), created=0)
     return _fate(_of_assistant(probe), caller.read_chat(give_back(caller, said_in, spoken)), target)
 

@@ -58,22 +58,31 @@ def _own_id(origin: str) -> str | None:
     return "rs_1" if origin == "responses" else None
 
 
-def return_probes() -> tuple[AnswerProbe, ...]:
-    def signed(origin: str) -> Answer:
-        return answered(Thinking("Hm.", "c2ln", origin, id=_own_id(origin)), Text("Wait."), CALL, finish="tool_calls")
+def _signed(origin: str) -> Answer:
+    return answered(Thinking("Hm.", "c2ln", origin, id=_own_id(origin)), Text("Wait."), CALL, finish="tool_calls")
 
-    def hidden(origin: str) -> Answer:
-        return answered(Thinking("", "c2ln", origin, True, _own_id(origin)), Text("Wait."), CALL, finish="tool_calls")
 
-    def called(origin: str) -> Answer:
-        return answered(replace(CALL, signature="c2ln", origin=origin), finish="tool_calls")
+def _hidden(origin: str) -> Answer:
+    return answered(Thinking("", "c2ln", origin, True, _own_id(origin)), Text("Wait."), CALL, finish="tool_calls")
 
-    def foreign(origin: str) -> Answer:
-        return signed(next(other for other in _ORIGINS if other != origin))
 
+def _called(origin: str) -> Answer:
+    return answered(replace(CALL, signature="c2ln", origin=origin), finish="tool_calls")
+
+
+def _foreign(origin: str) -> Answer:
+    """Signed by somebody else than `origin`."""
+    return _signed(next(other for other in _ORIGINS if other != origin))
+
+
+def own_probes() -> tuple[AnswerProbe, ...]:
+    """What the target itself signed."""
     return (
-        AnswerProbe("reasoning that the target signed", signed, _thoughts),
-        AnswerProbe("reasoning that the target hid", hidden, _thoughts),
-        AnswerProbe("tool calls that the target signed", called, _signatures),
-        AnswerProbe("reasoning that another provider signed", foreign, _thoughts),
+        AnswerProbe("reasoning that the target signed", _signed, _thoughts),
+        AnswerProbe("reasoning that the target hid", _hidden, _thoughts),
+        AnswerProbe("tool calls that the target signed", _called, _signatures),
     )
+
+
+def foreign_probes() -> tuple[AnswerProbe, ...]:
+    return (AnswerProbe("reasoning that another provider signed", _foreign, _thoughts),)

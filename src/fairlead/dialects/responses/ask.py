@@ -81,7 +81,7 @@ def write_request(
     | thinking, texts in a row, a call of an assistant's message | an item each, in their order |
     | thinking signed by this provider | a reasoning item; left out at the end of a turn, where nothing follows it |
     | other thinking, names of messages, the flag that a tool failed | left out and told |
-    | a budget for thinking | the effort nearest to it |
+    | a budget for thinking | the effort nearest to it, and told |
     | a tool of another language that says nothing of being strict | `strict` false: unsaid, it would be strict |
     | a mark for the cache | a breakpoint, where the quirk says so or the caller spoke this language |
     | a wish that another language has no word for | `store` false, encrypted reasoning |
@@ -166,7 +166,7 @@ def _write(chat: Chat, quirks: Mapping[str, Any], losses: Losses, origin: str, l
         "tool_choice": _write_tool_choice(chat),
         "parallel_tool_calls": chat.parallel_tool_calls,
         "text": _write_shape(chat),
-        "reasoning": _write_effort(chat, limit),
+        "reasoning": _write_effort(chat, limit, losses),
         "include": _write_include(chat, quirks),
         "top_logprobs": chat.logprobs or None,
         "frequency_penalty": chat.frequency_penalty if own else None,
@@ -261,8 +261,10 @@ def _write_shape(chat: Chat) -> Said | None:
     return {"format": form}
 
 
-def _write_effort(chat: Chat, limit: int) -> Said | None:
+def _write_effort(chat: Chat, limit: int, losses: Losses) -> Said | None:
     said: Said = {}
+    if chat.thinking_tokens:
+        losses.leave("thinking_tokens")
     if chat.effort is not None:
         said["effort"] = chat.effort
     elif chat.thinking_tokens is not None:

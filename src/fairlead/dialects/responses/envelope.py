@@ -14,7 +14,7 @@ from msgspec import Raw
 from fairlead.chat import Finish, Request, Usage
 from fairlead.dialects.reading import is_null
 from fairlead.dialects.responses.language import DIALECT
-from fairlead.dialects.responses.usage import write_usage
+from fairlead.dialects.responses.usage import write_searches, write_usage
 from fairlead.ids import new_id
 
 _ENCODER = msgspec.json.Encoder()
@@ -74,6 +74,7 @@ class Envelope:
             "model": self._model,
             "output": output,
             "usage": None if usage is None else write_usage(usage),
+            **write_searches(usage),
             **self._echo,
         }
 

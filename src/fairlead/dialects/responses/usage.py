@@ -143,3 +143,9 @@ def write_usage(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": made,
         "total_tokens": usage.input + usage.output,
     }
+
+
+def write_searches(usage: Usage | None) -> dict[str, Any]:
+    """What stands beside the usage where the web was searched."""
+    searches = usage.details.get("web_searches") if usage is not None else None
+    return {"tool_usage": {"web_search": {"num_requests": searches}}} if searches else {}
