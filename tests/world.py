@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fairlead.chat import Answer, Chunk, Head, Item, Request, Stream, Usage
-from fairlead.errors import FairleadError, Unavailable
+from fairlead.errors import FairleadError, RequestInvalid, Unavailable
 from fairlead.gateway.call import Asking, Call, Caller, Context, Fetch, Limit, Route, Target
 from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.ledger import Ledger
@@ -80,6 +80,11 @@ class Table:
         if isinstance(line, FairleadError):
             raise line
         return line
+
+    def says(self, request: Request, asking: Asking) -> bool:
+        """What it would not refuse."""
+        line = self.lines.get(asking.target.name)
+        return not isinstance(line, RequestInvalid)
 
     async def stream(self, request: Request, asking: Asking) -> Stream:
         line = self._line(request, asking)

@@ -113,6 +113,13 @@ class Http:
         items = read_stream(self._account, task, begin, self._decoder, asking, dropped)
         return self._recounted(items, request) if self._miscounts(request) else items
 
+    def says(self, request: Request, asking: "Asking") -> bool:
+        """Whether the request has words here. Nothing is sent."""
+        try:
+            return request.task == "count" or bool(self._write(request, asking, stream=request.stream).body)
+        except RequestInvalid:
+            return False
+
     # --- what goes out ---
 
     def _write(self, request: Request, asking: "Asking", *, stream: bool) -> Written:

@@ -97,6 +97,9 @@ class Script:
         if usage is not None:
             yield usage
 
+    def says(self, request: Request, asking: "Asking") -> bool:
+        return request.task in PLAYED
+
     def _next(self, request: Request, asking: "Asking") -> tuple[Line, str]:
         """The line whose turn it is, and the prompt."""
         if request.task not in PLAYED:

@@ -210,12 +210,14 @@ class Backend(Protocol):
 
     `answer` gives usage where the provider said; `stream` yields a Head first, then chunks, and at most one Usage. A
     stream that ends without the provider's own end raises StreamBroken. Closing the generator closes the connection.
+    `says` is whether the request can be said here at all; it sends nothing.
     """
 
     dialect: str
 
     async def answer(self, request: Request, asking: Asking) -> Answer: ...
     def stream(self, request: Request, asking: Asking) -> Stream: ...
+    def says(self, request: Request, asking: Asking) -> bool: ...
 
 
 class Fetch(Protocol):

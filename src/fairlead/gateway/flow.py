@@ -9,8 +9,10 @@ from contextlib import aclosing
 from msgspec import Struct
 
 from fairlead.chat import Answer, Request, Stream
+from fairlead.errors import RequestInvalid
 from fairlead.gateway.attempt import Attempts
 from fairlead.gateway.call import Ask, Backend, Call, Caller, Context, Fetch, Purse, Strategy
+from fairlead.gateway.elsewhere import with_hint
 from fairlead.gateway.inlining import inlined
 from fairlead.gateway.ledger import Book, Ledger
 from fairlead.gateway.policies import narrow
@@ -43,15 +45,21 @@ class Gateway:
         generation = self.generation
         call = await inlined(self._call(generation, book), self._fetch)
         ask = self._ask(generation, call, book)
-        return await generation.strategies[call.route.strategy].answer(call, ask)
+        try:
+            return await generation.strategies[call.route.strategy].answer(call, ask)
+        except RequestInvalid as error:
+            raise with_hint(error, call, generation.backends) from None
 
     async def stream(self, book: Book) -> Stream:
         generation = self.generation
         call = await inlined(self._call(generation, book), self._fetch)
         ask = self._ask(generation, call, book)
         async with aclosing(generation.strategies[call.route.strategy].stream(call, ask)) as items:
-            async for item in items:
-                yield item
+            try:
+                async for item in items:
+                    yield item
+            except RequestInvalid as error:
+                raise with_hint(error, call, generation.backends) from None
 
     def _ask(self, generation: Generation, call: Call, book: Book) -> Ask:
         """What the strategy may do: ask, be answered in the form that the caller wants, and be in the books."""

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from fairlead.chat import Request
 from fairlead.errors import RequestInvalid
-from fairlead.gateway.call import GENERATING, ZONES, Call, Capabilities, Target
-from fairlead.gateway.routes import may_use
+from fairlead.gateway.call import GENERATING, Call, Capabilities, Target
+from fairlead.gateway.elsewhere import routes_that
 
 BYTES_PER_TOKEN = 8  # of a request's body: hardly any text has tokens as long as that on average
 LACKING = {  # a need, or a task: how it is said that a model does not serve it
@@ -26,7 +26,6 @@ LACKING = {  # a need, or a task: how it is said that a model does not serve it
     "count": "counts no tokens",
 }
 SERVED_BY = {"complete": ("complete", "chat"), "count": ("chat",)}  # a task that other tasks' models serve as well
-SHOWN = 5  # routes in a hint
 
 
 def capability(call: Call) -> Call:
@@ -102,7 +101,7 @@ def _refusal(call: Call, lacks: dict[str, str]) -> RequestInvalid:
     hints = []
     if outside:
         hints.append(f"{', '.join(outside)} of this route can, but may not be asked in zone {call.zone!r}")
-    if elsewhere := _elsewhere(call):
+    if elsewhere := routes_that(call, lambda route, target: _lack(replace(call, route=route), target) is None):
         hints.append(f"routes that can: {', '.join(elsewhere)}")
     if not hints:
         hints.append(f"if one of them can, say so in [targets.{next(iter(lacks))}.can]")
@@ -112,15 +111,3 @@ def _refusal(call: Call, lacks: dict[str, str]) -> RequestInvalid:
         code="unsupported_feature",
         param="model",
     )
-
-
-def _elsewhere(call: Call) -> list[str]:
-    """Other routes of this caller with a target that can, within the zone that both tolerate."""
-    found: list[str] = []
-    for name, route in sorted(call.routes.items()):
-        widest = min(ZONES.index(route.zone), ZONES.index(call.caller.zone))
-        if name != call.route.name and may_use(call.caller, name) and len(found) < SHOWN:
-            there = replace(call, route=route)
-            if any(ZONES.index(one.zone) <= widest and _lack(there, one) is None for one in route.targets):
-                found.append(name)
-    return found
