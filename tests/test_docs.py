@@ -13,6 +13,7 @@ import pytest
 
 from fairlead import app, config, errors
 from fairlead.cli.main import fairlead
+from fairlead.dialects import anthropic, bedrock, gemini, openai, rerank, responses
 from fairlead.dialects.quirks import (
     AnthropicQuirks,
     BedrockQuirks,
@@ -23,9 +24,10 @@ from fairlead.dialects.quirks import (
 )
 from fairlead.gateway.call import Timeouts
 from fairlead.server.admin import AdminListener
+from fairlead.server.endpoints import ENDPOINTS
 from fairlead.server.errors import STATUS
+from fairlead.server.gemini import METHODS
 from fairlead.server.office import CallFilter
-from fairlead.server.openai import ENDPOINTS
 from fairlead.server.steward import RESTART_ONLY
 from fairlead.store import schema
 from fairlead.wire.pool import Pool
@@ -142,12 +144,37 @@ def test_every_quirk_has_its_row(kind: str) -> None:
 
 
 def endpoints(page: str) -> set[tuple[str, str]]:
-    return {pair for row in rows(page) for pair in re.findall(r"`(GET|POST) ([^`?]+)", row[0])}
+    return {pair for row in rows(page) for pair in re.findall(r"`(GET|POST|DELETE) ([^`?]+)", row[0])}
+
+
+def served_by(method: str, path: str) -> tuple[str, str]:
+    """The endpoint that takes a path: its own, or one that takes all below it."""
+    stems = [stem for known, stem in ENDPOINTS if known == method and stem.endswith("/") and path.startswith(stem)]
+    return (method, path) if (method, path) in ENDPOINTS else (method, next(iter(stems), ""))
 
 
 def test_the_endpoints_are_those_that_are_served() -> None:
-    served = {(method, "/v1/models/NAME" if path == "/v1/models/" else path) for method, path in ENDPOINTS}
-    assert endpoints("docs/http-api.md") == served | admin_endpoints()
+    told = endpoints("docs/http-api.md") - admin_endpoints()
+    elsewhere = {("POST", "/v1/models/")}  # of Gemini, where its newer clients send what they sent to /v1beta
+    assert {served_by(*one) for one in told} == set(ENDPOINTS) - admin_endpoints() - elsewhere
+    assert "`/v1/models/…`" in read("docs/http-api.md")
+
+
+def test_every_method_of_a_model_is_told() -> None:
+    told = {path.rpartition(":")[2] for method, path in endpoints("docs/http-api.md") if ":" in path}
+    assert told == set(METHODS)
+    told = {path.rpartition("/")[2] for method, path in endpoints("docs/http-api.md") if path.startswith("/model/")}
+    assert told == {"converse", "converse-stream", "count-tokens"}
+
+
+def test_every_header_that_the_data_listener_knows_is_told() -> None:
+    files = [file for file in product() if file.path.startswith("src/fairlead/server/")]
+    known = {
+        name for file in files for name in re.findall(r'b"((?:x-|request-id|retry-after|api-key)[a-z-]*)"', file.text)
+    }
+    assert {"x-fairlead-call", "retry-after", "x-api-key", "x-fairlead-dropped"} <= known
+    told = set(re.findall(r"[a-z]+(?:-[a-z]+)+", read("docs/http-api.md")))
+    assert known - told == set()
 
 
 def admin_endpoints() -> set[tuple[str, str]]:
@@ -209,6 +236,36 @@ def test_the_floors_are_those_that_are_checked() -> None:
     built = [" | ".join(name for name in floor if name in there) for floor in floors]
     shown = next(block for block in blocks("docs/architecture.md", "") if block.startswith("cli\n"))
     assert shown.splitlines() == [floor for floor in built if floor]
+
+
+LANGUAGES = (openai, responses, anthropic, gemini, bedrock)
+
+
+def contract() -> dict[str, str]:
+    """The names of a language's front: name -> who has it."""
+    told = [row for row in rows("docs/architecture.md") if len(row) == 3 and row[1] in ("all", "some")]
+    return {name: row[1] for row in told for name in re.findall(r"`(\w+)`", row[0])}
+
+
+def test_every_language_has_the_names_of_the_contract() -> None:
+    needed = {name for name, who in contract().items() if who == "all"}
+    assert {language.DIALECT: needed - set(language.__all__) for language in LANGUAGES} == {
+        language.DIALECT: set() for language in LANGUAGES
+    }
+
+
+def test_the_names_that_only_some_languages_have_are_there() -> None:
+    named = {name for name, who in contract().items() if who == "some"}
+    there = {name for language in (*LANGUAGES, rerank) for name in language.__all__}
+    assert named and named <= there
+
+
+def test_the_rooms_that_are_named_exist() -> None:
+    [table] = [block for block in read("docs/architecture.md").split("\n\n") if block.startswith("| room |")]
+    rooms = [room for line in table.splitlines() for room in re.findall(r"`([\w/.]+)`", line.split("|")[1])]
+    assert len(rooms) > 15
+    places = [ROOT / "src/fairlead" / room.replace("NAME", "openai") for room in rooms]
+    assert [str(place) for place in places if not place.exists()] == []
 
 
 def test_the_tables_of_the_store_that_are_named_exist() -> None:
