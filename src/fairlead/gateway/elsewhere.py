@@ -7,22 +7,25 @@ from fairlead.gateway.call import ZONES, Asking, Backend, Call, Route, Target
 from fairlead.gateway.routes import may_use
 
 SHOWN = 5  # in a hint
+MOST_BYTES = 256 * 1024  # of a request that is said in other languages for a hint's sake
 
 
 def routes_that(call: Call, can: Callable[[Route, Target], bool]) -> list[str]:
     """Other routes of this caller with a target that can, within the zone that both tolerate: the first few."""
     found: list[str] = []
     for name, route in sorted(call.routes.items()):
+        if len(found) == SHOWN:
+            break
         widest = min(ZONES.index(route.zone), ZONES.index(call.caller.zone))
-        if name != call.route.name and may_use(call.caller, name) and len(found) < SHOWN:
-            if any(ZONES.index(target.zone) <= widest and can(route, target) for target in route.targets):
-                found.append(name)
+        inside = (target for target in route.targets if ZONES.index(target.zone) <= widest)
+        if name != call.route.name and may_use(call.caller, name) and any(can(route, one) for one in inside):
+            found.append(name)
     return found
 
 
 def with_hint(error: RequestInvalid, call: Call, backends: Mapping[str, Backend]) -> RequestInvalid:
     """The same error; where a target's language had no word for what is asked, it says who has one."""
-    if error.code != "unsupported_feature":
+    if error.code != "unsupported_feature" or call.request.input_bytes > MOST_BYTES:
         return error
 
     def can(route: Route, target: Target) -> bool:
