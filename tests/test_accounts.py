@@ -144,6 +144,7 @@ def test_amazon_takes_a_key_or_what_requests_are_signed_with() -> None:
 def test_amazon_is_asked_with_what_its_own_tools_find_where_nothing_is_written() -> None:
     assert aws(AWS) == Aws(given=config.AwsSettings(), region="eu-central-1", service="bedrock")
     assert aws(f'{AWS}aws = {{ profile = "team" }}').given.profile == "team"
+    assert account('provider = "bedrock"\nvars = { region = "eu-central-1" }') == account(AWS)
 
 
 def test_the_region_of_a_signature_is_written_or_in_the_url_or_the_profiles() -> None:

@@ -16,7 +16,15 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from fairlead.catalog.prices import shipped_prices
-from fairlead.catalog.providers import MODEL, PLACEHOLDER, Provider, placeholders, provider_at, shipped_providers
+from fairlead.catalog.providers import (
+    MODEL,
+    PLACEHOLDER,
+    Provider,
+    find_provider,
+    placeholders,
+    provider_at,
+    shipped_providers,
+)
 from fairlead.config import AwsSettings, BackendSettings, Config, GoogleSettings, Kind, Zone
 from fairlead.errors import ConfigInvalid
 from fairlead.signing import region_of
@@ -59,7 +67,7 @@ def find_account(config: Config, name: str, rows: Mapping[str, Provider] | None 
     rows = shipped_providers() if rows is None else rows
     place = f"backends.{name}"
     if settings.provider:
-        row = rows.get(settings.provider)
+        row = find_provider(rows, settings.provider)
         if row is None:
             _must_be_listed(place, settings.provider, rows)
         elif _speaks(place, settings, row):
@@ -105,8 +113,8 @@ def _as_written(place: str, settings: BackendSettings, rows: Mapping[str, Provid
     provider, quirks = settings.provider, {}
     if settings.base_url and not provider:
         provider, quirks = _known_at(settings.base_url, settings.kind, rows)
-    elif provider in rows:
-        provider = rows[provider].price_list
+    elif row := find_provider(rows, provider):
+        provider = row.price_list
     return Account(
         kind=settings.kind,
         zone=settings.zone,

@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from fairlead.catalog.prices import shipped_prices
-from fairlead.catalog.providers import Kind, Provider, load_providers, placeholders, provider_at, shipped_providers
+from fairlead.catalog.providers import (
+    Kind,
+    Provider,
+    find_provider,
+    load_providers,
+    placeholders,
+    provider_at,
+    shipped_providers,
+)
 from fairlead.dialects.quirks import check_settings
 from fairlead.errors import ConfigInvalid
 
@@ -68,6 +76,13 @@ def test_how_a_key_is_had_and_shown_is_told(row: Provider) -> None:
     assert row.env or row.keyless or row.auth == "google" or row.note, "nobody is told where its key comes from"
     assert bool(row.service) == (row.auth == "aws")
     assert row.service == "" or "region" in row.vars
+
+
+def test_what_else_a_provider_is_called_leads_to_it_and_to_nobody_else() -> None:
+    called = [name for row in ROWS.values() for name in row.called]
+    assert len(set(called)) == len(called) and not set(called) & set(ROWS)
+    assert find_provider(ROWS, "bedrock") is ROWS["aws"] and find_provider(ROWS, "aws") is ROWS["aws"]
+    assert find_provider(ROWS, "nobody") is None and find_provider(ROWS, "") is None
 
 
 @EVERY

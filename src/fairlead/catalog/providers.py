@@ -33,6 +33,7 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     | field | what it says |
     |---|---|
+    | `called` | what else it is known as, which is taken for its id |
     | `kind` | the wire format at `base_url`; `also`: formats that are spoken there as well |
     | `tasks` | what is served in that format, each at the format's own path below `base_url` or at that in `paths` |
     | `auth` | how a key is shown; `aws`, `google`: requests are signed where no key is given |
@@ -51,6 +52,7 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     id: str = ""
     name: str
+    called: tuple[str, ...] = ()
     kind: Kind
     base_url: str
     tasks: tuple[Task, ...]
@@ -95,6 +97,11 @@ def load_providers(path: Path) -> Mapping[str, Provider]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigInvalid(f"{path} is no list of providers: {error}", file=str(path)) from error
     return MappingProxyType({id: msgspec.structs.replace(row, id=id) for id, row in rows.items()})
+
+
+def find_provider(rows: Mapping[str, Provider], name: str) -> Provider | None:
+    """By its id, or by what else it is called."""
+    return rows.get(name) or next((row for row in rows.values() if name in row.called), None)
 
 
 def placeholders(text: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def catalog() -> None:
 @as_json
 def providers(id: str, wants_json: bool) -> None:
     """List the providers and servers that are known by name; of one, all that is known, and what to paste."""
-    from fairlead.catalog.providers import shipped_providers
+    from fairlead.catalog.providers import find_provider, shipped_providers
     from fairlead.cli.providers import COLUMNS, cells, example
 
     known = shipped_providers()
@@ -47,7 +47,7 @@ def providers(id: str, wants_json: bool) -> None:
         else:
             terminal.show_table(COLUMNS, map(cells, known.values()), empty="no providers")
         return
-    row = known.get(id)
+    row = find_provider(known, id)
     if row is None:
         raise NotFound(f"there is no provider {id!r}", hint=_nearest(id, known))
     if wants_json:

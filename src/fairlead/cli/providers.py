@@ -37,6 +37,10 @@ they are `private` only at an address of this machine, elsewhere `zone` must be 
 `kind` chooses another one than the first. Whoever is not here is asked with `kind`, `base_url` and `zone`: most servers
 speak `openai`.
 
+Amazon's and Google's services need no key either where their own tools find credentials: roles of machines and
+clusters, profiles, SSO, federated identities, what `aws` and `gcloud` leave of a login. That takes an extra:
+`pip install 'fairlead[bedrock]'` or `pip install 'fairlead[vertex]'`.
+
 Claude on Vertex AI has no row: it wants the model in the URL and a version in the body, which Anthropic's own API has
 not. GitHub Models has none: it was retired on July 30, 2026.
 
@@ -46,6 +50,10 @@ says what a row was held against on its day: its source, the provider's own SDK,
 | provider | name | speaks | tasks | its key is usually in | at | source | checked |
 |---|---|---|---|---|---|---|---|
 """
+FOUND = {
+    "aws": "without a key: signed with `aws`, or with what AWS's own tools find (pip install 'fairlead[bedrock]')",
+    "google": "without `google`: what Google's own tools find (either: pip install 'fairlead[vertex]')",
+}
 CHECKED = {"page": "that page", "sdk": "its own SDK", "clients": "the sources of several clients"}
 QUIRKS = """
 ## What differs
@@ -75,12 +83,16 @@ def page(rows: Iterable[Provider]) -> str:
 def _facts(row: Provider) -> Iterator[str]:
     also = f"; `kind` may also be {', '.join(row.also)}" if row.also else ""
     yield f"{row.name}: {row.kind}{also}"
+    if row.called:
+        yield f"also called {', '.join(row.called)}"
     yield f"tasks: {', '.join(row.tasks)}"
     yield f"at {row.base_url}"
     for task, path in row.paths.items():
         yield f"{task} at {path}"
     if row.quirks:
         yield f"differs: {inline(row.quirks)}"
+    if row.auth in FOUND:
+        yield FOUND[row.auth]
     if row.note:
         yield row.note
     yield f"from {row.source}, {row.date}, checked against {CHECKED[row.checked]}"
@@ -98,10 +110,18 @@ def _settings(row: Provider) -> dict[str, object]:
 
 
 def _line(row: Provider) -> str:
-    key = f"`{row.env}`" if row.env else "no key" if row.keyless else "a token" if row.auth != "google" else "a file"
+    ids = ", ".join(f"`{name}`" for name in (row.id, *row.called))
     source = f"[{row.date}]({row.source})"
     lists = f"{', '.join(row.kinds)} | {', '.join(row.tasks)}"
-    return f"| `{row.id}` | {row.name} | {lists} | {key} | `{row.base_url}` | {source} | {row.checked} |\n"
+    return f"| {ids} | {row.name} | {lists} | {_key(row)} | `{row.base_url}` | {source} | {row.checked} |\n"
+
+
+def _key(row: Provider) -> str:
+    if row.auth == "google":
+        return "a file, or where Google's tools look"
+    if row.auth == "aws":
+        return f"`{row.env}`, or where AWS's tools look"
+    return f"`{row.env}`" if row.env else "no key" if row.keyless else "a token"
 
 
 def _difference(row: Provider) -> str:
