@@ -60,6 +60,22 @@ def test_settings_of_filters_that_nobody_can_read_are_not_harmless() -> None:
     assert not is_harmless("safetySettings", Raw(b'"strict"'), "gemini")
 
 
+@pytest.mark.parametrize("name", ["response", "responseJsonSchema", "response_json_schema"])
+def test_what_a_tool_gives_back_need_not_be_described(name: str) -> None:
+    declared = {"name": "f", "parametersJsonSchema": {"type": "object"}, name: {"type": "string"}}
+    chat = asked("gemini", tools=[{"functionDeclarations": [declared]}])
+    for language in LANGUAGES:
+        losses = Losses(language.LANGUAGE)
+        said_in(language, chat, losses)
+        assert not losses.told
+
+
+def test_how_a_tool_is_run_is_not_harmless() -> None:
+    declared = {"name": "f", "behavior": "NON_BLOCKING"}
+    [(path, raw)] = asked("gemini", tools=[{"functionDeclarations": [declared]}]).others.items()
+    assert not is_harmless(path, raw, "gemini")
+
+
 def test_a_field_is_harmless_in_the_mouth_of_who_speaks_its_language_alone() -> None:
     assert is_harmless("labels", Raw(b"{}"), "gemini")
     assert not is_harmless("labels", Raw(b"{}"), "openai")

@@ -17,6 +17,7 @@ here, however little it may change: a guardrail, a stricter filter, a region.
 It knows names and values; what becomes of them is each writer's own knowledge.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -77,6 +78,9 @@ FIELDS: Mapping[str, Mapping[str, Purpose]] = {
         "serviceTier": "billing",
     },
 }
+# What a tool gives back is described beside what it takes; its results show it soon enough, and Google's client says it
+# of every function that it is handed.
+_RESULT_OF_A_TOOL = re.compile(r"tools\[\d+]\.functionDeclarations(?:\[\d+])?\.response(?:JsonSchema)?\Z")
 # Thresholds that ask for no filter, or for what is there by default.
 _UNFILTERED = frozenset({"", "OFF", "BLOCK_NONE", "HARM_BLOCK_THRESHOLD_UNSPECIFIED"})
 
@@ -91,9 +95,14 @@ _SETTINGS = msgspec.json.Decoder(list[_Setting])
 def is_harmless(path: str, raw: Raw, dialect: str) -> bool:
     """Whether a field at `path` of a caller who speaks `dialect` may be left out without a word.
 
-    Google's filters are harmless where they are switched off: nobody else has the like.
+    Google's filters are harmless where they are switched off, and so is what it is told of the results of a tool:
+    nobody else has the like.
     """
-    return path in FIELDS.get(dialect, ()) or (path == "safetySettings" and _filters_nothing(raw))
+    if path in FIELDS.get(dialect, ()):
+        return True
+    if path == "safetySettings":
+        return _filters_nothing(raw)
+    return dialect == "gemini" and _RESULT_OF_A_TOOL.match(path) is not None
 
 
 def _filters_nothing(raw: Raw) -> bool:

@@ -219,6 +219,16 @@ def test_what_google_said_itself_goes_back_where_it_stood():
     assert body == said
 
 
+def test_what_is_said_of_a_declared_tool_stays_with_it():
+    declared = [{"name": "f"}, {"name": "g", "response": {"type": "STRING"}, "behavior": "NON_BLOCKING"}]
+    body = {"contents": [{"role": "user", "parts": [{"text": "a"}]}], "tools": [{"functionDeclarations": declared}]}
+    chat = gemini.read_chat(read_fields(json.dumps(body).encode()))
+    assert write(chat)["tools"] == body["tools"]
+    later = {**body, "tools": [{"functionDeclarations": [{"name": "e"}]}, *body["tools"]]}
+    chat = gemini.read_chat(read_fields(json.dumps(later).encode()))
+    assert lost(chat) == ("tools[1].functionDeclarations[1].behavior",)
+
+
 def test_parameters_of_the_target_win_but_only_narrow_the_limit():
     params = {
         "temperature": 0.1, "generationConfig": {"topK": 3, "maxOutputTokens": 50, "candidateCount": 8},

@@ -4,6 +4,7 @@
 model's name and whether to stream stand in the URL, which neither knows.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ from fairlead.errors import RequestInvalid
 
 OWN_LIMIT = "maxOutputTokens"
 _LEVELS = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
+# All declarations go out in one entry, so only those of the first are found at the place where they stood.
+_OF_A_DECLARATION = re.compile(r"tools(?:\[0])?\.functionDeclarations(?:\[(?P<place>\d+)])?\.(?P<name>\w+)\Z")
 _OLDER = ("gemini-1", "gemini-2")  # models that think by a budget, and want no signature on a call
 # Budgets that every thinking model before Gemini 3 takes.
 _LEAST_BUDGET_TOKENS = 512
@@ -295,10 +298,7 @@ def _level(effort: str, levels: Sequence[str]) -> str:
 def _carry_others(body: Fields, chat: Chat, losses: Losses) -> None:
     own = chat.dialect == DIALECT
     for path, raw in chat.others.items():
-        if own:
-            if not _carried(body, path, raw):
-                losses.lose(path, "this field")
-        elif not is_harmless(path, raw, chat.dialect):
+        if not (own and _carried(body, path, raw)) and not is_harmless(path, raw, chat.dialect):
             losses.lose(path, "this field")
 
 
@@ -313,6 +313,13 @@ def _carried(body: Fields, path: str, raw: Raw) -> bool:
             body = body.setdefault(name, {})
         body[names[-1]] = raw
         return True
+    if found := _OF_A_DECLARATION.match(path):
+        entries = (tool for tool in body.get("tools", ()) if type(tool) is dict)
+        declared = next((tool["functionDeclarations"] for tool in entries if "functionDeclarations" in tool), ())
+        place = int(found["place"] or 0)
+        if place < len(declared):
+            declared[place][found["name"]] = raw
+        return place < len(declared)
     if names[0].startswith("tools") and len(names) <= 2:
         tools = body.setdefault("tools", [])
         place = names[0][6:-1]
