@@ -123,35 +123,8 @@ def all_targets(config: Config) -> dict[str, Target]:
     return {name: _target(config, name, settings) for name, settings in config.targets.items()}
 
 
-def _account(config: Config, name: str, settings: BackendSettings, pool: Pool) -> Backend:
-    account = find_account(config, name)
-    return build_backend(
-        name,
-        kind=account.kind,
-        base_url=account.base_url,
-        key=settings.key.value if settings.key else None,
-        auth=account.auth,
-        paths=_paths(account),
-        headers={**settings.headers, **{field: secret.value for field, secret in settings.secret_headers.items()}},
-        quirks=account.quirks,
-        ca_file=str(_beside(config, settings.ca_file)) if settings.ca_file else "",
-        signer=_signer(config, name, account),
-        origin=account.origin,
-        script=str(_beside(config, settings.script)) if settings.script else "",
-        pool=pool,
-    )
-
-
-def _paths(account: Account) -> Mapping[str, str]:
-    """Those that differ from the wire format's; "" for a task that is not served there."""
-    if account.tasks is None:
-        return account.paths
-    missing = [task for task in FORMATS[account.kind].paths if task not in account.tasks]
-    return dict.fromkeys(missing, "") | dict(account.paths)
-
-
-def _signer(config: Config, name: str, account: Account) -> Signer | None:
-    """Raises ConfigInvalid, ExtraMissing."""
+def find_signer(config: Config, name: str, account: Account) -> Signer | None:
+    """What signs the requests of `[backends.NAME]`, where no key is shown. Raises ConfigInvalid, ExtraMissing."""
     try:
         match account.signs:
             case None:
@@ -165,6 +138,33 @@ def _signer(config: Config, name: str, account: Account) -> Signer | None:
                 return GoogleSigner(_beside(config, path) if path else None)
     except ExtraMissing as error:
         raise ExtraMissing(f"backends.{name}: {error.message}", hint=error.hint) from error
+
+
+def _account(config: Config, name: str, settings: BackendSettings, pool: Pool) -> Backend:
+    account = find_account(config, name)
+    return build_backend(
+        name,
+        kind=account.kind,
+        base_url=account.base_url,
+        key=settings.key.value if settings.key else None,
+        auth=account.auth,
+        paths=_paths(account),
+        headers={**settings.headers, **{field: secret.value for field, secret in settings.secret_headers.items()}},
+        quirks=account.quirks,
+        ca_file=str(_beside(config, settings.ca_file)) if settings.ca_file else "",
+        signer=find_signer(config, name, account),
+        origin=account.origin,
+        script=str(_beside(config, settings.script)) if settings.script else "",
+        pool=pool,
+    )
+
+
+def _paths(account: Account) -> Mapping[str, str]:
+    """Those that differ from the wire format's; "" for a task that is not served there."""
+    if account.tasks is None:
+        return account.paths
+    missing = [task for task in FORMATS[account.kind].paths if task not in account.tasks]
+    return dict.fromkeys(missing, "") | dict(account.paths)
 
 
 def limits(

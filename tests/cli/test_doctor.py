@@ -92,6 +92,19 @@ def test_whether_a_signature_is_taken_only_a_call_can_tell() -> None:
     assert found.level == "ok" and "signature" in found.found and SECRET not in repr(found)
 
 
+def test_credentials_that_can_not_be_had_are_told_before_a_call_needs_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    backend = config.BackendSettings(provider="aws", vars={"region": "eu-west-3"})
+    (found,) = asyncio.run(reach_all(config.Config(data_dir="", backends={"cloud": backend}), {}))
+    assert found.level == "fail" and "no AWS credentials" in found.found and "aws sts" in found.hint
+
+
 def test_a_backend_that_is_not_there_fails_with_the_words_of_the_road() -> None:
     backend = config.BackendSettings(kind="openai", zone="public", base_url=f"http://127.0.0.1:{free_port()}/v1")
     (found,) = asyncio.run(reach_all(config.Config(data_dir="", backends={"gone": backend}), {}))

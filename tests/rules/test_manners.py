@@ -31,6 +31,8 @@ KNOWN_ONLY_IN = {
     "xllamacpp": ("src/fairlead/engines/",),
     "huggingface_hub": ("src/fairlead/engines/",),
     "genai_prices": ("src/fairlead/catalog/",),
+    "botocore": ("src/fairlead/signing/",),
+    "google": ("src/fairlead/signing/",),
     "click": ("src/fairlead/cli/",),
     "rich": ("src/fairlead/cli/",),
     "starlette": ("src/fairlead/server/",),

@@ -1,13 +1,14 @@
 """Can a backend be reached, and does it take its key? Each is asked for its list of models, which costs nothing.
 
-DNS, TCP, TLS and HTTP fail with the words that the road itself would have for it. A key is sent and never shown.
+DNS, TCP, TLS and HTTP fail with the words that the road itself would have for it. A key is sent and never shown;
+where there is none, credentials are looked for as for a call.
 """
 
 import asyncio
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from fairlead import __version__
+from fairlead import __version__, app
 from fairlead.accounts import Account, find_account
 from fairlead.backends.formats import FORMATS
 from fairlead.cli.findings import Finding, Level
@@ -40,6 +41,8 @@ async def _reach(
         return Finding("ok", what, "scripted: nobody is asked")
     try:
         account = find_account(settings, name)
+        if signer := app.find_signer(settings, name, account):
+            await signer.lines("GET", account.base_url, b"")  # can credentials be had at all?
         response = await _ask(settings, backend, account, pool)
     except FairleadError as error:
         return Finding("fail", what, error.message, error.hint)
