@@ -1,5 +1,6 @@
 """From a configuration to a road: routes, prices and limits as they were written."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ from fairlead.app import EngineAddress, generation, limits
 from fairlead.backends.account import Account
 from fairlead.backends.http import Http
 from fairlead.config import Limits
-from fairlead.errors import ConfigInvalid
+from fairlead.errors import ConfigInvalid, ExtraMissing
 from fairlead.gateway.call import Caller, Context, Target
 from fairlead.gateway.policies import narrow
-from fairlead.signing import AwsSigner, GoogleSigner
+from fairlead.signing import AwsChainSigner, AwsSigner, GoogleSigner
 from fairlead.wire.pool import Pool
 from world import CountingBroker, ListSpool, Table, request, said
 
@@ -154,6 +155,21 @@ def test_where_no_key_is_shown_requests_are_signed(tmp_path: Path) -> None:
     (tmp_path / "gcp.json").write_text("{}")
     with pytest.raises(ConfigInvalid, match=r"gcp\.json"):
         built(text, tmp_path)
+
+
+def test_where_nothing_is_written_credentials_are_found_by_what_an_extra_brings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amazon = 'provider = "bedrock"\nvars = { region = "eu-west-3" }'
+    google = 'provider = "google-vertex-global"\nvars = { project = "p" }'
+    assert isinstance(built(amazon, tmp_path)._signer, AwsChainSigner)
+    assert isinstance(built(f'{amazon}\naws = {{ profile = "team" }}', tmp_path)._signer, AwsChainSigner)
+    assert isinstance(built(google, tmp_path)._signer, GoogleSigner)
+    for text, package, extra in ((amazon, "botocore", "bedrock"), (google, "google.auth", "vertex")):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(ExtraMissing, match=r"backends\.b: ") as caught:
+            built(text, tmp_path)
+        assert f"pip install 'fairlead[{extra}]'" in caught.value.hint
 
 
 def test_a_target_lies_no_nearer_than_its_provider_does() -> None:
