@@ -41,7 +41,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("/v1/v1", "the base URL of a client ends in one /v1"),
     Hint("/v1/deployments", AZURE),
     Hint("/openai/", AZURE),
-    Hint("/v2/", "of Cohere's API only /v2/rerank is served"),
+    Hint("/v2/", "of Cohere's API only rerank is served"),
     Hint("/chat/completions", ONE_V1),
     Hint("/completions", ONE_V1),
     Hint("/embeddings", ONE_V1),
