@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from clients.tools import ROUTES
+
 TESTS = Path(__file__).resolve().parents[1]
 PYTHON = os.environ.get("FAIRLEAD_PYTHON", str(TESTS.parent / ".venv" / "bin" / "python"))
 PATIENCE_S = 60.0
-LANGUAGES = ("openai", "responses", "anthropic", "gemini", "bedrock")
-ROUTES = tuple(f"over-{language}" for language in LANGUAGES)
 
 
 @dataclass(frozen=True)

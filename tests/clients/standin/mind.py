@@ -65,7 +65,7 @@ class Reply(Struct, frozen=True):
 def reply(asking: Asking) -> Reply:
     """Raises Refused."""
     chat = asking.chat
-    asked = "".join(part.text for part in chat.messages[-1].parts if isinstance(part, Text))
+    asked = _text(chat.messages[-1].parts)
     if "too much" in asked:
         raise Refused(429, "This is too much at once.")
     if "impossible" in asked:
@@ -87,8 +87,11 @@ def reply(asking: Asking) -> Reply:
 
 def count_tokens(chat: Chat) -> int:
     """One for each word and tool."""
-    words = sum(len(part.text.split()) for said in chat.messages for part in said.parts if isinstance(part, Text))
-    return words + len(chat.tools)
+    return sum(len(_text(said.parts).split()) for said in chat.messages) + len(chat.tools)
+
+
+def _text(parts: tuple[Part, ...]) -> str:
+    return "".join(part.text for part in parts if isinstance(part, Text))
 
 
 # --- what it says ----------------------------------------------------------------------------------------------------
@@ -102,13 +105,18 @@ def _said(chat: Chat, asked: str, kept: Kept) -> tuple[Part, ...]:
         return (Text(f"I see {' and '.join(seen)}."),)
     if chat.shape is not None and chat.shape.schema is not None:
         return (Text(_written(chat.shape.schema)),)
-    if chat.shape is not None and chat.shape.mode == "json":
+    if (chat.shape is not None and chat.shape.mode == "json") or _is_told(chat, "one JSON object"):
         return (Text('{"name":"Paris","people":7}'),)
     if chat.tools and (cities := _wanted(chat, asked)):
         named = chat.tool_choice.name if chat.tool_choice else None
         tool = next((tool for tool in chat.tools if tool.name == named), chat.tools[0])
         return tuple(_call(tool, city) for city in cities)
     return (Text(GREETING + _remembered(kept)),)
+
+
+def _is_told(chat: Chat, words: str) -> bool:
+    """By the system prompt."""
+    return any(words in _text(message.parts) for message in chat.messages if message.role == "system")
 
 
 def _wanted(chat: Chat, asked: str) -> list[str]:
@@ -125,9 +133,9 @@ def _results(chat: Chat) -> str:
     for message in reversed(chat.messages):
         if message.role != "tool":
             break
-        texts = "".join(part.text for part in message.parts if isinstance(part, Text))
+        text = _text(message.parts)
         seen = [_seen(part) for part in message.parts if isinstance(part, Media)]
-        told.append(" and ".join([texts, *seen] if texts else seen))
+        told.append(" and ".join([text, *seen] if text else seen))
     return " and ".join(reversed(told))
 
 
@@ -168,7 +176,7 @@ def _thinking(said: tuple[Part, ...], language: str, id: str) -> tuple[Part, ...
             if isinstance(said[0], ToolCall):
                 call = replace(said[0], signature=sign(language, of_call(said[0])), origin=language)
                 return (Thinking(THOUGHT), call, *said[1:])
-            signature = sign(language, of_thought(Thinking(""), said[-1]))
+            signature = sign(language, of_thought(Thinking(""), _text(said)))
             return (Thinking(THOUGHT), *said, Thinking("", signature, language))
         case "responses":
             item = Envelope(id=id, model="", created=0, request=None).item_id("rs", 0)  # as it will be told
@@ -180,4 +188,4 @@ def _thinking(said: tuple[Part, ...], language: str, id: str) -> tuple[Part, ...
 
 
 def _signed(part: Thinking) -> Thinking:
-    return replace(part, signature=sign(part.origin, of_thought(part, None)))
+    return replace(part, signature=sign(part.origin, of_thought(part)))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from clients.standin.schemas import canonical
-from fairlead.chat import Chat, Part, Text, Thinking, ToolCall
+from fairlead.chat import Chat, Text, Thinking, ToolCall
 from fairlead.dialects import gemini
 from fairlead.dialects.signatures import MARK
 
@@ -41,13 +41,11 @@ def of_call(call: ToolCall) -> str:
     return f"call {call.name} {canonical(call.arguments)}"
 
 
-def of_thought(part: Thinking, before: Part | None) -> str:
-    """What the signature of a thought is over: where it has no text, over the one that was said before it."""
+def of_thought(part: Thinking, said: str = "") -> str:
+    """What the signature of a thought is over: where it has no text, over what was `said` before it."""
     if part.redacted:
         return "hidden"
-    if not part.text and isinstance(before, Text):
-        return f"text {before.text}"
-    return f"thought {part.text} {part.id or ''}"
+    return f"thought {part.text} {part.id or ''}" if part.text else f"text {said}"
 
 
 def take_back(chat: Chat, language: str, body: bytes) -> Kept:
@@ -69,14 +67,16 @@ def _beginning(language: str) -> bytes:
 
 
 def _signed(chat: Chat) -> Iterator[tuple[Thinking | ToolCall, str]]:
+    """Every signed part and what its signature should be over. One text may come in pieces, as it was streamed."""
+    said = ""
     for message in chat.messages:
-        before: Part | None = None
+        said = said if message.role == "assistant" else ""
         for part in message.parts:
             if isinstance(part, ToolCall) and part.signature is not None:
                 yield part, of_call(part)
             elif isinstance(part, Thinking) and part.signature is not None:
-                yield part, of_thought(part, before)
-            before = part
+                yield part, of_thought(part, said)
+            said = said + part.text if isinstance(part, Text) else ""
 
 
 def _is_own(part: Thinking | ToolCall, subject: str, language: str) -> bool:
