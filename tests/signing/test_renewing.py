@@ -184,6 +184,9 @@ def test_a_fault_in_a_fetch_leaves_nobody_waiting() -> None:
             await source.renewed().get()
 
     run(asking())
+    for thread in threading.enumerate():
+        if thread.name == "fetch a thing":
+            thread.join()  # it tells of its fault when it ends
 
 
 def test_it_outlives_the_loop_that_it_was_fetched_in() -> None:

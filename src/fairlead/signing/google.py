@@ -25,7 +25,7 @@ class GoogleSigner:
         self, file: Path | None = None, *, deadline_s: float = DEADLINE_S, now: Callable[[], int] = now_us
     ) -> None:
         needed = ("google.auth", "requests")
-        must_have("vertex", *needed, what="Google's credentials", instead="show an access token as `key`")
+        must_have("vertex", *needed, what="finding Google's credentials", instead="show an access token as `key`")
         if file is not None:
             check_credentials(file)
         source = TokenSource(file, deadline_s)
