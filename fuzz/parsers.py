@@ -1,9 +1,11 @@
 """Fuzzes every parser of foreign bytes with atheris: `make fuzz` (ARGS="-max_total_time=600" goes to libFuzzer).
 
-Whatever comes, a parser gives a value or one of the house's own errors. Anything else that is raised is a bug, and so
-is a stream that was cut and is taken for whole.
+The first byte of an input chooses the target (`targets`), the rest is what it is given. Inputs are changed byte by byte
+as libFuzzer does, and as JSON and streams (`mutations`); it begins with what `seeds` makes. What is found lies in
+`build/fuzz`; a file of it as an argument runs that alone.
 """
 
+import random
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,69 +13,41 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["fairlead"]):
-    from fairlead.dialects import anthropic, bedrock, gemini, openai, rerank, responses
-    from fairlead.dialects.reading import read_fields
-    from fairlead.errors import FairleadError
-    from fairlead.wire.eventstream import Frames
-    from fairlead.wire.sse import Events
+    import seeds
+    from targets import ALLOWED, NAMES, TARGETS
 
-LANGUAGES = (openai, responses, anthropic, gemini, bedrock)
+from mutations import changed
 
-
-def _request(language, body: bytes) -> None:  # type: ignore[no-untyped-def]
-    request = language.read_request("chat", body, route="r", stream=False)
-    if request.read is not None:
-        request.read()
-
-
-def _rerank(_: object, body: bytes) -> None:
-    rerank.read_request("rerank", body)
-
-
-def _embed(language, body: bytes) -> None:  # type: ignore[no-untyped-def]
-    if "embed" in language.TASKS:
-        language.read_request("embed", body, route="r", stream=False)
-        language.read_answer(body, task="embed", full=True)
-
-
-def _chat(language, body: bytes) -> None:  # type: ignore[no-untyped-def]
-    language.read_chat(read_fields(body))
-
-
-def _answer(language, body: bytes) -> None:  # type: ignore[no-untyped-def]
-    answer = language.read_answer(body, full=True)
-    for other in LANGUAGES:
-        other.write_answer(answer, created=1)
-
-
-def _error(language, body: bytes) -> None:  # type: ignore[no-untyped-def]
-    language.read_error(500, body)
-
-
-def _stream(language, body: bytes) -> None:  # type: ignore[no-untyped-def]
-    reader = language.StreamReader(full=True)
-    writer = openai.StreamWriter(model="m", created=1)
-    for event, data in (Frames() if language is bedrock else Events()).feed(body):
-        for item in reader.read(event, data):
-            writer.write(item)
-    reader.close()
-
-
-PARSERS = (_request, _chat, _answer, _error, _stream, _embed, _rerank)
+WORK = Path(__file__).resolve().parent.parent / "build" / "fuzz"
+BOUNDS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=20000", f"-artifact_prefix={WORK}/")
 
 
 def one(data: bytes) -> None:
-    """The first byte chooses language and parser, the rest is what they are given."""
     if not data:
         return
-    choice = data[0]
-    language = LANGUAGES[choice % len(LANGUAGES)]
-    parse = PARSERS[choice // len(LANGUAGES) % len(PARSERS)]
-    with suppress(FairleadError):
-        parse(language, data[1:])
+    with suppress(*ALLOWED):
+        TARGETS[NAMES[data[0] % len(NAMES)]](data[1:])
+
+
+def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+    """Mostly as JSON, since random bytes seldom are; sometimes for another target."""
+    chance = random.Random(seed)
+    if not data or chance.random() < 0.25:
+        return atheris.Mutate(data, max_size)
+    head = bytes([chance.randrange(len(NAMES))]) if chance.random() < 0.05 else data[:1]
+    body = changed(data[1:], seed)
+    return atheris.Mutate(data, max_size) if body is None else (head + body)[:max_size]
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if not any(Path(argument).is_file() for argument in arguments):
+        seeds.write(WORK / "seeds")
+        (WORK / "corpus").mkdir(exist_ok=True)
+        arguments += [str(WORK / "corpus"), str(WORK / "seeds")]
+    atheris.Setup([sys.argv[0], *BOUNDS, *arguments], one, custom_mutator=mutate)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    corpus = Path(__file__).parent / "corpus"
-    atheris.Setup([*sys.argv, str(corpus)] if corpus.is_dir() else sys.argv, one)
-    atheris.Fuzz()
+    main()

@@ -8,6 +8,8 @@ from msgspec import Raw
 
 from dialects.gemini.conversations import PIXEL, read
 from fairlead.chat import Media, Message, Opaque, Text, Thinking, ToolCall
+from fairlead.dialects import gemini
+from fairlead.dialects.reading import read_fields
 from fairlead.errors import RequestInvalid
 
 
@@ -223,3 +225,9 @@ def test_an_error_names_its_place(contents: list, param: str):
 
 def test_a_system_prompt_holds_no_results():
     assert wrong(systemInstruction={"parts": [result()]}).param == "systemInstruction.parts[0]"
+
+
+def test_a_system_prompt_that_says_nothing_is_named_where_there_is_no_conversation_either():
+    with pytest.raises(RequestInvalid) as caught:
+        gemini.read_chat(read_fields(b'{"systemInstruction":{"parts":[{"parts":[]}]}}'))
+    assert caught.value.param == "contents"

@@ -1,6 +1,6 @@
 """Gemini's language: what both can say is conserved, and comes back as it went."""
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from dialects.gemini.conversations import body_of, conversations
 from fairlead.chat import Chat
@@ -27,6 +27,7 @@ def test_the_road_reads_what_the_full_reading_reads(chat: Chat):
 @given(conversations())
 def test_what_is_passed_on_is_what_was_said(chat: Chat):
     body = body_of(chat, limit=chat.max_output_tokens)
+    assume(not gemini.has_wrapped(body))  # what looks like another provider's signature is read first
     request = gemini.read_request("chat", body, route="r")
     passed = gemini.pass_request(request, model="m", max_output_tokens=10_000, params={}, quirks={})
     assert passed == body

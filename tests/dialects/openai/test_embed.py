@@ -100,7 +100,7 @@ def test_vectors_are_numbers_or_base64_in_the_order_of_what_was_sent():
     assert openai.read_answer(body, task="embed").vectors is None
 
 
-@pytest.mark.parametrize("said", [5, "AAAAAAA=", "?", [["0.5"]]])
+@pytest.mark.parametrize("said", [5, "AAAAAAA=", "?", "é", [["0.5"]]])
 def test_what_is_no_vector_is_unclear(said):
     with pytest.raises(TargetUnclear):
         openai.read_answer(answer((0, said)), task="embed", full=True)

@@ -111,3 +111,8 @@ def test_what_another_provider_signed_survives_a_caller_of_this_language(said):
     message = json.loads(body)["choices"][0]["message"]
     assert parts(**message) == said
     assert b'"~fairlead:' in body
+
+
+def test_reasoning_with_a_number_beyond_all_numbers_comes_last():
+    details = [{"type": "reasoning.text", "text": "Hm.", "index": 2**70}]
+    assert [type(part).__name__ for part in parts(content="Yes.", reasoning_details=details)] == ["Text", "Thinking"]

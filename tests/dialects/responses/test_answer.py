@@ -174,6 +174,12 @@ def test_an_item_that_can_not_be_read_makes_the_answer_unclear():
         heard({"type": "function_call", "call_id": "c1", "arguments": "{}"})
 
 
+@pytest.mark.parametrize("odd", ["AAAA", {"a": 1}, True, 7, [], None])
+def test_log_probabilities_that_are_no_list_are_none(odd):
+    (said,) = heard({**MESSAGE, "content": [{**TEXT, "logprobs": odd}]}).said
+    assert said.logprobs is None
+
+
 # --- told ------------------------------------------------------------------------------------------------------------
 
 

@@ -391,3 +391,11 @@ def test_settings_that_would_have_no_effect_are_found():
     for params, quirks in (({"input": "x"}, {}), ({"max_output_tokens": 0}, {}), ({}, {"of_tomorrow": 1})):
         with pytest.raises(ConfigInvalid):
             check_settings("responses", params=params, quirks=quirks)
+
+
+def test_a_mark_on_a_result_of_which_nothing_is_left_is_lost_with_it():
+    strange = Message("tool", (Opaque("container", Raw(b"{}"), "anthropic"),), tool_call_id="c1", cache="5m")
+    call = Message("assistant", (ToolCall("c1", "f", "{}"),))
+    body, told = written(HELLO, call, strange, quirks={"cache_breakpoints": True}, lossy=True)
+    assert body["input"][2]["output"] == []
+    assert told == ("messages[2].content",)

@@ -37,6 +37,7 @@ def test_a_response_may_be_kept_unless_the_caller_says_no(said, stored):
 
 def test_the_id_of_a_response_is_read():
     assert responses.id_of(response()) == "resp_1"
+    assert responses.id_of(b'{"id":null,"output":[]}') == ""
 
 
 def test_a_conversation_grows_turn_by_turn_without_its_instructions():

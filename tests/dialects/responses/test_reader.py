@@ -255,6 +255,17 @@ def test_what_can_not_be_read_breaks_the_stream(full, data):
 
 
 @pytest.mark.parametrize("full", [False, True])
+def test_an_end_whose_output_can_not_be_read_breaks_the_stream(full):
+    with pytest.raises(errors.StreamBroken):
+        read(text("Yes."), end("Yes."), full=full)
+
+
+def test_log_probabilities_of_a_piece_that_are_no_list_are_none():
+    name, data = text("Yes.")
+    assert said((name, data[:-1] + b',"logprobs":"AAAA"}'))[0].logprobs is Chunk().logprobs
+
+
+@pytest.mark.parametrize("full", [False, True])
 def test_events_of_tomorrow_only_go_on(full):
     assert said(event("response.of_tomorrow", delta={"a": 1}, item={"type": "new"}), full=full) == []
 

@@ -214,9 +214,8 @@ class _Conversation:
 
     def _as_it_stands(self, path: str) -> Raw:
         if self._parts is None:
-            self._parts = dict(_located(self._fields["contents"], "contents"))
-            if "systemInstruction" in self._fields:
-                self._parts.update(_located(self._fields["systemInstruction"], "systemInstruction"))
+            said = ((self._fields[name], name) for name in ("contents", "systemInstruction") if name in self._fields)
+            self._parts = {path: part for raw, name in said for path, part in _located(raw, name)}
         return self._parts[path]
 
     def _read_text(self, text: str, thought: bool, signature: str | None) -> list[Part]:

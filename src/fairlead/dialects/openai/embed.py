@@ -128,7 +128,7 @@ def read_vectors(data: Raw, body: bytes) -> tuple[tuple[float, ...], ...]:
         return tuple([_numbers(vector.embedding) for vector in said])
     except UNREADABLE as error:
         raise unclear(str(error), body, DIALECT) from None
-    except (binascii.Error, struct.error) as error:
+    except (ValueError, struct.error) as error:  # of base64, too
         raise unclear(f"a vector is no base64 of floats ({error})", body, DIALECT) from None
 
 

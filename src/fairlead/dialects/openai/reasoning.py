@@ -110,7 +110,7 @@ def with_reasoning(
         said.insert(position, Thinking("", signature, signer))
     last = -1
     for block in blocks:
-        last = max(block.index, last + 1)
+        last = min(max(block.index, last + 1), len(said))
         said.insert(last, _thinking(block, origin))
     return tuple(said)
 

@@ -28,7 +28,6 @@ from fairlead.dialects.responses.signing import Heard
 from fairlead.dialects.responses.usage import take_usage
 from fairlead.errors import RequestInvalid
 
-_NO_LOGPROBS = frozenset({b"null", b"[]"})
 # Why an answer was cut off. What is not in here (a reason of tomorrow) becomes no finish at all: none is made up.
 _CUTS: dict[str, Finish] = {
     "max_output_tokens": "length",
@@ -91,11 +90,11 @@ _COUNT = msgspec.json.Decoder(_Count)
 
 
 class Told(Struct):
-    """What one item of an output says. `logprobs` is a JSON list."""
+    """What one item of an output says. `logprobs` is the inside of a JSON list."""
 
     parts: tuple[Part, ...] = ()
     refusal: str = ""
-    logprobs: Raw = NULL
+    logprobs: bytes = b""
     signs: Heard | None = None  # a tool call
 
 
@@ -166,8 +165,8 @@ def _read_output(output: list[Raw], finish: Finish | None, origin: str) -> Said:
         refusals.append(told.refusal)
         if told.signs is not None and told.signs.name is not None:
             signatures[told.signs.name] = told.signs
-        if bytes(told.logprobs) not in _NO_LOGPROBS:
-            logprobs.append(bytes(told.logprobs)[1:-1])
+        if told.logprobs:
+            logprobs.append(told.logprobs)
     return Said(
         parts=tuple(signed(part, signatures) if signatures else part for part in parts),
         finish=finish,
@@ -185,6 +184,12 @@ def signed(part: Part, signatures: dict[str, Heard]) -> Part:
 def write_logprobs(entries: bytes) -> Raw:
     """Log probabilities in the house's form, which is that of chat completions, of the inside of a JSON list."""
     return Raw(b'{"content":[' + entries + b'],"refusal":null}')
+
+
+def entries_of(logprobs: Raw) -> bytes:
+    """The inside of a JSON list; nothing where it is none."""
+    said = bytes(logprobs)
+    return said[1:-1].strip() if said[:1] == b"[" else b""
 
 
 def read_output_item(raw: Raw | bytes, path: str, origin: str) -> Told:
@@ -207,11 +212,11 @@ def _read_message(item: Item) -> Told:
         return Told((Text(item.content),))
     content = [_CONTENT.decode(raw) for raw in item.content or ()] if not isinstance(item.content, dict) else []
     texts = [part for part in content if part.text is not None and part.type != "refusal"]
-    logprobs = [bytes(part.logprobs)[1:-1] for part in texts if bytes(part.logprobs) not in _NO_LOGPROBS]
+    logprobs = [inside for part in texts if (inside := entries_of(part.logprobs))]
     return Told(
         tuple(Text(part.text or "") for part in texts),
         "".join(part.refusal or "" for part in content),
-        Raw(b"[" + b",".join(logprobs) + b"]") if logprobs else NULL,
+        b",".join(logprobs),
     )
 
 

@@ -17,7 +17,7 @@ _INPUT = msgspec.json.Decoder(str | list[Raw] | None)
 
 
 class _Response(Struct):
-    id: str = ""
+    id: str | None = None
     output: list[Raw] | None = None
 
 
@@ -50,7 +50,7 @@ def kept(fields: dict[str, Raw], response: bytes) -> bytes:
 
 
 def id_of(response: bytes) -> str:
-    return _RESPONSE.decode(response).id
+    return _RESPONSE.decode(response).id or ""
 
 
 def _input_items(fields: dict[str, Raw]) -> list[Raw]:

@@ -14,6 +14,7 @@ from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 from fairlead.dialects.responses.answer import (
     Full,
     Slim,
+    entries_of,
     kinds_of,
     read_finish,
     read_output_item,
@@ -145,11 +146,11 @@ class StreamReader:
             else:
                 response = self._response(kind, data)
                 items = self._tell(kind, data, response)
+            if kind in _ENDS:
+                items += self._end(response)
+                event = kind  # the writer knows the end by its name
         except (*UNREADABLE, RequestInvalid) as error:
             raise StreamBroken(f"An event of the stream can't be read: {error}", body=data, dialect=DIALECT) from None
-        if kind in _ENDS:
-            items += self._end(response)
-            event = kind  # the writer knows the end by its name
         return self._spoken(items, _block(event, data), response)
 
     def close(self) -> tuple[Item, ...]:
@@ -227,8 +228,8 @@ class StreamReader:
     def _text(self, piece: _Piece) -> list[Item]:
         text = piece.delta or ""
         self._of(piece.output_index).told.append(text)
-        logprobs = bytes(piece.logprobs)
-        odds = UNSET if logprobs in (b"[]", b"null") else write_logprobs(logprobs[1:-1])
+        entries = entries_of(piece.logprobs)
+        odds = write_logprobs(entries) if entries else UNSET
         return [Chunk(text=text, logprobs=odds, words=bool(text))]
 
     def _reasoning(self, piece: _Piece, kind: str) -> list[Item]:
@@ -274,7 +275,7 @@ class StreamReader:
         items: list[Item] = []
         text = progress.rest("".join(part.text for part in told.parts if isinstance(part, Text)))
         if text:
-            whole = UNSET if progress.told or is_null(told.logprobs) else write_logprobs(bytes(told.logprobs)[1:-1])
+            whole = UNSET if progress.told or not told.logprobs else write_logprobs(told.logprobs)
             items.append(Chunk(text=text, logprobs=whole, words=True))
         for part in told.parts:
             if not isinstance(part, Text):

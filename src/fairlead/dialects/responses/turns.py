@@ -75,7 +75,8 @@ def _write_result(message: Message, path: str, terms: Terms) -> Said:
     if message.cache and terms.marks and message.parts:
         if isinstance(output, str):
             output = [{"type": "input_text", "text": output}]
-        output[-1] = {**output[-1], **_mark(message.cache)}
+        if output:  # all of it may have been lost
+            output[-1] = {**output[-1], **_mark(message.cache)}
     return {"type": "function_call_output", "call_id": message.tool_call_id, "output": output}
 
 
