@@ -182,6 +182,7 @@ class Rerank(Struct, frozen=True, kw_only=True):
 
 
 NOTHING: frozenset[str] = frozenset()
+OPAQUE = "opaque"
 Reading = TypeVar("Reading", Chat, Embed, Rerank)
 
 
@@ -197,6 +198,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
     `spoken` lets a backend that speaks the caller's language pass every value on as it stands.
     `input_bound` is an upper bound of the prompt's tokens, None where there is none (a file id, an image's URL).
+    `needs` holds OPAQUE where there is a part of a kind that nobody here knows: it may name a URL.
     """
 
     task: Task

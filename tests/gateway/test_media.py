@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import json
 from typing import Any
 
 import pytest
 from msgspec import Raw
 
 from fairlead.chat import Chat, Media, Message, Opaque, Request, Rerank, Text
+from fairlead.dialects import gemini, openai
 from fairlead.errors import FairleadError, PolicyDenied, RequestInvalid, TargetUnclear, TargetUnreachable
 from fairlead.gateway.call import MediaRules, Route, Target
 from fairlead.gateway.inlining import type_of
@@ -86,6 +88,50 @@ def test_a_bucket_that_is_listed_is_the_operators_will() -> None:
     assert kept(showing(image("s3://pictures/a.png")), listed) == ["a"]
     denied(showing(image("s3://pictures-of-others/a.png")), listed)
     denied(showing(image("gs://pictures/a.png")), listed)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"link": "https://10.0.0.1/"}, {"link": "HTTP:/10.0.0.1"}, {"link": "http:\\\\10.0.0.1"},
+        {"link": ["file:/etc/passwd"]},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("escaped", [False, True])
+def test_no_url_hides_in_a_part_that_nobody_knows(said: Any, escaped: bool) -> None:
+    raw = json.dumps(said)
+    raw = raw.replace("/", "\\/").replace(":", "\\u003a").replace('"\\u003a', '":') if escaped else raw
+    asked = showing(Opaque("box", Raw(raw.encode()), "openai"), needs="opaque")
+    denied(asked, ruled(target("own")))
+    denied(asked, ruled(hosts=("*.example.com",)))
+    assert kept(asked, ruled()) == ["a"], "a provider's own network is his to guard"
+
+
+def test_a_bucket_that_hides_is_in_no_list() -> None:
+    asked = showing(Opaque("box", Raw(b'{"link":"s3:\\/\\/pictures/a.png"}'), "openai"), needs="opaque")
+    denied(asked, ruled())
+    denied(asked, ruled(hosts=("s3://pictures",)))
+
+
+def test_a_part_without_any_url_is_looked_at_and_passed_on() -> None:
+    asked = showing(
+        Opaque("box", Raw(b'{"say":"label:\\n1","data":"data:image/png;base64,/9j/"}'), "x"), needs="opaque"
+    )
+    assert kept(asked, ruled(target("own"))) == ["own"]
+
+
+def test_media_to_embed_are_looked_at_where_they_stand() -> None:
+    part = {"fileData": {"fileUri": "gs://pictures/a.png", "mimeType": "image/png"}}
+    body = {"requests": [{"model": "models/m", "content": {"parts": [part]}}]}
+    denied(gemini.read_request("embed", json.dumps(body).encode(), route="r"), ruled())
+
+
+def test_what_a_server_takes_for_an_image_without_being_told_its_kind_is_refused() -> None:
+    part = {"image_url": {"url": "http://169.254.169.254/latest/meta-data/"}}
+    body = {"model": "r", "messages": [{"role": "user", "content": [part]}]}
+    with pytest.raises(RequestInvalid) as caught:
+        media(call_of(ruled(target("own")), asked=openai.read_request("chat", json.dumps(body).encode())))
+    assert caught.value.param == "messages[0].content[0].type"
 
 
 def test_a_list_of_hosts_leaves_nothing_else_through() -> None:

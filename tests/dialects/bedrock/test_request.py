@@ -46,6 +46,9 @@ def test_a_text_has_a_bound_and_media_have_none():
     assert read(PNG).input_bound is None
     assert read({"toolResult": {"toolUseId": "t", "content": [{"text": "x"}]}}).input_bound is not None
     assert read({"toolResult": {"toolUseId": "t", "content": [PNG]}}).input_bound is None
+    assert read({"guardContent": {"text": {"text": "x"}}}, {"cachePoint": {"type": "default"}}).input_bound is not None
+    assert read({"guardContent": {"image": {"format": "png"}}}).input_bound is None
+    assert read(system=[{"guardContent": {"image": {"format": "png"}}}]).input_bound is None
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,7 @@ def test_what_the_provider_adds_has_no_bound(fields):
         ([], {}, set()),
         ([PNG, {"video": {}}, {"audio": {}}], {}, {"image", "video", "audio"}),
         ([{"toolResult": {"toolUseId": "t", "content": [{"document": {}}]}}], {}, {"document"}),
+        ([{"hologram": {"depth": 3}}, {"video": {}}], {}, {"opaque", "video"}),
         ([], {"toolConfig": {"tools": [{"toolSpec": {}}]}}, {"tools"}),
         ([], {"toolConfig": {"tools": []}}, set()),
         ([], {"outputConfig": {"textFormat": {}}}, {"schema"}),

@@ -44,12 +44,13 @@ def test_limits_and_samples():
         ({"fileData": {"fileUri": "https://example.com/a.mp4"}}, {"video"}),
         ({"fileData": {"fileUri": "files/x", "mimeType": "application/pdf"}}, {"document"}),
         ({"functionResponse": {"name": "f", "parts": [{"inlineData": {"mimeType": "image/png"}}]}}, {"image"}),
-        ({"hologram": {"depth": 3}}, set()),
+        ({"hologram": {"depth": 3}}, {"opaque"}),
+        ({"hologram": {}}, set()),
     ],
 )
 def test_media_have_no_bound(part: dict, needs: set):
     request = road(user({"text": "a"}, part))
-    assert (request.input_bound, request.needs) == (None, needs)
+    assert (request.input_bound is None, request.needs) == (bool(needs), needs)
 
 
 def test_parts_of_models_are_text_too():

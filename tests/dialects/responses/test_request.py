@@ -121,6 +121,9 @@ def test_a_tool_that_runs_at_the_provider_leaves_no_bound():
         ({"reasoning": {"effort": "none"}}, set()),
         ({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]}, {"image"}),
         ({"input": [{"role": "user", "content": [{"type": "input_audio"}]}]}, {"audio"}),
+        ({"input": [{"role": "user", "content": [{"type": "input_of_tomorrow"}]}]}, {"opaque"}),
+        ({"input": [{"type": "computer_call_output", "call_id": "c", "output": {}}]}, {"opaque"}),
+        ({"input": [{"type": "web_search_call", "id": "ws_1"}]}, set()),
         (
             {"input": [{"type": "function_call_output", "call_id": "c", "output": [{"type": "input_file"}]}]},
             {"document"},

@@ -4,16 +4,17 @@ The model's name and whether a stream is wanted stand in the URL, so they are ha
 and only done when somebody asks for it.
 """
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import Meta, Raw, Struct
 
-from fairlead.chat import NOTHING, Chat, Request, Spoken, Task
+from fairlead.chat import NOTHING, OPAQUE, Chat, Request, Spoken, Task
 from fairlead.dialects.bedrock.chat import read_chat, read_inference
 from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, read_thinking
-from fairlead.dialects.reading import is_null, need, read_fields, take
+from fairlead.dialects.reading import NULL, UNREADABLE, is_null, need, read_fields, take
 from fairlead.errors import RequestInvalid
 
 # A token stands for at least one byte of what was sent (a byte-level tokenizer has no smaller ones); the slack covers
@@ -22,25 +23,21 @@ TEMPLATE_SLACK_TOKENS = 1024
 TASKS: frozenset[Task] = frozenset({"chat", "count"})
 
 _MEDIA = frozenset({"image", "document", "video", "audio"})
+_UNBOUNDED = _MEDIA | {OPAQUE}
+# Kinds of blocks that are text, or made of text.
+_TEXT = frozenset({
+    "text", "json", "toolUse", "toolResult", "reasoningContent", "cachePoint", "searchResult", "citationsContent",
+})  # fmt: skip
 _ROUTE = msgspec.json.Decoder(Annotated[str, Meta(min_length=1)])
-
-
-class _Slim(Struct, rename="camel"):
-    """A block, as far as it matters what it holds. Text and what is made of text has no field here."""
-
-    image: Raw | UnsetType = UNSET
-    document: Raw | UnsetType = UNSET
-    video: Raw | UnsetType = UNSET
-    audio: Raw | UnsetType = UNSET
-    tool_result: "_Result | None" = None
+_Blocks: TypeAlias = list[dict[str, Raw]]
 
 
 class _Result(Struct):
-    content: list[_Slim] | None = None
+    content: _Blocks | None = None
 
 
 class _Message(Struct):
-    content: list[_Slim]
+    content: _Blocks
 
 
 class _Tools(Struct):
@@ -48,15 +45,17 @@ class _Tools(Struct):
 
 
 class _Output(Struct, rename="camel"):
-    text_format: Raw = Raw(b"null")
+    text_format: Raw = NULL
     effort: str | None = None
 
 
 class _Count(Struct, rename="camel"):
-    converse: Raw = Raw(b"null")
-    invoke_model: Raw = Raw(b"null")
+    converse: Raw = NULL
+    invoke_model: Raw = NULL
 
 
+_BLOCKS = msgspec.json.Decoder(_Blocks | None)
+_RESULT = msgspec.json.Decoder(_Result | None)
 _MESSAGES = msgspec.json.Decoder(Annotated[list[_Message], Meta(min_length=1)])
 _TOOLS = msgspec.json.Decoder(_Tools | None)
 _OUTPUT = msgspec.json.Decoder(_Output | None)
@@ -96,8 +95,8 @@ def read_count_request(body: bytes, *, route: str | None = None) -> Request:
 def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None, stream: bool) -> Request:
     named = take(_ROUTE, need(fields, "modelId"), "modelId") if route is None else route
     messages = need(fields, "messages")
-    needs = _media(messages) | _tools(fields) | _output(fields)
-    bounded = not needs & _MEDIA and not _asks_for_more(fields)
+    needs = _media(messages, fields.get("system", NULL)) | _tools(fields) | _output(fields)
+    bounded = needs.isdisjoint(_UNBOUNDED) and not _asks_for_more(fields)
     return Request(
         task=task,
         route=named,
@@ -130,38 +129,45 @@ class _Reading:
 # --- what a model must be able to do ---------------------------------------------------------------------------------
 
 
-def _media(raw: Raw) -> frozenset[str]:
-    """The kinds of media in the messages."""
+def _media(messages: Raw, system: Raw) -> frozenset[str]:
+    """The kinds of media in the conversation, and whether there is a block of a kind that nobody knows."""
     found: set[str] = set()
-    for message in take(_MESSAGES, raw, "messages"):
-        for block in message.content:
-            _find(block, found)
-            if block.tool_result is not None:
-                for given in block.tool_result.content or ():
-                    _find(given, found)
-    return frozenset(found)
+    for place, message in enumerate(take(_MESSAGES, messages, "messages")):
+        _find(message.content, f"messages[{place}].content", found)
+    _find(take(_BLOCKS, system, "system") or (), "system", found)
+    return frozenset(found) if found else NOTHING
 
 
-def _find(block: _Slim, found: set[str]) -> None:
-    if block.image is not UNSET:
-        found.add("image")
-    if block.document is not UNSET:
-        found.add("document")
-    if block.video is not UNSET:
-        found.add("video")
-    if block.audio is not UNSET:
-        found.add("audio")
+def _find(blocks: Iterable[dict[str, Raw]], path: str, found: set[str]) -> None:
+    for place, block in enumerate(blocks):
+        for name, raw in block.items():
+            if name in _MEDIA:
+                found.add(name)
+            elif name == "toolResult":
+                where = f"{path}[{place}].toolResult"
+                result = take(_RESULT, raw, where)
+                if result is not None:
+                    _find(result.content or (), f"{where}.content", found)
+            elif name not in _TEXT and not (name == "guardContent" and _is_guarded_text(raw)) and not is_null(raw):
+                found.add(OPAQUE)
+
+
+def _is_guarded_text(raw: Raw) -> bool:
+    try:
+        return _FIELDS.decode(raw).keys() <= {"text"}
+    except UNREADABLE:
+        return False
 
 
 def _tools(fields: dict[str, Raw]) -> frozenset[str]:
-    config = take(_TOOLS, fields.get("toolConfig", Raw(b"null")), "toolConfig")
+    config = take(_TOOLS, fields.get("toolConfig", NULL), "toolConfig")
     return frozenset({"tools"}) if config and config.tools else NOTHING
 
 
 def _output(fields: dict[str, Raw]) -> frozenset[str]:
     """A schema, and thinking where it was asked for in whichever family's words."""
     needs: set[str] = set()
-    output = take(_OUTPUT, fields.get("outputConfig", Raw(b"null")), "outputConfig")
+    output = take(_OUTPUT, fields.get("outputConfig", NULL), "outputConfig")
     if output is not None and not is_null(output.text_format):
         needs.add("schema")
     raw = fields.get(ADDITIONAL)
@@ -181,5 +187,5 @@ def _asks_for_more(fields: dict[str, Raw]) -> bool:
     """Whether the provider is asked to put text into the prompt that is not in the request."""
     if not is_null(fields.get("promptVariables")):
         return True
-    config = take(_TOOLS, fields.get("toolConfig", Raw(b"null")), "toolConfig")
+    config = take(_TOOLS, fields.get("toolConfig", NULL), "toolConfig")
     return bool(config and any("systemTool" in tool for tool in config.tools or ()))

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
-from fairlead.chat import NOTHING, Chat, Embed, Request, Spoken, Task
+from fairlead.chat import NOTHING, OPAQUE, Chat, Embed, Request, Spoken, Task
 from fairlead.dialects.gemini.chat import read_chat
 from fairlead.dialects.gemini.embed import read_embed
 from fairlead.dialects.gemini.media import kind_at
@@ -214,7 +214,9 @@ def _look_at_content(content: _Slim, path: str, needs: set[str]) -> bool:
                 needs.add(kind_at(medium.mime or medium.mime_ or "", medium.uri or medium.uri_ or ""))
                 bounded = False
             elif name not in _BOUNDED:
-                bounded &= is_idle(raw)
+                if not is_idle(raw):
+                    needs.add(OPAQUE)
+                    bounded = False
             elif name == "functionResponse":
                 result = take(_SLIM, raw, f"{path}.functionResponse")
                 bounded &= _look_at_content(result, f"{path}.functionResponse", needs)

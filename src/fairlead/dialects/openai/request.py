@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from fairlead.chat import NOTHING, Chat, Embed, Request, Spoken, Task
+from fairlead.chat import NOTHING, OPAQUE, Chat, Embed, Request, Spoken, Task
 from fairlead.dialects.openai import thinking
 from fairlead.dialects.openai.chat import caller_limit, read_chat
 from fairlead.dialects.openai.complete import read_completion
@@ -167,8 +167,8 @@ class _Reading:
 
 
 def _needed(messages: list[_Slim]) -> frozenset[str] | None:
-    """The kinds of media in the messages. None where there is a part of a kind that nobody knows yet: only what is
-    known to be text has a bound."""
+    """The kinds of media in the messages, and whether there is a part of a kind that nobody knows yet. None where there
+    is something beside the content: only what is known to be text has a bound."""
     needs: set[str] = set()
     known = True
     for message in messages:
@@ -177,11 +177,9 @@ def _needed(messages: list[_Slim]) -> frozenset[str] | None:
             for part in content:
                 if type(part) is _Typed and part.type not in _TEXT_PARTS:
                     kind = MODALITIES.get(part.type)
-                    known = known and kind is not None
-                    needs.add(kind or "")
+                    needs.add(kind or OPAQUE)
         if not (message.audio is message.images is message.attachments is UNSET):
             known = known and not _has_more(message)
-    needs.discard("")
     if needs:
         return frozenset(needs)
     return NOTHING if known else None

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from fairlead.chat import Chat, Request, Spoken, Task
+from fairlead.chat import OPAQUE, Chat, Request, Spoken, Task
 from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take, take_optional
 from fairlead.dialects.responses.chat import has_more_input, read_chat, read_output_limit
 from fairlead.dialects.responses.language import DIALECT
@@ -19,6 +19,13 @@ TEMPLATE_SLACK_TOKENS = 1024
 # All the text of these items is in the request. Of reasoning that is so where it is told or encrypted.
 _WHOLE_ITEMS = frozenset({
     None, "message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output",
+})  # fmt: skip
+# What the provider's own tools were asked and said, and what it keeps: nobody fetches what URLs stand in there.
+_SERVED_ITEMS = frozenset({
+    "reasoning", "item_reference", "compaction", "web_search_call", "file_search_call", "code_interpreter_call",
+    "image_generation_call", "mcp_list_tools", "mcp_call", "mcp_approval_request", "mcp_approval_response",
+    "local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call",
+    "apply_patch_call_output", "computer_call", "tool_search_call", "tool_search_output",
 })  # fmt: skip
 _TEXT_PARTS = frozenset({"input_text", "output_text", "text", "refusal"})
 _NEEDED_FOR = {"input_image": "image", "input_audio": "audio", "input_video": "video", "input_file": "document"}
@@ -128,6 +135,8 @@ def _look(fields: dict[str, Raw]) -> tuple[bool, set[str]]:
 
 def _look_at_item(item: _Slim, path: str, needs: set[str]) -> bool:
     bounded = item.type in _WHOLE_ITEMS and not (item.type is None and item.role is None)
+    if item.type not in _WHOLE_ITEMS and item.type not in _SERVED_ITEMS:
+        needs.add(OPAQUE)
     if item.type == "reasoning":
         return not (is_null(item.encrypted_content) and is_null(item.content))
     for name, raw in (("content", item.content), ("output", item.output)):
@@ -136,8 +145,7 @@ def _look_at_item(item: _Slim, path: str, needs: set[str]) -> bool:
         for part in take(_CONTENT, raw, f"{path}.{name}") or ():
             if isinstance(part, _Kind) and part.type not in _TEXT_PARTS:
                 bounded = False
-                if part.type in _NEEDED_FOR:
-                    needs.add(_NEEDED_FOR[part.type])
+                needs.add(_NEEDED_FOR.get(part.type or "", OPAQUE))
     return bounded
 
 

@@ -15,15 +15,19 @@ here.
 import re
 from collections.abc import Iterator
 
+import msgspec
+from msgspec import Raw
 from msgspec.structs import replace
 
-from fairlead.chat import Media, Opaque, Request
+from fairlead.chat import OPAQUE, Media, Opaque, Request
 from fairlead.errors import PolicyDenied
 from fairlead.gateway.call import Call
 from fairlead.wire.public import NotPublic, is_listed, read
 
-MODALITIES = frozenset({"image", "audio", "video", "document"})
+MODALITIES = frozenset({"image", "audio", "video", "document", OPAQUE})
 CHATS = frozenset({"chat", "count"})
+_HIDDEN_BUCKET = "s3://"  # one that can't be read, and so is in no list
+_LOCATOR = re.compile(r"(?P<bucket>\b(?:s3|gs)://)|[a-z][a-z0-9+.-]*:(?:/|\\\\)", re.IGNORECASE)
 _BUCKET = re.compile(r"(?P<bucket>(?:s3|gs)://[a-z0-9][a-z0-9._-]{1,221}[a-z0-9])(?:/|\Z)")
 
 
@@ -54,12 +58,18 @@ def media(call: Call) -> Call:
 
 
 def urls(request: Request) -> Iterator[str]:
-    """Those of all media in a request. A part that only its own language knows counts if it holds anything like one."""
+    """Those of all media in a request. Of a part that only its own language knows: "" if it holds anything like one, or
+    what names a bucket."""
     for part in parts(request):
         if isinstance(part, Media) and part.url is not None:
             yield part.url
-        elif isinstance(part, Opaque) and b"://" in bytes(part.raw):
-            yield ""
+        elif isinstance(part, Opaque) and (found := _LOCATOR.search(_plain(part.raw))):
+            yield _HIDDEN_BUCKET if found["bucket"] else ""
+
+
+def _plain(raw: Raw) -> str:
+    """The same value without escapes, in which a URL could hide."""
+    return msgspec.json.encode(msgspec.json.decode(raw)).decode()
 
 
 def parts(request: Request) -> Iterator[object]:
@@ -73,6 +83,8 @@ def parts(request: Request) -> Iterator[object]:
         rerank = request.rerank()
         yield rerank.query
         yield from rerank.documents
+    elif request.spoken is not None:  # media to embed: only passed on, never translated
+        yield from (Opaque(name, raw, request.spoken.dialect) for name, raw in request.spoken.fields.items())
 
 
 def is_bucket(url: str) -> bool:
