@@ -44,6 +44,14 @@ def test_details_that_repeat_the_text_are_not_read_twice():
     )
 
 
+def test_details_are_found_where_litellm_keeps_them():
+    kept = {"reasoning_details": [{**TEXT, "signature": "c2ln"}], "refusal": None}
+    signed = (Thinking("hm", "anthropic-claude-v1:c2ln", "openai"), Text("x"))
+    assert parts(content="x", reasoning_content="hm", provider_specific_fields=kept) == signed
+    for odd in (None, {}, [], "x", {"reasoning_details": {"a": 1}}):
+        assert parts(content="x", provider_specific_fields=odd) == (Text("x"),)
+
+
 def test_the_pieces_of_a_stream_become_one_again():
     pieces = [{**TEXT, "text": "h"}, {**TEXT, "text": "m"}, {**TEXT, "text": None, "signature": "c2ln"}]
     assert parts(content="x", reasoning_details=pieces)[0] == Thinking("hm", "anthropic-claude-v1:c2ln", "openai")

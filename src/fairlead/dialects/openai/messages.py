@@ -15,6 +15,7 @@ from fairlead.chat import Media, Message, Opaque, Part, Role, Text, ToolCall
 from fairlead.dialects.conversation import check_tools
 from fairlead.dialects.openai.language import DIALECT
 from fairlead.dialects.openai.parts import Breakpoint, Mark, read_mark, read_part
+from fairlead.dialects.openai.pieces import lenient
 from fairlead.dialects.openai.reasoning import Detail, ExtraContent, read_told, with_reasoning
 from fairlead.dialects.reading import is_null, required, take
 from fairlead.dialects.signatures import unwrap
@@ -46,6 +47,12 @@ class _Call(Struct):
     cache_control: Mark | None = None
 
 
+class _Aside(Struct):
+    """What LiteLLM keeps of a message that OpenAI's own have no field for; so it comes back under this name."""
+
+    reasoning_details: list[Detail] | None = None
+
+
 class _Message(Struct):
     role: str
     content: str | list[Raw] | None = None
@@ -57,6 +64,7 @@ class _Message(Struct):
     reasoning_content: str | None = None
     reasoning: Raw = _NULL
     reasoning_details: list[Detail] | None = None
+    provider_specific_fields: Raw = _NULL
     extra_content: ExtraContent | None = None
     images: list[Raw] | None = None
     audio: Raw = _NULL
@@ -66,6 +74,7 @@ class _Message(Struct):
 
 _MESSAGES = msgspec.json.Decoder(Annotated[list[_Message], Meta(min_length=1)])
 _CALL = msgspec.json.Decoder(_Call)
+_ASIDE = msgspec.json.Decoder(_Aside | None)
 
 
 def read_messages(raw: Raw) -> tuple[Message, ...]:
@@ -124,9 +133,15 @@ def _read_assistant(message: _Message, path: str, called: dict[str, str]) -> tup
     if message.audio is not _NULL and not is_null(message.audio):
         asides.append(Opaque("audio", message.audio, DIALECT))
     told = message.reasoning_content or ("" if message.reasoning is _NULL else read_told(message.reasoning))
-    if told or message.reasoning_details or message.extra_content is not None:
-        parts = list(with_reasoning(parts, told, message.reasoning_details or (), message.extra_content, DIALECT))
+    details = message.reasoning_details or _read_aside(message.provider_specific_fields)
+    if told or details or message.extra_content is not None:
+        parts = list(with_reasoning(parts, told, details, message.extra_content, DIALECT))
     return (*parts, *asides) if asides else tuple(parts)
+
+
+def _read_aside(said: Raw) -> Sequence[Detail]:
+    aside = None if said is _NULL else lenient(_ASIDE, said)
+    return () if aside is None else aside.reasoning_details or ()
 
 
 def _read_calls(message: _Message, path: str, called: dict[str, str], parts: list[Part]) -> list[Part]:
