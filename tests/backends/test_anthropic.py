@@ -8,7 +8,9 @@ import pytest
 from backends.stages import KEY, SAID, asking, happenings, message, spoken
 from fairlead.backends.http import Http
 from fairlead.chat import Chunk
+from fairlead.dialects import anthropic
 from fairlead.errors import ConfigInvalid, RequestInvalid, StreamBroken, TargetOverloaded
+from fairlead.gateway.call import Asking, Target, Timeouts
 from fairlead.wire.pool import Pool
 from upstream import Upstream, events, reply
 
@@ -70,6 +72,20 @@ async def test_what_can_not_be_said_in_it_is_the_callers_to_know(pool: Pool) -> 
             await backend.answer(spoken(logit_bias={"1": 5}), asking())
         assert caught.value.code == "unsupported_feature"
         assert not up.requests
+
+
+async def test_words_for_another_model_are_said_anew_and_others_passed_on(pool: Pool) -> None:
+    said = {"model": "route", "max_tokens": 3000, "messages": [{"role": "user", "content": "hi"}]}
+    body = json.dumps({**said, "thinking": {"type": "adaptive"}}).encode()
+    async with Upstream(HELLO, HELLO) as up:
+        backend = Http(pool, kind="anthropic", base_url=up.url)
+        for model in ("claude-haiku-4-5", "claude-opus-5"):
+            target = Target("mini", "acme", model, "public", timeouts=Timeouts())
+            asked = Asking(target, 3000, asking().trace, attempt="a1")
+            answer = await backend.answer(anthropic.read_request("chat", body), asked)
+            assert answer.spoken is not None
+        first, second = (json.loads(request.body)["thinking"] for request in up.requests)
+        assert (first, second) == ({"type": "enabled", "budget_tokens": 2400}, {"type": "adaptive"})
 
 
 async def test_a_quirk_that_nobody_knows_is_refused(pool: Pool) -> None:

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 BYTES_PER_TOKEN = 4  # of English text in common vocabularies; only where a server does not count
 
 
+def _fits(request: Request, model: str) -> bool:
+    """Whether what was said in a language suits the model, where the language does not differ by model."""
+    return True
+
+
 class Written(Struct, frozen=True):
     """A request as it goes out. `passed`: it was said in this language, so the answer may go back as it comes."""
 
@@ -64,6 +69,7 @@ class Http:
         self.dialect: str = spoken.language.DIALECT
         self._language = spoken.language
         self._has_wrapped: Callable[[bytes], bool] = getattr(spoken.language, "has_wrapped", has_wrapped)
+        self._fits: Callable[[Request, str], bool] = getattr(spoken.language, "fits", _fits)
         self._decoder = spoken.decoder
         self._quirks = dict(quirks)
         self._origin = origin or self.dialect
@@ -126,7 +132,7 @@ class Http:
         task = self._task(request, asking)
         target = asking.target
         said: dict[str, Any] = {"model": target.model, "params": target.params, "quirks": self._quirks}
-        if self._passes(request, task):
+        if self._passes(request, task, asking):
             request = request if request.stream == stream else replace(request, stream=stream)
             body = self._language.pass_request(request, max_output_tokens=asking.max_output_tokens, **said)
             return Written(task, body, True)
@@ -151,7 +157,7 @@ class Http:
         """What is asked here for it: a bare completion becomes a chat where there is no such task."""
         for task in (request.task, "chat") if request.task == "complete" else (request.task,):
             served = task in self._language.TASKS and self._account.serves(task)
-            if served and (task != "complete" or self._passes(request, task)):  # a completion is never written
+            if served and (task != "complete" or self._passes(request, task, asking)):  # a completion is never written
                 return task
         raise RequestInvalid(
             f"{asking.target.name} speaks {self._language.LANGUAGE}, which has no task {request.task!r} there.",
@@ -159,13 +165,14 @@ class Http:
             hint="Give the route a target that has it.",
         )
 
-    def _passes(self, request: Request, task: Task) -> bool:
+    def _passes(self, request: Request, task: Task, asking: "Asking") -> bool:
         spoken = request.spoken
         return (
             spoken is not None
             and spoken.dialect == self.dialect
             and task == request.task
             and self._origin == self.dialect
+            and self._fits(request, asking.target.model)
             and not any(map(self._has_wrapped, map(bytes, spoken.fields.values())))
         )
 

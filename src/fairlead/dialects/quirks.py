@@ -38,9 +38,9 @@ class OpenAIQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class AnthropicQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The table is in `anthropic.write_request`."""
+    """The table is in `anthropic.write_request`. Where `thinking` is not set, it follows from the model's name."""
 
-    thinking: Literal["adaptive", "budget", "off"] = "adaptive"
+    thinking: Literal["adaptive", "budget", "off"] | None = None
     system: Literal["top", "inline"] = "top"
     ignore: tuple[str, ...] = ()
     rename: dict[str, str] = {}

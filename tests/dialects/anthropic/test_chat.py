@@ -229,7 +229,7 @@ def test_fields_that_the_house_has_no_word_for_are_listed_where_they_ask_for_som
         service_tier="auto",
         output_config={"task_budget": {"total": 1}},
         context_management={"edits": [{"type": "clear_tool_uses_20250919"}]},
-        thinking={"type": "between_tools"},
+        thinking={"type": "of_tomorrow"},
         tool_choice={"type": "whatever"},
         metadata={"user_id": "u", "team": "t"},
     )

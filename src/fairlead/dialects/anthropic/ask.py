@@ -13,13 +13,13 @@ from msgspec.structs import replace
 
 from fairlead.chat import Chat
 from fairlead.dialects.anthropic.signing import DIALECT
-from fairlead.dialects.anthropic.turns import Block, Turns, is_amid_tools, write_tool
-from fairlead.dialects.effort import budget_of, effort_of
+from fairlead.dialects.anthropic.thinking import LEAST_BUDGET_TOKENS, Wish
+from fairlead.dialects.anthropic.turns import Block, Turns, write_tool
+from fairlead.dialects.claude import Claude, claude_of
 from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
 from fairlead.dialects.reading import unsayable
-from fairlead.errors import RequestInvalid
 
 LANGUAGE = "Anthropic's API"
 
@@ -32,9 +32,7 @@ _UNCOUNTED: dict[str, Any] = {
     "samples": 1,
     "user": None,
 }
-LEAST_BUDGET_TOKENS = 1024
 SAMPLING = frozenset({"thinking", "temperature", "top_p", "top_k"})  # what must fit together
-_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 _LEAST_TOP_P_WITH_THINKING = 0.95
 _CHOICES = {"auto": "auto", "none": "none", "required": "any", "named": "tool"}
 _ENCODER = msgspec.json.Encoder()
@@ -61,6 +59,7 @@ def write_request(
     | messages of one side in a row, tool results | merged into one turn, unless the caller spoke this language |
     | effort | `thinking` and `output_config.effort`; none switches thinking off; no thinking under a forced tool |
     | thinking_tokens | the nearest effort, unless the caller spoke this language; 0 switches thinking off |
+    | either of them, to a model of before adaptive thinking | `thinking.budget_tokens` |
     | a JSON schema | `output_config.format` |
     | a tool call with invalid JSON | an object with the text under `invalid_json` |
     | signed thinking | only what `origin` signed; other reasoning is left out, and told |
@@ -68,14 +67,16 @@ def write_request(
 
     Lost (refused, or left out where the route is lossy): several samples, JSON without a schema, audio, video, files
     elsewhere, log probabilities, penalties, a seed, stop sequences of nothing but white space, a temperature above 1,
-    `top_p` beside a temperature, sampling beside thinking, and every other field that the house has no word for.
+    `top_p` beside a temperature, sampling beside thinking, what a model of this name refuses (`dialects/claude.py`:
+    sampling, forced tools, an answer to be continued, no thinking), and every other field that the house has no word
+    for.
     Left out and told: names of messages, the place of system messages amid the turns, an image's `detail`, the effort
     `minimal` (it becomes `low`), a budget that does not fit or becomes an effort, arguments that are no JSON. Let go:
     name and description of a schema, a temperature or `top_p` of 1, and what is harmless.
 
     | quirk | default | what it does |
     |---|---|---|
-    | `thinking` | `adaptive` | `budget`: for models before adaptive thinking; `off`: it is not sent at all |
+    | `thinking` | by the model's name, else `adaptive` | `budget`: for models before it; `off`: it is not sent at all |
     | `system` | `top` | `inline`: system messages amid the turns stay there, for models that take them |
     | `ignore` | [] | fields of the caller (`n`, `logit_bias`, ...) that are let go instead of refused |
     | `rename` | {} | `{ours = "theirs"}`: send a field under another name |
@@ -85,7 +86,7 @@ def write_request(
     """
     limit = narrowed(max_output_tokens, params)
     body: Block = {"model": model, "max_tokens": limit}
-    asked = _Asked(chat, losses, origin, quirks, frozenset(quirks.get("ignore", ())))
+    asked = _Asked(chat, losses, origin, quirks, frozenset(quirks.get("ignore", ())), claude_of(model))
     asked.write(body, limit)
     if stream:
         body["stream"] = True
@@ -109,7 +110,7 @@ def write_count_request(
     limit = chat.max_output_tokens or LEAST_BUDGET_TOKENS * 16
     body: Block = {"model": model}
     prompt = replace(chat, **_UNCOUNTED)
-    asked = _Asked(prompt, losses, origin, quirks, frozenset(quirks.get("ignore", ())))
+    asked = _Asked(prompt, losses, origin, quirks, frozenset(quirks.get("ignore", ())), claude_of(model))
     asked.write(body, limit)
     add_params(body, params)
     rename_and_drop(body, quirks)
@@ -155,6 +156,7 @@ class _Asked(Struct, frozen=True):
     origin: str
     quirks: Mapping[str, Any]
     ignored: frozenset[str]
+    claude: Claude | None  # what is known of the model
 
     def write(self, body: Block, limit: int) -> None:
         chat = self.chat
@@ -164,18 +166,22 @@ class _Asked(Struct, frozen=True):
         own = chat.dialect == DIALECT
         inline = own or self.quirks.get("system", "top") == "inline"
         system, turns = Turns(self.losses, self.origin, inline, own).write(chat)
+        if not own:
+            self._end_on_a_user(turns)
         if not turns:
             raise unsayable("messages", "a conversation in which nobody says anything", LANGUAGE, "Add a user message.")
         if system:
             body["system"] = system
         body["messages"] = turns
         self._write_tools(body)
-        self._write_thinking(body, limit)
+        Wish(chat, self.claude, self.quirks.get("thinking"), limit, self.losses).write(body)
         self._write_shape(body)
         self._write_sampling(body)
         if chat.user is not None:
             body["metadata"] = {"user_id": chat.user}
         self._write_others(body)
+        if self.claude is not None and not self.claude.samples:
+            self._leave_sampling(body)
         if not own:  # whoever speaks this language knows what goes together
             settle_sampling(body, self._lose)
 
@@ -198,6 +204,13 @@ class _Asked(Struct, frozen=True):
             if getattr(chat, name):
                 self._lose(name, "a penalty")
 
+    def _end_on_a_user(self, turns: list[Block]) -> None:
+        """Models of late don't go on with an answer that has been begun."""
+        while turns and turns[-1]["role"] == "assistant" and self.claude is not None and not self.claude.continues:
+            hint = "End the conversation on a user message, or ask a model that goes on."
+            self._lose("messages", "a begun answer to this model", hint)
+            turns.pop()
+
     # --- tools ---
 
     def _write_tools(self, body: Block) -> None:
@@ -217,69 +230,16 @@ class _Asked(Struct, frozen=True):
             choice = {"type": _CHOICES[chat.tool_choice.mode]}
             if chat.tool_choice.mode == "named":
                 choice["name"] = chat.tool_choice.name
+            if choice["type"] in ("any", "tool") and self.claude is not None and not self.claude.forces:
+                hint = "Leave the choice to the model, or ask an earlier one."
+                self._lose("tool_choice", "a forced tool to this model", hint)
+                choice = {"type": "auto"}
         if chat.parallel_tool_calls is False:
             choice = choice or {"type": "auto"}
             if choice["type"] != "none":
                 choice["disable_parallel_tool_use"] = True
         if choice is not None:
             body["tool_choice"] = choice
-
-    # --- thinking ---
-
-    def _write_thinking(self, body: Block, limit: int) -> None:
-        chat = self.chat
-        mode = self.quirks.get("thinking") or ("either" if chat.dialect == DIALECT else "adaptive")
-        if mode == "off" or (chat.effort is None and chat.thinking_tokens is None):
-            if chat.effort not in (None, "none") or chat.thinking_tokens:
-                self.losses.leave("reasoning_effort" if chat.effort else "thinking_tokens")
-            if chat.shows_thinking:
-                self.losses.leave("shows_thinking")
-            return
-        if chat.effort == "none" or chat.thinking_tokens == 0:
-            body["thinking"] = {"type": "disabled"}
-            self._write_effort(body, mode)
-            return
-        forced = chat.dialect != DIALECT and body.get("tool_choice", {}).get("type") in ("any", "tool")  # no thinking
-        if mode == "budget" or (mode == "either" and chat.thinking_tokens is not None):
-            self._write_budget(body, limit, forced)
-        elif not forced:
-            body["thinking"] = {"type": "adaptive"}
-        if mode != "budget":
-            self._write_effort(body, mode, limit)
-            if mode == "adaptive" and chat.thinking_tokens is not None:
-                self.losses.leave("thinking_tokens")
-        if chat.shows_thinking is not None and "thinking" in body:
-            body["thinking"]["display"] = "summarized" if chat.shows_thinking else "omitted"
-
-    def _write_effort(self, body: Block, mode: str, limit: int = 0) -> None:
-        effort = self.chat.effort
-        if effort is None and mode == "adaptive" and (self.chat.thinking_tokens or 0) > 0:
-            effort = effort_of(self.chat.thinking_tokens or 0, limit)
-        if effort is None or effort == "none" or mode == "budget":
-            return
-        said = effort if self.chat.dialect == DIALECT else _EFFORTS.get(effort)
-        if said is None:
-            raise _unknown_effort(effort)
-        if said != effort:
-            self.losses.leave("reasoning_effort")
-        body["output_config"] = {"effort": said}
-
-    def _write_budget(self, body: Block, limit: int, forced: bool) -> None:
-        """A budget has 1,024 tokens at least and leaves some of the limit to the answer, or there is no thinking."""
-        chat = self.chat
-        name = "reasoning_effort" if chat.thinking_tokens is None else "thinking_tokens"
-        wanted = chat.thinking_tokens
-        if wanted is None or wanted < 0:
-            if chat.effort is not None and chat.effort not in _EFFORTS:
-                raise _unknown_effort(chat.effort)
-            wanted = budget_of(chat.effort or "medium", limit, least=LEAST_BUDGET_TOKENS)
-        budget = max(min(wanted, limit - 1), LEAST_BUDGET_TOKENS)
-        if forced or budget >= limit or (is_amid_tools(body["messages"]) and chat.dialect != DIALECT):
-            self.losses.leave(name)
-            return
-        if chat.thinking_tokens is not None and budget != chat.thinking_tokens:
-            self.losses.leave(name)
-        body["thinking"] = {"type": "enabled", "budget_tokens": budget}
 
     # --- form and sampling ---
 
@@ -305,6 +265,12 @@ class _Asked(Struct, frozen=True):
         if chat.top_k is not None:
             body["top_k"] = chat.top_k
 
+    def _leave_sampling(self, body: Block) -> None:
+        """Models of late take nothing but the default."""
+        for name in ("temperature", "top_p", "top_k"):
+            if body.pop(name, 1.0) != 1.0:
+                self._lose(name, f"a {name} to this model", "The model takes none; leave it out, or say an effort.")
+
     def _write_others(self, body: Block) -> None:
         """Fields of this language as they stood, from whoever speaks it; of other languages only what does no harm."""
         for path, raw in self.chat.others.items():
@@ -327,11 +293,3 @@ def _placed(others: Mapping[str, Raw], name: str) -> list[tuple[int, str, Raw]]:
             place, _, field = rest.partition("]")
             found.append((int(place), field.removeprefix("."), raw))
     return sorted(found, key=lambda entry: (bool(entry[1]), entry[0]))
-
-
-def _unknown_effort(effort: str) -> RequestInvalid:
-    return RequestInvalid(
-        f"`reasoning_effort`: {effort!r} is not known.",
-        param="reasoning_effort",
-        hint=f"Use one of none, {', '.join(_EFFORTS)}.",
-    )

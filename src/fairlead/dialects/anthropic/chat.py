@@ -28,6 +28,7 @@ _KNOWN = frozenset({
 _TOOL_ASIDE = frozenset({"eager_input_streaming"})
 _TOOL_IDLE = IDLE | {b'["direct"]'}
 _TOOL_KNOWN = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
+OFF = ("disabled", "between_tools")  # types of thinking that switch it off, each for other models
 _ADAPTIVE_EFFORT = "high"  # what the API takes where a request names none
 _DISPLAYS = {None: None, "summarized": True, "omitted": False}
 _NULL = Raw(b"null")
@@ -260,10 +261,10 @@ def _read_thinking(
     said = take_optional(_THINKING, fields, "thinking")
     if said is None:
         return effort, None, None
-    if said.type not in ("enabled", "adaptive", "disabled") or said.display not in _DISPLAYS:
+    if said.type not in ("enabled", "adaptive", *OFF) or said.display not in _DISPLAYS:
         others["thinking"] = fields["thinking"]
         return effort, None, None
-    if said.type == "disabled":
+    if said.type in OFF:
         return ("none", None, None) if effort is None else (effort, 0, None)
     shows = _DISPLAYS[said.display]
     if said.type == "adaptive":

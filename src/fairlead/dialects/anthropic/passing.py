@@ -7,8 +7,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fairlead.chat import Request
-from fairlead.dialects.anthropic.ask import COUNTED, LEAST_BUDGET_TOKENS, SAMPLING, add_params, settle_sampling
+from fairlead.dialects.anthropic.ask import COUNTED, SAMPLING, add_params, settle_sampling
 from fairlead.dialects.anthropic.signing import DIALECT
+from fairlead.dialects.anthropic.thinking import LEAST_BUDGET_TOKENS
 from fairlead.dialects.quirks import narrowed, rename_and_drop
 from fairlead.dialects.reading import UNREADABLE, is_null
 

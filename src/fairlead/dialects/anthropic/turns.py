@@ -205,7 +205,10 @@ def write_tool(tool: Tool) -> Block:
 
 
 def is_amid_tools(turns: list[Block]) -> bool:
-    """Whether the last turn is a tool's result to a turn without signed thinking: then the API refuses a budget."""
+    """Whether the last turn is a tool's result to a turn without signed thinking, or is such a turn itself, to be
+    continued: then the API refuses a budget."""
+    if turns[-1]["role"] == "assistant":
+        return kind_of(turns[-1]["content"][0]) not in ("thinking", "redacted_thinking")
     if len(turns) < 2 or all(kind_of(block) != "tool_result" for block in turns[-1].get("content", ())):
         return False
     before = turns[-2].get("content") or [{"type": ""}]
