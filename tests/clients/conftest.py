@@ -18,6 +18,8 @@ from clients.tools import ROUTES
 TESTS = Path(__file__).resolve().parents[1]
 PYTHON = os.environ.get("FAIRLEAD_PYTHON", str(TESTS.parent / ".venv" / "bin" / "python"))
 PATIENCE_S = 60.0
+# Clients ask nobody else: no proxy between, no list of prices from afar, no traces.
+os.environ |= {"NO_PROXY": "127.0.0.1", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false"}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ QUIRKS = {"bedrock": '{ thinking = "anthropic" }'}  # elsewhere the model's id s
 
 
 def configuration(url: str) -> str:
-    """A route over one target of every language, each of which loses nothing."""
+    """Two routes over one target of every language: one that loses nothing, and one that may."""
     text = 'data_dir = "data"\n[server]\nlisten = "127.0.0.1:0"\nadmin = "off"\n'
     for kind, path in KINDS.items():
         text += f"""
@@ -41,6 +41,10 @@ price = {{ input = 1.0, output = 2.0 }}
 [routes.over-{kind}]
 targets = ["{kind}"]
 keep_responses_s = 3600
+
+[routes."loosely/over-{kind}"]
+targets = ["{kind}"]
+lossy = true
 """
     return text
 
