@@ -122,8 +122,8 @@ class Attempts:
             return worst_case_nusd(price, request.input_bound, output, request.samples)
         if budgeted and self._call.route.max_cost_nusd is None:
             raise CostUnbounded(
-                f"what this request can cost has no bound (it holds images, files or the provider's own tools), and "
-                f"{budgeted.scope} has a budget",
+                f"what this request can cost has no bound (it holds images, files or the provider's own tools, or asks "
+                f"for a dearer tier), and {budgeted.scope} has a budget",
                 hint=f"set `max_cost_per_call` in [routes.{self._call.route.name}]",
                 code="cost_unbounded",
             )

@@ -58,6 +58,8 @@ def test_the_full_reading_is_done_once():
         ([{"type": "tool_result", "tool_use_id": "a", "content": [IMAGE]}], {}, {"image"}, False),
         ([{"type": "tool_result", "tool_use_id": "a", "content": "text"}], {}, set(), True),
         ([{"type": "container_upload"}], {}, set(), False),
+        ([{"type": "web_search_tool_result", "content": []}], {}, set(), False),
+        ([{"type": "hologram", "source": {"type": "url"}}], {}, {"opaque"}, False),
         ("hi", {"tools": [TOOL]}, {"tools"}, True),
         ("hi", {"tools": [TOOL, {"type": "web_search_20250305", "name": "w"}]}, {"tools"}, False),
         ("hi", {"thinking": {"type": "adaptive"}}, {"thinking"}, True),

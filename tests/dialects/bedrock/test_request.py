@@ -59,6 +59,44 @@ def test_what_the_provider_adds_has_no_bound(fields):
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"additionalModelRequestFields": {"tools": [{"type": "computer_20250124"}]}},
+        {"additionalModelRequestFields": {"field_of_tomorrow": 1}},
+        {"performanceConfig": {"latency": "optimized"}},
+        {"serviceTier": {"type": "priority"}},
+    ],
+)
+def test_what_a_model_or_a_tier_adds_to_the_price_has_no_bound(fields):
+    assert read(**fields).input_bound is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"additionalModelRequestFields": {"top_k": 5, "thinking": {"type": "disabled"}}},
+        {"additionalModelRequestFields": {"inferenceConfig": {"topK": 20}}},
+        {"performanceConfig": {"latency": "standard"}, "serviceTier": {"type": "flex"}},
+    ],
+)
+def test_settings_of_a_model_leave_a_bound(fields):
+    assert read(**fields).input_bound is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["max_tokens", "max_gen_len", "maxTokenCount", "n", "num_generations", "model", "stream"]
+)
+def test_the_output_limit_is_not_said_again_in_a_models_own_words(name):
+    for content in ([], [PNG]):
+        with pytest.raises(RequestInvalid) as caught:
+            read(*content, additionalModelRequestFields={name: 999_999})
+        assert caught.value.param == f"additionalModelRequestFields.{name}"
+    with pytest.raises(RequestInvalid) as caught:
+        read(additionalModelRequestFields={"inferenceConfig": {"max_new_tokens": 999_999}})
+    assert caught.value.param == "additionalModelRequestFields.inferenceConfig.max_new_tokens"
+
+
+@pytest.mark.parametrize(
     ("content", "fields", "needs"),
     [
         ([], {}, set()),

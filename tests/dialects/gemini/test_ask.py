@@ -277,11 +277,36 @@ def test_a_lower_limit_of_the_callers_stays_and_a_higher_one_is_narrowed():
     assert json.loads(passed(low, params={"maxOutputTokens": 3}))["generationConfig"] == {"maxOutputTokens": 3}
 
 
-def test_of_two_spellings_one_is_sent():
-    body = b'{"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{},"generation_config":{"maxOutputTokens":9000}}'
-    said = json.loads(passed(body))
-    assert said["generationConfig"] == {"maxOutputTokens": 4000}
-    assert "generation_config" not in said
+@pytest.mark.parametrize(
+    "config",
+    [
+        b'"generationConfig":{},"generation_config":{"maxOutputTokens":9000}',
+        b'"generationConfig":{"maxOutputTokens":9000,"max_output_tokens":9}',
+        b'"generationConfig":{"candidateCount":8,"candidate_count":1}',
+        b'"cachedContent":"a","cached_content":"b"',
+    ],
+)
+def test_two_spellings_of_a_field_are_refused(config: bytes):
+    with pytest.raises(RequestInvalid, match="comes twice"):
+        passed(b'{"contents":[{"parts":[{"text":"a"}]}],' + config + b"}")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        b'{"maxOutputTokens":9000,"maxOutputTokens":9}',
+        b'{"maxOutputTokens":9,"candidateCount":8,"candidat\\u0065Count":1}',
+        b'{"max_output_tokens":9000,"max\\u005foutput_tokens":9}',
+    ],
+)
+def test_a_limit_that_comes_twice_is_sent_once(config: bytes):
+    said = passed(b'{"contents":[{"parts":[{"text":"a"}]}],"generationConfig":' + config + b"}")
+    pairs: list[Any] = []
+    json.loads(said, object_pairs_hook=lambda found: pairs.extend(found) or dict(found))
+    names = [name.replace("_", "").lower() for name, _ in pairs]
+    assert names.count("maxoutputtokens") == 1
+    assert names.count("candidatecount") <= 1
+    assert dict(pairs).get("maxOutputTokens") == 9
 
 
 def test_the_model_is_not_named_in_what_is_passed_on():

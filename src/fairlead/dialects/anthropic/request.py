@@ -9,10 +9,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from fairlead.chat import NOTHING, Chat, Request, Spoken, Task
-from fairlead.dialects.anthropic.chat import read_chat, read_output_limit
+from fairlead.chat import NOTHING, OPAQUE, Chat, Request, Spoken, Task
+from fairlead.dialects.anthropic.chat import OFF, read_chat, read_output_limit
 from fairlead.dialects.anthropic.signing import DIALECT
 from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take, take_optional
+from fairlead.dialects.steering import check_steering, costs_more
 
 TASKS: frozenset[Task] = frozenset({"chat"})
 
@@ -26,6 +27,8 @@ _TEXT_BLOCKS = frozenset(
 )
 _TEXT_SOURCES = frozenset({"text", "content"})
 _HOLDERS = frozenset({"document", "tool_result"})  # blocks that hold blocks
+# What the provider's own tools said and found, and what it keeps: nobody fetches what URLs stand in there.
+_SERVED_BLOCKS = ("_tool_use", "_tool_result", "container_upload", "compaction")
 _NEEDED = {"image": "image", "document": "document"}
 _NULL = Raw(b"null")
 
@@ -80,6 +83,7 @@ def read_count_request(body: bytes, *, route: str | None = None) -> Request:
 
 
 def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None, stream: bool | None) -> Request:
+    check_steering(fields)
     asked: str = take(_ROUTE, need(fields, "model"), "model") if route is None else route
     stream = bool(take_optional(_FLAG, fields, "stream")) if stream is None else stream
     needs: set[str] = set()
@@ -138,6 +142,8 @@ def _look_at_blocks(blocks: list[_Block], needs: set[str]) -> bool:
             inner = source.content
         elif block.type not in _TEXT_BLOCKS:
             bounded = False
+            if block.type not in _NEEDED and not block.type.endswith(_SERVED_BLOCKS):
+                needs.add(OPAQUE)
         if block.type in _HOLDERS and bytes(inner)[:1] == b"[" and not _look_at_raw(inner, needs):
             bounded = False
     return bounded
@@ -167,9 +173,9 @@ def _look_at_tools(fields: dict[str, Raw], needs: set[str]) -> bool:
 
 def _look_at_settings(fields: dict[str, Raw], needs: set[str]) -> bool:
     thinking = take_optional(_THINKING, fields, "thinking")
-    if thinking is not None and thinking.type != "disabled":
+    if thinking is not None and thinking.type not in OFF:
         needs.add("thinking")
     output = take_optional(_OUTPUT, fields, "output_config")
     if not is_null(fields.get("output_format")) or (output is not None and not is_null(output.format)):
         needs.add("schema")
-    return all(is_null(fields.get(name)) for name in _UNBOUNDED_FIELDS)
+    return all(is_null(fields.get(name)) for name in _UNBOUNDED_FIELDS) and not costs_more(fields)

@@ -14,7 +14,9 @@ from fairlead.chat import NOTHING, OPAQUE, Chat, Request, Spoken, Task
 from fairlead.dialects.bedrock.chat import read_chat, read_inference
 from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, read_thinking
+from fairlead.dialects.quirks import LIMITS
 from fairlead.dialects.reading import NULL, UNREADABLE, is_null, need, read_fields, take
+from fairlead.dialects.steering import OTHER_LIMITS, costs_more
 from fairlead.errors import RequestInvalid
 
 # A token stands for at least one byte of what was sent (a byte-level tokenizer has no smaller ones); the slack covers
@@ -30,6 +32,19 @@ _TEXT = frozenset({
 })  # fmt: skip
 _ROUTE = msgspec.json.Decoder(Annotated[str, Meta(min_length=1)])
 _Blocks: TypeAlias = list[dict[str, Raw]]
+
+
+# Fields of models' own that put nothing into a prompt.
+_SETTINGS = frozenset({
+    "anthropic_beta", "enable_thinking", "frequency_penalty", "inferenceConfig", "k", "logprobs", "output_config", "p",
+    "parallel_tool_calls", "presence_penalty", "reasoning", "reasoningConfig", "reasoning_config", "reasoning_effort",
+    "repetition_penalty", "response_format", "seed", "stop", "stop_sequences", "temperature", "text", "thinking",
+    "tool_choice", "topK", "topP", "top_k", "top_logprobs", "top_p", "verbosity",
+})  # fmt: skip
+# How long and how often is answered is said in Converse's own words, or not at all.
+_NOT_ADDED = OTHER_LIMITS | LIMITS | {
+    "best_of", "candidateCount", "maxTokens", "model", "modelId", "n", "numResults", "num_generations", "stream",
+}  # fmt: skip
 
 
 class _Result(Struct):
@@ -96,7 +111,7 @@ def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None,
     named = take(_ROUTE, need(fields, "modelId"), "modelId") if route is None else route
     messages = need(fields, "messages")
     needs = _media(messages, fields.get("system", NULL)) | _tools(fields) | _output(fields)
-    bounded = needs.isdisjoint(_UNBOUNDED) and not _asks_for_more(fields)
+    bounded = not _asks_for_more(fields) and needs.isdisjoint(_UNBOUNDED)
     return Request(
         task=task,
         route=named,
@@ -184,8 +199,28 @@ def _output(fields: dict[str, Raw]) -> frozenset[str]:
 
 
 def _asks_for_more(fields: dict[str, Raw]) -> bool:
-    """Whether the provider is asked to put text into the prompt that is not in the request."""
-    if not is_null(fields.get("promptVariables")):
+    """Whether the provider is asked to put text into the prompt that is not in the request, or to be dearer."""
+    if not is_null(fields.get("promptVariables")) or costs_more(fields):
+        return True
+    raw = fields.get(ADDITIONAL, NULL)
+    if not is_null(raw) and not _check_added(take(_FIELDS, raw, ADDITIONAL), ADDITIONAL):
         return True
     config = take(_TOOLS, fields.get("toolConfig", NULL), "toolConfig")
     return bool(config and any("systemTool" in tool for tool in config.tools or ()))
+
+
+def _check_added(added: dict[str, Raw], path: str) -> bool:
+    """Whether a model's own fields put nothing into the prompt. Raises RequestInvalid for those that say what Converse
+    has its own words for."""
+    for name, raw in added.items():
+        if name in _NOT_ADDED and not is_null(raw):
+            raise RequestInvalid(
+                f"`{path}.{name}` can't be said beside Converse's own words.",
+                code="unsupported_feature",
+                param=f"{path}.{name}",
+                hint="Use `inferenceConfig.maxTokens` for the output limit, and ask once for each sample.",
+            )
+    inference = added.get("inferenceConfig", NULL)
+    if not is_null(inference):
+        _check_added(take(_FIELDS, inference, f"{path}.inferenceConfig"), f"{path}.inferenceConfig")
+    return added.keys() <= _SETTINGS

@@ -32,6 +32,7 @@ _OLDER = ("gemini-1", "gemini-2")  # models that think by a budget, and want no 
 # Budgets that every thinking model before Gemini 3 takes.
 _LEAST_BUDGET_TOKENS = 512
 _MOST_BUDGET_TOKENS = 24_576
+_ONCE = (b"OutputTokens", b"output_tokens", b"andidateCount", b"andidate_count")
 _COUNTED = ("contents", "systemInstruction", "tools", "generationConfig")
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 _ENCODER = msgspec.json.Encoder()
@@ -63,13 +64,19 @@ def pass_request(
     config: Fields = dict(take_object(raw, name))
     limit = min(_limit(max_output_tokens, params), read_output_limit(config) or max_output_tokens)
     own = config.get(OWN_LIMIT)
-    if raw is None or params or quirks or own is None or read_output_limit(config) != limit:
+    if raw is None or params or quirks or own is None or read_output_limit(config) != limit or _repeats(raw):
         config[OWN_LIMIT] = limit
         fields[name] = config
         _finish(fields, params, quirks)
     else:
         fields[name] = raw
     return _ENCODER.encode(fields)
+
+
+def _repeats(raw: Raw) -> bool:
+    """Whether a field of money may come twice: which of them counts would be the server's guess."""
+    said = bytes(raw)
+    return b"\\u" in said or any(said.count(name) > 1 for name in _ONCE)
 
 
 # --- what every request ends with ------------------------------------------------------------------------------------

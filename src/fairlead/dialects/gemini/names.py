@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from fairlead.chat import Task
 from fairlead.dialects.reading import take
+from fairlead.errors import RequestInvalid
 
 DIALECT = "gemini"
 LANGUAGE = "Gemini's API"
@@ -32,8 +33,22 @@ def camel(name: str) -> str:
 
 
 def camelled(fields: Mapping[str, Raw]) -> dict[str, Raw]:
-    """The same fields in Google's own spelling, without those that are null. Of two spellings the last counts."""
-    return {camel(name) if "_" in name else name: raw for name, raw in fields.items() if raw != NULL}
+    """The same fields in Google's own spelling, without those that are null. Raises RequestInvalid where both spellings
+    of a field are there: which of them counts would be the server's guess."""
+    said = {camel(name) if "_" in name else name: raw for name, raw in fields.items() if raw != NULL}
+    if len(said) != len(fields):
+        _check_twice(fields)
+    return said
+
+
+def _check_twice(fields: Mapping[str, Raw]) -> None:
+    seen: set[str] = set()
+    for name, raw in fields.items():
+        spelt = camel(name)
+        if spelt in seen:
+            raise RequestInvalid(f"`{spelt[:100]}` comes twice, in two spellings.", param=spelt[:100], hint="Send one.")
+        if raw != NULL:
+            seen.add(spelt)
 
 
 def take_object(raw: Raw | None, path: str) -> dict[str, Raw]:

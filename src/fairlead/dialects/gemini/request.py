@@ -19,6 +19,7 @@ from fairlead.dialects.gemini.names import DIALECT, NULL, camel, camelled, is_id
 from fairlead.dialects.gemini.settings import read_output_limit, read_samples, read_tool_list
 from fairlead.dialects.gemini.signing import has_wrapped
 from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take
+from fairlead.dialects.steering import costs_more
 from fairlead.errors import RequestInvalid
 
 # A token stands for at least one byte of what was sent; the slack covers what a chat template adds around it.
@@ -127,7 +128,7 @@ def _chat(task: Task, body: bytes, fields: dict[str, Raw], route: str | None, st
     config = take_object(said.get("generationConfig"), "generationConfig")
     needs: set[str] = set()
     bounded = _look_at_contents(said, needs) and is_null(said.get("cachedContent"))
-    bounded &= _look_at_tools(said, needs)
+    bounded &= _look_at_tools(said, needs) and not costs_more(said)
     _look_at_config(config, needs)
     passes = task == "chat" and not has_wrapped(body)
     return Request(

@@ -18,6 +18,8 @@ from fairlead.dialects.openai.embed import count_of, read_embed, read_inputs
 from fairlead.dialects.openai.language import DIALECT
 from fairlead.dialects.openai.parts import MODALITIES
 from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, take, take_optional
+from fairlead.dialects.steering import OTHER_LIMITS, check_steering, costs_more
+from fairlead.errors import RequestInvalid
 
 # A token stands for at least one byte of what was sent (a byte-level tokenizer has no smaller ones); the slack covers
 # what a chat template adds around it.
@@ -27,16 +29,26 @@ MAX_SAMPLES = 1024  # more than any provider allows, and small enough to multipl
 # Fields by which a provider reads, searches or writes prompt text that is not in the request.
 _UNBOUNDED_FIELDS = (
     "chat_template",
+    "compound_custom",
+    "connectors",
     "data_sources",
+    "enable_search",
     "file_ids",
+    "mcp_servers",
     "plugins",
     "prompt_embeds",
+    "search_options",
     "search_parameters",
+    "search_settings",
     "tool_resources",
+    "web_search",
     "web_search_options",
 )
+# How often is answered: OpenAI's word, that of completions (in vLLM of chats, too), llama.cpp's.
+_SAMPLE_NAMES = ("n", "best_of", "n_cmpl")
 _TEXT_PARTS = frozenset({"text", "refusal", "thinking", "input_text", "output_text"})
 _CALLER_TOOLS = frozenset({"function", "custom"})  # every other kind runs at the provider
+_IDLE = frozenset({b"null", b"false"})
 _OFFERS = ("tools", "functions")
 _SHAPES = {"json_schema": "schema", "json_object": "json"}
 _READERS: dict[Task, Callable[[dict[str, Raw]], Chat | Embed]] = {
@@ -92,16 +104,18 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
     that will be generated: `n` or `best_of`, times the prompts of a completion.
     """
     fields = read_fields(body)
+    check_steering(fields, OTHER_LIMITS if task != "embed" else ())
     name = take(_ROUTE, need(fields, "model"), "model") if route is None else route
     if task == "embed":
+        if "messages" in fields:  # vLLM would embed those instead
+            raise RequestInvalid("`messages` can't be embedded.", param="messages", hint="Send `input` alone.")
         read_inputs(fields, "input")
         return _request(task, name, body, fields, needs=NOTHING)
     streams = bool(take_optional(_FLAG, fields, "stream")) if stream is None else stream
-    samples = take_optional(_SAMPLES, fields, "n") or 1
+    samples = max(take_optional(_SAMPLES, fields, name) or 1 for name in _SAMPLE_NAMES)
     needs: frozenset[str] | None = NOTHING
     if task == "complete":
-        best_of = take_optional(_SAMPLES, fields, "best_of") or 1
-        samples = max(samples, best_of) * count_of(read_inputs(fields, "prompt"))
+        samples *= count_of(read_inputs(fields, "prompt"))
     else:
         needs = _needed(take(_MESSAGES, need(fields, "messages"), "messages"))
     options = take_optional(_STREAM_OPTIONS, fields, "stream_options") if streams else None
@@ -206,8 +220,8 @@ def _needed_beside(fields: dict[str, Raw], needs: frozenset[str]) -> frozenset[s
 
 
 def _asks_for_more(fields: dict[str, Raw]) -> bool:
-    """Whether the provider is asked to put text into the prompt that is not in the request."""
-    if any(name in fields and not is_null(fields[name]) for name in _UNBOUNDED_FIELDS):
+    """Whether the provider is asked to put text into the prompt that is not in the request, or to be dearer."""
+    if any(name in fields and bytes(fields[name]) not in _IDLE for name in _UNBOUNDED_FIELDS) or costs_more(fields):
         return True
     tools = fields.get("tools")
     if is_null(tools):

@@ -19,6 +19,7 @@ from msgspec import Meta, Raw, Struct
 from fairlead.chat import NOTHING, Media, Opaque, Request, Rerank, Spoken, Task
 from fairlead.dialects.media import check_base64, read_url
 from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take, take_optional
+from fairlead.dialects.steering import check_steering
 from fairlead.errors import RequestInvalid
 
 DIALECT = "rerank"
@@ -63,6 +64,7 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
     streams: `stream` has no effect.
     """
     fields = read_fields(body)
+    check_steering(fields)
     name = take(_ROUTE, need(fields, "model"), "model") if route is None else route
     query = need(fields, "query")
     key, documents = read_documents(fields)

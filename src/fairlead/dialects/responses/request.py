@@ -12,6 +12,7 @@ from fairlead.chat import OPAQUE, Chat, Request, Spoken, Task
 from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take, take_optional
 from fairlead.dialects.responses.chat import has_more_input, read_chat, read_output_limit
 from fairlead.dialects.responses.language import DIALECT
+from fairlead.dialects.steering import check_steering, costs_more
 
 # A token stands for at least one byte of what was sent; the slack covers what a chat template adds around it.
 TEMPLATE_SLACK_TOKENS = 1024
@@ -72,6 +73,7 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
     A stream always tells its usage. Raises RequestInvalid (`malformed_json` or `invalid_request`; `param` is the path).
     """
     fields = read_fields(body)
+    check_steering(fields)
     name = route if route is not None else take(_ROUTE, need(fields, "model"), "model")
     streams = bool(take_optional(_FLAG, fields, "stream")) if stream is None else stream
     bounded, needs = _look(fields)
@@ -124,7 +126,7 @@ def _look(fields: dict[str, Raw]) -> tuple[bool, set[str]]:
     elsewhere = has_more_input(fields)
     if said is None and not elsewhere:
         raise required("input")
-    bounded = not elsewhere
+    bounded = not elsewhere and not costs_more(fields)
     if not isinstance(said, str):
         for position, item in enumerate(said or ()):
             bounded = _look_at_item(item, f"input[{position}]", needs) and bounded
