@@ -4,6 +4,7 @@ More is asked of some: what was read can be written in every language, and read 
 however its bytes are cut; what is written is JSON.
 """
 
+import json
 from collections.abc import Callable
 from types import ModuleType
 
@@ -42,7 +43,7 @@ def _passed(language: ModuleType, request: Request) -> None:
     if request.spoken is None:
         return
     body = language.pass_request(request, model="m", max_output_tokens=9, params={}, quirks={})
-    msgspec.json.decode(body)
+    json.loads(body)
 
 
 def _request(language: ModuleType) -> Target:
@@ -65,7 +66,7 @@ def _translated(language: ModuleType) -> Target:
                 said = said_in(other, chat, _lossy(other))
             except FairleadError:
                 continue
-            msgspec.json.decode(said)
+            json.loads(said)
             try:
                 other.read_chat(read_fields(said))
             except FairleadError as error:
@@ -95,7 +96,7 @@ def _embed(language: ModuleType) -> Target:
         _passed(language, request)
         for other in (openai, gemini):
             said = other.write_embed(request.embed(), model="m", params={}, quirks={}, losses=_lossy(other))
-            msgspec.json.decode(said)
+            json.loads(said)
 
     return run
 
@@ -103,7 +104,7 @@ def _embed(language: ModuleType) -> Target:
 def _rerank(body: bytes) -> None:
     request = rerank.read_request("rerank", body, route="r")
     _passed(rerank, request)
-    msgspec.json.decode(rerank.write_rerank(request.rerank(), model="m", params={}, quirks={}, losses=_lossy(rerank)))
+    json.loads(rerank.write_rerank(request.rerank(), model="m", params={}, quirks={}, losses=_lossy(rerank)))
 
 
 def _complete(body: bytes) -> None:
@@ -121,7 +122,7 @@ def _answer(language: ModuleType) -> Target:
         language.read_answer(body)
         answer = language.read_answer(body, full=True)
         for other in LANGUAGES:
-            msgspec.json.decode(other.write_answer(answer, created=1))
+            json.loads(other.write_answer(answer, created=1))
         _again(language, answer)
 
     return run
@@ -137,13 +138,13 @@ def _vectors(language: ModuleType) -> Target:
     def run(body: bytes) -> None:
         answer = language.read_answer(body, task="embed", full=True)
         for other in (openai, gemini):
-            msgspec.json.decode(other.write_answer(answer, created=1, task="embed"))
+            json.loads(other.write_answer(answer, created=1, task="embed"))
 
     return run
 
 
 def _ranking(body: bytes) -> None:
-    msgspec.json.decode(rerank.write_answer(rerank.read_answer(body, full=True)))
+    json.loads(rerank.write_answer(rerank.read_answer(body, full=True)))
 
 
 def _completion(body: bytes) -> None:

@@ -2,11 +2,25 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from fairlead.chat import Message, Part, ToolCall
 from fairlead.errors import RequestInvalid
+
+
+def places(stem: str, count: int) -> Sequence[str]:
+    """`messages[0]`, `messages[1]`, ... so many of them; made once."""
+    known = _places(stem)
+    while len(known) < count:
+        known.append(f"{stem}[{len(known)}]")
+    return known[:count]
+
+
+@lru_cache(maxsize=16)
+def _places(stem: str) -> list[str]:
+    return []
 
 
 def check_tools(messages: Sequence[Message], paths: Sequence[str]) -> None:
@@ -16,22 +30,32 @@ def check_tools(messages: Sequence[Message], paths: Sequence[str]) -> None:
     the calls of every turn from zero.
     """
     called: set[str] = set()
-    for message, path in zip(messages, paths, strict=True):
-        if message.role == "tool" and message.tool_call_id not in called:
-            raise RequestInvalid(
-                f"`{path}`: no earlier message made the tool call {message.tool_call_id!r} that this is the result of.",
-                param=path,
-                hint="Send the assistant's message with its tool calls before their results.",
-            )
-        if message.role != "assistant":
-            continue
-        ids = [part.id for part in message.parts if isinstance(part, ToolCall)]
-        if len(ids) > 1 and len(set(ids)) < len(ids):
-            twice = next(id for id in ids if ids.count(id) > 1)
-            raise RequestInvalid(
-                f"`{path}`: two tool calls have the id {twice!r}.", param=path, hint="Give every call an id of its own."
-            )
-        called.update(ids)
+    for position, message in enumerate(messages):
+        if message.role == "tool":
+            if message.tool_call_id not in called:
+                raise _no_call(message, paths[position])
+        elif message.role == "assistant":
+            ids = [part.id for part in message.parts if type(part) is ToolCall]
+            if not ids:
+                continue
+            if len(ids) > 1 and len(set(ids)) < len(ids):
+                raise _twice(ids, paths[position])
+            called.update(ids)
+
+
+def _no_call(message: Message, path: str) -> RequestInvalid:
+    return RequestInvalid(
+        f"`{path}`: no earlier message made the tool call {message.tool_call_id!r} that this is the result of.",
+        param=path,
+        hint="Send the assistant's message with its tool calls before their results.",
+    )
+
+
+def _twice(ids: Sequence[str], path: str) -> RequestInvalid:
+    twice = next(id for id in ids if ids.count(id) > 1)
+    return RequestInvalid(
+        f"`{path}`: two tool calls have the id {twice!r}.", param=path, hint="Give every call an id of its own."
+    )
 
 
 def with_ids(messages: Iterable[Message], *, taboo: re.Pattern[str], longest: int) -> tuple[Message, ...]:

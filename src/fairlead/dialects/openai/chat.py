@@ -4,7 +4,7 @@ Every error names the exact path. What is valid there and has no word in the hou
 `Chat.others` (fields) or kept as an `Opaque` (parts), so that whoever must write it in another language can say no.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
@@ -20,9 +20,8 @@ LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
 MAX_TOKENS = 2**31 - 1
 
 _KNOWN = thinking.NAMES | frozenset({
-    *LIMIT_NAMES, "frequency_penalty", "function_call", "functions", "logprobs", "messages", "model", "n",
-    "parallel_tool_calls", "presence_penalty", "response_format", "seed", "stop", "stream", "stream_options",
-    "temperature", "tool_choice", "tools", "top_k", "top_logprobs", "top_p", "user",
+    *LIMIT_NAMES, "function_call", "functions", "logprobs", "messages", "model", "n", "response_format", "stop",
+    "stream", "stream_options", "tool_choice", "tools", "top_logprobs",
 })  # fmt: skip
 _NULL = Raw(b"null")
 # Values by which a field asks for nothing: its default, written out.
@@ -94,6 +93,18 @@ _STRING = msgspec.json.Decoder(str | None)
 _FLOAT = msgspec.json.Decoder(float | None)
 _INT = msgspec.json.Decoder(int | None)
 _FLAG = msgspec.json.Decoder(bool | None)
+# Fields that have the same word in the house.
+_PLAIN: dict[str, msgspec.json.Decoder[Any]] = {
+    "frequency_penalty": _FLOAT,
+    "parallel_tool_calls": _FLAG,
+    "presence_penalty": _FLOAT,
+    "seed": _INT,
+    "temperature": _FLOAT,
+    "top_k": _INT,
+    "top_p": _FLOAT,
+    "user": _STRING,
+}
+_PENALTIES = frozenset({"frequency_penalty", "presence_penalty"})
 
 
 def read_output_limit(raw: Raw, name: str) -> int | None:
@@ -103,42 +114,49 @@ def read_output_limit(raw: Raw, name: str) -> int | None:
 
 def caller_limit(fields: dict[str, Raw]) -> int | None:
     """The newer name wins where a caller sends both, as it does at the providers."""
-    limits = [read_output_limit(fields[name], name) for name in LIMIT_NAMES if name in fields]
-    return next((limit for limit in limits if limit is not None), None)
+    limit: int | None = None
+    for name in LIMIT_NAMES:
+        if name in fields:
+            own = read_output_limit(fields[name], name)
+            limit = own if limit is None else limit
+    return limit
 
 
 def read_chat(fields: dict[str, Raw]) -> Chat:
     """The whole of a chat request. Raises RequestInvalid with the exact path (`messages[3].content[1].type`)."""
-    unknown = {name: raw for name, raw in fields.items() if name not in _KNOWN and bytes(raw) not in _IDLE}
+    unknown: dict[str, Raw] = {}
+    plain: dict[str, Any] = {}
+    for name, raw in fields.items():
+        if (decoder := _PLAIN.get(name)) is not None:
+            plain[name] = take(decoder, raw, name)
+        elif name not in _KNOWN and bytes(raw) not in _IDLE:
+            unknown[name] = raw
+    for name in _PENALTIES & plain.keys():
+        plain[name] = plain[name] or None  # 0 is none at all
     asked = thinking.read_asked(fields)
     unknown.update((name, fields[name]) for name in asked.unread)
     return Chat(
         messages=read_messages(need(fields, "messages")),
         max_output_tokens=caller_limit(fields),
-        temperature=take_optional(_FLOAT, fields, "temperature"),
-        top_p=take_optional(_FLOAT, fields, "top_p"),
-        top_k=take_optional(_INT, fields, "top_k"),
-        frequency_penalty=take_optional(_FLOAT, fields, "frequency_penalty") or None,  # 0 is none at all
-        presence_penalty=take_optional(_FLOAT, fields, "presence_penalty") or None,
         stop=read_stop(fields),
-        seed=take_optional(_INT, fields, "seed"),
         logprobs=_read_logprobs(fields),
         tools=_read_tools(fields, unknown),
         tool_choice=_read_tool_choice(fields, unknown),
-        parallel_tool_calls=take_optional(_FLAG, fields, "parallel_tool_calls"),
         shape=_read_shape(fields, unknown),
         effort=asked.effort,
         thinking_tokens=asked.tokens,
         shows_thinking=asked.shows,
-        user=take_optional(_STRING, fields, "user"),
         samples=take_optional(_SAMPLES, fields, "n") or 1,
         others=unknown,
         dialect=DIALECT,
+        **plain,
     )
 
 
 def read_stop(fields: dict[str, Raw]) -> tuple[str, ...]:
-    stop = take_optional(_STOP, fields, "stop")
+    if "stop" not in fields:
+        return ()
+    stop = take(_STOP, fields["stop"], "stop")
     return (stop,) if isinstance(stop, str) else tuple(stop or ())
 
 

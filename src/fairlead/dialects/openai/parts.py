@@ -12,7 +12,7 @@
 What is of no known kind is kept as it stands (`Opaque`). It does not know which message a part belongs to.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -93,10 +93,12 @@ class _Thought(Struct):
     text: str = ""
 
 
-class _Part(Struct):
-    """Every part; which fields are set depends on its type."""
+class PartSaid(Struct):
+    """Every part of a known kind; which fields are set depends on its type."""
 
-    type: str
+    type: Literal[
+        "text", "refusal", "thinking", "image_url", "input_audio", "audio_url", "video_url", "file", "document_url"
+    ]
     text: str | UnsetType = UNSET
     refusal: str | UnsetType = UNSET
     image_url: _Url | str | UnsetType = UNSET
@@ -116,7 +118,7 @@ class _Kind(Struct):
 
 
 _BARE = msgspec.json.Decoder(str)
-_PART = msgspec.json.Decoder(_Part)
+_PART = msgspec.json.Decoder(PartSaid)
 _KIND = msgspec.json.Decoder(_Kind)
 _KNOWN = frozenset({*MODALITIES, "text", "refusal", "thinking"}) - {"input_image", "input_video", "input_file"}
 
@@ -130,21 +132,21 @@ def read_part(raw: Raw, path: str) -> Part:
         said = _PART.decode(raw)
     except UNREADABLE:
         return _read_odd(raw, path)
+    return read_known(said, path)
+
+
+def read_known(said: PartSaid, path: str) -> Part:
+    """The same of one that was decoded together with others."""
     cache = read_mark(said.cache_control, said.prompt_cache_breakpoint)
-    kind = said.type
-    if kind == "text" and said.text is not UNSET:
-        return Text(said.text, cache)
-    match kind:
+    match said.type:
         case "text":
-            raise required(f"{path}.text")
+            return Text(_given(said.text, f"{path}.text"), cache)
         case "refusal":
             return Text(_given(said.refusal, f"{path}.refusal"), cache)
         case "thinking":
             return Thinking(_thought(_given(said.thinking, f"{path}.thinking")))
-        case _ if kind in _KNOWN:
-            medium = _read_medium(said, path)
-            return medium if cache is None else replace(medium, cache=cache)
-    return Opaque(kind, raw, DIALECT)
+    medium = _read_medium(said, path)
+    return medium if cache is None else replace(medium, cache=cache)
 
 
 def _read_odd(raw: Raw, path: str) -> Part:
@@ -175,7 +177,7 @@ def _thought(said: list[_Thought] | str) -> str:
     return said if isinstance(said, str) else "".join(thought.text for thought in said)
 
 
-def _read_medium(said: _Part, path: str) -> Media:
+def _read_medium(said: PartSaid, path: str) -> Media:
     path = f"{path}.{said.type}"
     match said.type:
         case "image_url":
