@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from fairlead.chat import Chat, Request, Tool
+from fairlead.chat import Chat, Request, Shape, Tool, ToolChoice
 from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.openai.chat import LIMIT_NAMES, read_output_limit
@@ -23,6 +23,17 @@ from fairlead.dialects.quirks import narrowed, override, rename_and_drop
 from fairlead.dialects.reading import is_null, raw_json
 
 _SAME = {"text.verbosity": "verbosity"}  # fields of OpenAI's other API that have the same word here
+# Fields that have the same word in the house.
+_PLAIN = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "parallel_tool_calls",
+    "user",
+)
 _ENCODER = msgspec.json.Encoder()
 _RAWS = msgspec.json.Decoder(dict[str, Raw])
 _USAGE_PLEASE = Raw(b'{"include_usage":true}')
@@ -142,24 +153,24 @@ def write_request(
         "messages": write_messages(chat.messages, _manner(quirks, origin), losses),
     }
     fields[quirks.get("max_tokens_name", "max_tokens")] = limit
-    optional = {
-        "temperature": chat.temperature,
-        "top_p": chat.top_p,
-        "top_k": chat.top_k,
-        "frequency_penalty": chat.frequency_penalty,
-        "presence_penalty": chat.presence_penalty,
-        "stop": chat.stop or None,
-        "seed": chat.seed,
-        "logprobs": None if chat.logprobs is None else True,
-        "top_logprobs": chat.logprobs or None,
-        "n": chat.samples if chat.samples > 1 else None,
-        "tools": [_write_tool(tool, quirks) for tool in chat.tools] or None,
-        "tool_choice": _write_tool_choice(chat),
-        "parallel_tool_calls": chat.parallel_tool_calls,
-        "response_format": _write_shape(chat),
-        "user": chat.user,
-    }
-    fields.update((name, value) for name, value in optional.items() if value is not None)
+    for name in _PLAIN:
+        if (value := getattr(chat, name)) is not None:
+            fields[name] = value
+    if chat.stop:
+        fields["stop"] = chat.stop
+    if chat.logprobs is not None:
+        fields["logprobs"] = True
+        if chat.logprobs:
+            fields["top_logprobs"] = chat.logprobs
+    if chat.samples > 1:
+        fields["n"] = chat.samples
+    if chat.tools:
+        marks = quirks.get("cache_control", False)
+        fields["tools"] = [_write_tool(tool, marks) for tool in chat.tools]
+    if chat.tool_choice is not None:
+        fields["tool_choice"] = _write_tool_choice(chat.tool_choice)
+    if chat.shape is not None:
+        fields["response_format"] = _write_shape(chat.shape)
     fields.update(write_asked(chat, limit, quirks.get("reasoning", "effort"), losses))
     _write_others(fields, chat, losses)
     if stream:
@@ -198,28 +209,27 @@ def _write_others(fields: dict[str, Any], chat: Chat, losses: Losses) -> None:
             fields[path] = raw
 
 
-def _write_tool(tool: Tool, quirks: Mapping[str, Any]) -> dict[str, Any]:
-    optional = {"description": tool.description, "parameters": tool.parameters, "strict": tool.strict}
-    function = {"name": tool.name} | {name: value for name, value in optional.items() if value is not None}
+def _write_tool(tool: Tool, marks: bool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        function["description"] = tool.description
+    if tool.parameters is not None:
+        function["parameters"] = tool.parameters
+    if tool.strict is not None:
+        function["strict"] = tool.strict
     said: dict[str, Any] = {"type": "function", "function": function}
-    if tool.cache is not None and quirks.get("cache_control"):
+    if tool.cache is not None and marks:
         said["cache_control"] = write_mark(tool.cache)
     return said
 
 
-def _write_tool_choice(chat: Chat) -> Any:
-    choice = chat.tool_choice
-    if choice is None:
-        return None
+def _write_tool_choice(choice: ToolChoice) -> Any:
     if choice.mode == "named":
         return {"type": "function", "function": {"name": choice.name}}
     return choice.mode
 
 
-def _write_shape(chat: Chat) -> Any:
-    shape = chat.shape
-    if shape is None:
-        return None
+def _write_shape(shape: Shape) -> Any:
     if shape.mode != "schema":
         return {"type": "text" if shape.mode == "text" else "json_object"}
     schema: dict[str, Any] = {"name": shape.name or "answer"}

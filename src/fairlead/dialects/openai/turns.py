@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from fairlead.chat import Media, Message, Opaque, Part, Text, Thinking, ToolCall
+from fairlead.dialects.conversation import places
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.openai.ids import with_nine
 from fairlead.dialects.openai.language import DIALECT
@@ -32,28 +33,30 @@ class Manner(Struct, frozen=True):
 def write_messages(messages: Sequence[Message], manner: Manner, losses: Losses) -> list[dict[str, Any]]:
     if manner.nine:
         messages = with_nine(messages)
-    return [_write_message(message, f"messages[{at}]", manner, losses) for at, message in enumerate(messages)]
+    paths = places("messages", len(messages))
+    return [_write_message(message, path, manner, losses) for message, path in zip(messages, paths, strict=True)]
 
 
 def _write_message(message: Message, path: str, manner: Manner, losses: Losses) -> dict[str, Any]:
-    if message.role == "assistant":
+    role = message.role
+    if role == "assistant":
         return _write_assistant(message, path, manner, losses)
-    said: dict[str, Any] = {"role": manner.system_role if message.role == "system" else message.role}
-    said["content"] = _write_content(message.parts, path, manner, losses, "")
+    content = _write_content(message.parts, path, manner, losses, "")
+    said: dict[str, Any] = {"role": manner.system_role if role == "system" else role, "content": content}
     if message.tool_call_id is not None:
         said["tool_call_id"] = message.tool_call_id
         if message.is_error:  # the text tells it
             losses.leave(f"{path}.is_error")
     if message.name is not None:
         said["name"] = message.name
-    if manner.marks and message.cache is not None:
+    if message.cache is not None and manner.marks:
         said["cache_control"] = write_mark(message.cache)
     return said
 
 
 def _write_content(parts: Sequence[Part], path: str, manner: Manner, losses: Losses, empty: str | None) -> Any:
-    if len(parts) == 1 and isinstance(parts[0], Text) and not (manner.marks and parts[0].cache):
-        return parts[0].text
+    if len(parts) == 1 and type(part := parts[0]) is Text and (part.cache is None or not manner.marks):
+        return part.text
     path = f"{path}.content"
     written = [write_part(part, path, losses, manner.origin, manner.marks) for part in parts]
     return [said for said in written if said is not None] or empty
@@ -64,31 +67,40 @@ def _write_content(parts: Sequence[Part], path: str, manner: Manner, losses: Los
 
 def _write_assistant(message: Message, path: str, manner: Manner, losses: Losses) -> dict[str, Any]:
     content: list[Part] = []
+    calls: list[Any] = []
     asides: list[Opaque] = []
     reasoned = False
-    calls: list[Any] = []
     for part in message.parts:
-        if isinstance(part, ToolCall):
+        if type(part) is ToolCall:
             calls.append(_write_call(part, path, manner, losses))
-        elif isinstance(part, Thinking):
+        elif type(part) is Thinking:
             reasoned = True
-        elif isinstance(part, Opaque) and part.dialect == DIALECT and part.kind in _ASIDES:
+        elif type(part) is Opaque and part.dialect == DIALECT and part.kind in _ASIDES:
             asides.append(part)
         else:
             content.append(part)
-    calls += [aside.raw for aside in asides if aside.kind == "tool_call"]
-    audio = next((aside.raw for aside in asides if aside.kind == "audio"), None)
-    empty = None if calls or audio is not None else ""
-    said = {"role": "assistant", "content": _write_content(content, path, manner, losses, empty)}
+    said: dict[str, Any] = {"role": "assistant", "content": None if calls else ""}
+    if content:
+        said["content"] = _write_content(content, path, manner, losses, said["content"])
     if reasoned:
         said.update(_write_reasoning(message.parts, path, manner, losses))
     if calls:
         said["tool_calls"] = calls
-    if audio is not None:
-        said["audio"] = audio
+    if asides:
+        _add_asides(said, asides)
     if message.name is not None:
         said["name"] = message.name
     return said
+
+
+def _add_asides(said: dict[str, Any], asides: Sequence[Opaque]) -> None:
+    """What was kept as it stood, beside the content; then there may be none."""
+    said["content"] = said["content"] or None
+    for aside in asides:
+        if aside.kind == "audio":
+            said.setdefault("audio", aside.raw)
+        else:
+            said.setdefault("tool_calls", []).append(aside.raw)
 
 
 def _write_call(call: ToolCall, path: str, manner: Manner, losses: Losses) -> dict[str, Any]:
@@ -98,7 +110,7 @@ def _write_call(call: ToolCall, path: str, manner: Manner, losses: Losses) -> di
             said["extra_content"] = write_extra(call.signature)
         else:
             losses.leave(f"{path}.tool_calls")
-    if manner.marks and call.cache is not None:
+    if call.cache is not None and manner.marks:
         said["cache_control"] = write_mark(call.cache)
     return said
 
