@@ -167,7 +167,7 @@ def test_a_request_is_the_same_afterwards(messages, offered, choice, parallel, w
     losses = Losses("Bedrock")
     body = bedrock.write_request(
         chat,
-        model="anthropic.claude-opus-5",
+        model="anthropic.claude-of-tomorrow",
         max_output_tokens=LIMIT,
         stream=False,
         params={},

@@ -184,3 +184,38 @@ def test_whether_thinking_is_shown_is_said():
 def test_who_speaks_this_language_gets_the_budget_that_was_asked_for():
     said = asked(ADAPTIVE, thinking_tokens=2000, effort="low", dialect="bedrock")
     assert said == {"thinking": {"type": "enabled", "budget_tokens": 2000}, "output_config": {"effort": "low"}}
+
+
+OPUS_5, OPUS_55, SONNET_55 = (
+    "us.anthropic.claude-opus-5", "anthropic.claude-opus-5-5", "global.anthropic.claude-sonnet-5-5-v1:0",
+)  # fmt: skip
+
+
+def test_claudes_of_late_are_asked_as_each_of_them_takes_it():
+    assert asked(SONNET_55, effort="none") == {"thinking": {"type": "between_tools"}}
+    assert asked(ADAPTIVE, effort="xhigh")["output_config"] == {"effort": "high"}
+    assert asked(OPUS_5, effort="xhigh")["output_config"] == {"effort": "xhigh"}
+    assert asked(OPUS_5, thinking_tokens=4000, dialect="bedrock")["thinking"] == {"type": "adaptive"}
+    assert asked(OPUS_5, temperature=1.0, top_p=1.0) == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "wish", "param"),
+    [
+        (OPUS_55, {"effort": "none"}, "reasoning_effort"),
+        (OPUS_55, {"thinking_tokens": 0}, "thinking_tokens"),
+        (OPUS_55, {"tools": (Tool("f"),), "tool_choice": ToolChoice("required")}, "tool_choice"),
+        (OPUS_5, {"temperature": 0.5}, "temperature"),
+        (OPUS_5, {"top_k": 5}, "top_k"),
+        (ADAPTIVE, {"messages": (HI, Message("assistant", (Text("So"),)))}, "messages"),
+    ],
+)
+def test_what_a_claude_refuses_is_refused_or_left_out_and_told(model, wish, param):
+    messages = wish.pop("messages", ())
+    with pytest.raises(RequestInvalid) as caught:
+        asked(model, *messages, **wish)
+    assert caught.value.param == param
+    losses = Losses("Bedrock", lossy=True)
+    said = asked(model, *messages, losses=losses, **wish)
+    assert losses.told == (param,)
+    assert said in ({}, {"output_config": {"effort": "low"}})

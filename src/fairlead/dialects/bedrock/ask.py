@@ -14,9 +14,10 @@ for everybody else. Neither knows where the target is. What becomes of the conve
 | stop sequences | and the wish to be told which one matched |
 
 Beside thinking Claude takes no temperature but 1, no `top_k` and no `top_p` below 0.95; since 4.5 no temperature and
-`top_p` together, so only who speaks this language may say both. Left out and told: names of messages, an image's
-`detail`, levels of effort that the model does not know. Let go: the end user, whether a schema is strict, and what is
-harmless.
+`top_p` together, so only who speaks this language may say both. What else a Claude refuses goes by its id
+(`dialects/claude.py`): sampling, forced tools, an answer to be continued, no thinking. Left out and told: names of
+messages, an image's `detail`, levels of effort that the model does not know. Let go: the end user, whether a schema is
+strict, and what is harmless.
 
 | quirk | default | what it does |
 |---|---|---|
@@ -37,8 +38,9 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
-from fairlead.chat import Chat, Request, Tool
+from fairlead.chat import Chat, Request, Tool, ToolChoice
 from fairlead.dialects.bedrock.chat import NO_PARAMETERS, STOP_PATHS, read_inference
 from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, Model, Wish, model_of, write_thinking
@@ -104,6 +106,8 @@ def write_request(
         trims=known.family == "anthropic",
     )
     writer.write(chat, inline=chat.dialect == DIALECT or quirks.get("system") == "inline")
+    if chat.dialect != DIALECT:
+        _end_on_a_user(writer.turns, known, losses)
     if not writer.turns:
         raise unsayable("messages", "a conversation in which nobody says anything", LANGUAGE, "Add a user message.")
     fields: Fields = {"messages": writer.turns}
@@ -123,6 +127,8 @@ def write_request(
         fields["additionalModelResponseFieldPaths"] = list(STOP_PATHS)
     if added:
         fields[ADDITIONAL] = added
+    if known.claude is not None and not known.claude.samples and not own:
+        _leave_sampling(fields, losses)
     _write_others(fields, chat, losses)
     if params:
         _merge(fields, params, limit)
@@ -178,6 +184,27 @@ def _marks(model: Model) -> str:
     if model.family == "nova":
         return "messages"
     return "all" if model.family in ("anthropic", "unknown") else "off"
+
+
+def _end_on_a_user(turns: list[Any], model: Model, losses: Losses) -> None:
+    """Claudes of late don't go on with an answer that has been begun."""
+    while turns and turns[-1]["role"] == "assistant" and model.claude is not None and not model.claude.continues:
+        hint = "End the conversation on a user message, or ask a model that goes on."
+        losses.lose("messages", "a begun answer to this model", hint)
+        turns.pop()
+
+
+def _leave_sampling(fields: Fields, losses: Losses) -> None:
+    """Claudes of late take nothing but the default."""
+    hint = "The model takes none; leave it out, or say an effort."
+    for name, ours in (("temperature", "temperature"), ("topP", "top_p")):
+        if fields["inferenceConfig"].pop(name, 1.0) != 1.0:
+            losses.lose(ours, f"a `{ours}` to this model", hint)
+    added = fields.get(ADDITIONAL, {})
+    if added.pop("top_k", None) is not None:
+        losses.lose("top_k", "a `top_k` to this model", hint)
+        if not added:
+            del fields[ADDITIONAL]
 
 
 # --- output and sampling ---------------------------------------------------------------------------------------------
@@ -260,6 +287,10 @@ def _write_tools(
     """Whether a tool is forced."""
     tools = _tools(chat, losses, marked=marked)
     mode = chat.tool_choice.mode if chat.tool_choice and tools else None
+    if mode in ("required", "named") and model.claude is not None and not model.claude.forces:
+        hint = "Leave the choice to the model, or ask an earlier one."
+        losses.lose("tool_choice", "a forced tool to this model", hint)
+        chat, mode = replace(chat, tool_choice=ToolChoice("auto")), "auto"
     if not tools and writer.has_tools:  # calls are refused where there are no tools
         tools, mode = [_spec(Tool(name)) for name in writer.called()], "none"
     if not tools:

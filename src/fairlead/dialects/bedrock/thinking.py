@@ -4,7 +4,6 @@ Converse has no word for it: it stands in `additionalModelRequestFields`, in the
 family a model is of says its id, or the quirk `thinking` where the id is the name of a profile of one's own.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
+from fairlead.dialects.claude import Claude, claude_of
 from fairlead.dialects.effort import EFFORTS, budget_of, effort_of
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.reading import is_null, take
@@ -22,9 +22,10 @@ Way = Literal["anthropic", "budget", "nova", "openai", "responses", "deepseek", 
 
 ADDITIONAL = "additionalModelRequestFields"
 LEAST_BUDGET_TOKENS = 1024
-_FIRST_ADAPTIVE = (4, 6)  # Claude's version
-_VERSION = re.compile(r"claude-(?P<name>[a-z]+)-(?P<major>\d{1,2})(?:-(?P<minor>\d{1,2}))?(?![0-9])")
-_OLD_CLAUDE = re.compile(r"claude-(?:v\d|instant|3-(?:5-)?(?:sonnet|opus|haiku))")
+_ALWAYS_THINKS = "The model always thinks; ask for a low effort."
+_WAYS_OF_CLAUDE: Mapping[str, Way | None] = {
+    "none": None, "budget": "budget", "either": "anthropic", "adaptive": "anthropic",
+}  # fmt: skip
 # The first row that is found in an id decides. `open`: takes reasoning back that nobody signed.
 _MODELS: tuple[tuple[str, Family, Way | None], ...] = (
     ("amazon.nova-2", "nova", "nova"),
@@ -76,6 +77,7 @@ class Model(Struct, frozen=True):
 
     family: Family
     way: Way | None
+    claude: Claude | None = None
 
 
 def model_of(model: str, way: Way | None = None) -> Model:
@@ -83,7 +85,7 @@ def model_of(model: str, way: Way | None = None) -> Model:
     found = _of_id(model)
     if way is None:
         return found
-    return Model(_FAMILIES.get(way, found.family), way)
+    return Model(_FAMILIES.get(way, found.family), way, found.claude)
 
 
 @lru_cache(maxsize=1024)
@@ -91,20 +93,12 @@ def _of_id(model: str) -> Model:
     """From an id (`anthropic.claude-...`, `us.amazon.nova-...`) or an ARN that ends in one."""
     id = model.rpartition("/")[2].lower()
     if "anthropic." in id:
-        return Model("anthropic", _way_of_claude(id))
+        claude = claude_of(id)
+        return Model("anthropic", "anthropic" if claude is None else _WAYS_OF_CLAUDE[claude.thinking], claude)
     for beginning, family, way in _MODELS:
         if id.startswith(beginning) or f".{beginning}" in id:
             return Model(family, way)
     return Model("unknown", None)
-
-
-def _way_of_claude(id: str) -> Way | None:
-    if _OLD_CLAUDE.search(id):
-        return None
-    found = _VERSION.search(id)
-    if found is None:  # of tomorrow, or Claude 3.7
-        return "budget" if "claude-3-7" in id else "anthropic"
-    return "anthropic" if (int(found["major"]), int(found["minor"] or 0)) >= _FIRST_ADAPTIVE else "budget"
 
 
 # --- outwards --------------------------------------------------------------------------------------------------------
@@ -141,31 +135,35 @@ def write_thinking(fields: dict[str, Any], wish: Wish, model: Model, losses: Los
         hint = f"Use one of {', '.join(EFFORTS)}."
         raise RequestInvalid(f"`reasoning_effort`: {effort!r} is not known.", param="reasoning_effort", hint=hint)
     if effort == "none" or (effort is None and wish.tokens == 0):
-        _write_none(fields, model, losses)
+        _write_none(fields, wish, model, losses)
     elif model.way is None:
         losses.lose(wish.name, "thinking", "If the model can think, set the backend's quirk `thinking`.")
     elif model.way in ("anthropic", "budget"):
-        _write_claude(fields, wish, model.way, losses)
+        _write_claude(fields, wish, model.way, model.claude, losses)
     else:
         _write_level(fields, model.way, wish, losses)
 
 
-def _write_none(fields: dict[str, Any], model: Model, losses: Losses) -> None:
+def _write_none(fields: dict[str, Any], wish: Wish, model: Model, losses: Losses) -> None:
     match model.way:
+        case "anthropic" | "budget" if model.claude is not None and not model.claude.off:
+            losses.lose(wish.name, "no thinking", _ALWAYS_THINKS)
+            fields["output_config"] = {"effort": "low"}
         case "anthropic" | "budget":
-            fields["thinking"] = {"type": "disabled"}
+            fields["thinking"] = {"type": "disabled" if model.claude is None else model.claude.off}
         case "nova":
             fields["reasoningConfig"] = {"type": "disabled"}
         case "responses" | "deepseek" | "qwen":
             _write_word(fields, model.way, "none")
         case "openai":
-            losses.lose("reasoning_effort", "no thinking", "The model always thinks; ask for a low effort.")
+            losses.lose(wish.name, "no thinking", _ALWAYS_THINKS)
         case _:
             pass  # what can't be asked to think does not
 
 
-def _write_claude(fields: dict[str, Any], wish: Wish, way: Way, losses: Losses) -> None:
-    if way == "budget" or (wish.own and wish.tokens):
+def _write_claude(fields: dict[str, Any], wish: Wish, way: Way, claude: Claude | None, losses: Losses) -> None:
+    adaptive = claude is not None and claude.thinking == "adaptive"
+    if way == "budget" or (wish.own and wish.tokens and not adaptive):
         thinking = _budget(wish, losses)
     else:
         thinking = None if wish.forced else {"type": "adaptive"}
@@ -176,7 +174,7 @@ def _write_claude(fields: dict[str, Any], wish: Wish, way: Way, losses: Losses) 
             thinking["display"] = "summarized" if wish.shown else "omitted"
         fields["thinking"] = thinking
     if way == "anthropic" and (wish.effort is not None or thinking is None or thinking["type"] == "adaptive"):
-        fields["output_config"] = {"effort": _level(way, wish, losses)}
+        fields["output_config"] = {"effort": _level(way, wish, losses, claude)}
 
 
 def _budget(wish: Wish, losses: Losses) -> dict[str, Any] | None:
@@ -202,9 +200,11 @@ def _write_level(fields: dict[str, Any], way: Way, wish: Wish, losses: Losses) -
         _write_word(fields, way, level)
 
 
-def _level(way: Way, wish: Wish, losses: Losses) -> str:
+def _level(way: Way, wish: Wish, losses: Losses, claude: Claude | None = None) -> str:
     effort = wish.effort or _effort_of(wish)
     level = _LEVELS[way][effort]
+    if claude is not None and claude.efforts:
+        level = claude.level(level)
     if level != wish.effort and (wish.effort is not None or wish.tokens):
         losses.leave(wish.name)
     return level
@@ -308,7 +308,7 @@ def _read_claude(said: ThinkingSaid, raw: Raw, path: str) -> _Keys:
         return _read_effort(said, raw, path)
     thinking = take(_THINKING, raw, path)
     match thinking.type:
-        case "disabled":
+        case "disabled" | "between_tools":
             said.effort = "none"
         case "adaptive":
             said.effort = said.effort or "high"  # what the API takes where nothing is said
