@@ -1,10 +1,12 @@
 """What every backend keeps, whatever is spoken behind it (the port `Backend` of `gateway/call.py`)."""
 
 import asyncio
+import json
 from contextlib import aclosing
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from backends.stages import KEY, STAGES, WORDS, Stage, asking, completion, deltas, spoken, unspoken
 from fairlead.backends.http import Http
@@ -23,7 +25,7 @@ from fairlead.errors import (
 )
 from fairlead.gateway.call import Asking, Backend
 from fairlead.wire.pool import Pool
-from upstream import Upstream, raw
+from upstream import Upstream, events, raw
 from upstream import reply as answered
 
 pytestmark = pytest.mark.anyio
@@ -265,3 +267,18 @@ async def test_the_providers_own_name_of_a_request_is_told(pool: Pool, name: str
         head, *_ = await hear(backend, spoken(stream=True), asking())
         assert isinstance(head, Head)
         assert head.request_id == "req_3"
+
+
+@pytest.mark.parametrize("name", ["anthropic", "gemini"])
+async def test_how_far_a_target_had_counted_is_told_when_its_stream_is_cut(pool: Pool, name: str) -> None:
+    started = {"type": "message_start", "message": {"id": "m", "model": "x", "usage": {"input_tokens": 70}}}
+    piece = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}}
+    candidate = {"content": {"role": "model", "parts": [{"text": "Hello"}]}, "index": 0}
+    told = {"candidates": [candidate], "usageMetadata": {"promptTokenCount": 70, "totalTokenCount": 70}}
+    said = {"anthropic": [started, piece], "gemini": [told]}[name]
+    heard: list[Usage] = []
+    async with Upstream(events(*(json.dumps(one).encode() for one in said))) as up:
+        backend = Http(pool, kind=name, base_url=up.url, key=KEY)
+        with pytest.raises(StreamBroken):
+            await hear(backend, unspoken(stream=True), replace(asking(), counted=heard.append))
+    assert [usage.input for usage in heard] == [70]

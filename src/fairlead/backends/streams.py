@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fairlead.backends.account import Account
 from fairlead.backends.status import request_id
-from fairlead.chat import Head, Item, Stream
+from fairlead.chat import Head, Item, Stream, Usage
 from fairlead.errors import StreamBroken, TargetError, TargetTimeout
 from fairlead.wire.response import Decoder, Response
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 
 class Reader(Protocol):
-    """A dialect's reader of one stream. `complete`: the answer is whole; `ended`: nothing more will come."""
+    """A dialect's reader of one stream. `complete`: the answer is whole; `ended`: nothing more will come; `usage`: the
+    latest that was told, also in the middle."""
 
     ended: bool
+    usage: Usage | None
 
     @property
     def complete(self) -> bool: ...
@@ -63,6 +65,8 @@ async def read_stream(
                 response.release()
             else:
                 response.close()
+            if reader.usage is not None and asking.counted is not None:
+                asking.counted(reader.usage)
         for item in reader.close():
             yield item
         if not reader.complete:

@@ -23,13 +23,13 @@ from fairlead.errors import (
     TargetTimeout,
     Unavailable,
 )
+from fairlead.gateway import estimating
 from fairlead.gateway.call import GENERATING, Asking, Backend, Call, Form, Limit, Purse, Target
 from fairlead.gateway.ledger import HANG_UPS, Book
 from fairlead.ids import new_id, now_us
 from fairlead.money import Price, cost_nusd, worst_case_nusd
 from fairlead.records import Intent, Outcome
 
-BYTES_PER_TOKEN = 4  # of English text in common vocabularies; only where a target does not count for us
 UNANSWERED = ("target_unreachable", "target_overloaded", "target_failed", "target_refused", "target_rejected")
 
 
@@ -159,7 +159,7 @@ class Attempt:
         form: Form | None,
     ) -> None:
         self.id = new_id(at_us)
-        self.asking = replace(asking, attempt=self.id)
+        self.asking = replace(asking, attempt=self.id, counted=self._count)
         self.usage: Usage | None = None
         self.cost_nusd: int | None = 0
         self.estimated = False
@@ -177,8 +177,9 @@ class Attempt:
         self._started = time.monotonic()
         self._first_us: int | None = None
         self._last_us: int | None = None
-        self._words = 0
-        self._bytes = 0
+        self._words = estimating.Words()
+        self._counted: Usage | None = None  # by the target, until a stream was cut
+        self._bytes: int | None = None  # of a whole answer
         self._model = ""
         self._request_id = ""
         self._finish: str | None = None
@@ -225,7 +226,7 @@ class Attempt:
         if isinstance(item, Chunk):
             if item.words:
                 self._last_us = self._elapsed_us()
-                self._words += 1
+                self._words.add(item)
                 if self._first_us is None:
                     self._first_us = self._last_us
                     self._book.first_word_us = self._book.first_word_us or self._book.elapsed_us()
@@ -236,6 +237,9 @@ class Attempt:
         else:
             self._model = item.model
             self._request_id = item.request_id
+
+    def _count(self, usage: Usage) -> None:
+        self._counted = usage
 
     def completed(self) -> None:
         self._ended = True
@@ -264,7 +268,7 @@ class Attempt:
         return round((time.monotonic() - self._started) * 1_000_000)
 
     def _estimate(self, error: BaseException | None) -> Usage:
-        """Tokens where the target did not count: from what was sent and what came back; none where it refused."""
+        """Tokens where the target did not count, or not to the end; none where it refused."""
         if self._request.task == "count":
             return Usage()
         code = error.code if isinstance(error, FairleadError) else ""
@@ -272,8 +276,10 @@ class Attempt:
         untold = isinstance(error, RequestInvalid)  # the target's language has no word for it: nothing was sent
         if self._first_us is None and (code in UNANSWERED or unsent or untold):
             return Usage()
-        output = max(self._words, -(-self._bytes // BYTES_PER_TOKEN))
-        return Usage(input=-(-self._request.input_bytes // BYTES_PER_TOKEN), output=output, estimated=True)
+        if self._bytes is not None:
+            return estimating.of_answer(self._request, self._bytes)
+        most = self.asking.max_output_tokens * self._request.samples
+        return estimating.of_stream(self._request, self._words, self._counted, most)
 
     def _cost(self, usage: Usage) -> int | None:
         if self._request.task == "count" or (not (usage.input or usage.output) and not self._ended):

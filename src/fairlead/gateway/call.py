@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
-from fairlead.chat import Answer, Item, Request, Stream
+from fairlead.chat import Answer, Item, Request, Stream, Usage
 from fairlead.money import Price as Price
 from fairlead.money import Tier as Tier
 from fairlead.records import Record
@@ -202,6 +202,7 @@ class Asking(Struct, frozen=True):
     attempt: str = ""
     lossy: bool = False
     whole: bool = False  # the answer is read, not just passed on
+    counted: Callable[[Usage], None] | None = None  # is told how far a target had counted when its stream ended
 
 
 class Backend(Protocol):
