@@ -105,6 +105,21 @@ def test_an_invalid_answer_is_repaired_by_an_attempt_of_its_own() -> None:
     assert line.asked[1].input_bound > line.asked[0].input_bound  # type: ignore[operator]
 
 
+def test_what_is_added_to_a_prompt_is_bounded_by_its_bytes() -> None:
+    said = "🙂" * 1000
+    line = Watched(saying(said, GOOD))
+    asyncio.run(world(line).answer(wanting()))
+    first, repair = (asked.input_bound or 0 for asked in line.asked)
+    assert repair - first > len(said.encode())
+    many = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/a"}] * 500}, "$defs": {"a": {"type": "integer"}}}
+    tooled = Watched(calling('{"value": [1]}'))
+    asyncio.run(world(tooled, target("a", can=KNOWS_NO_SCHEMA)).answer(wanting(chat(many))))
+    [asked] = tooled.asked
+    grown = len(asked.chat().tools[0].parameters or b"") - len(json.dumps(many))
+    assert grown > 5000
+    assert (asked.input_bound or 0) - 1000 > grown
+
+
 def test_a_repair_is_paid_for() -> None:
     made = world(saying(BAD, GOOD))
     answer = asyncio.run(made.answer(wanting()))

@@ -96,7 +96,7 @@ class Shaped:
 
     async def _repair(self, target: Target, wording: Wording, invalid: OutputInvalid) -> Answer:
         chat = shaping.repairing(wording.chat, invalid.said, invalid.problem)
-        added = len(invalid.said) + len(invalid.problem) + shaping.INSTRUCTION_TOKENS
+        added = _bytes(invalid.said) + _bytes(invalid.problem) + shaping.INSTRUCTION_TOKENS
         again = _asking_for(wording.request, chat, added)
         try:
             answer = await self._ask.answer(target, again, "repair", self._form(wording))
@@ -113,7 +113,9 @@ class Shaped:
         match self._way(target):
             case "tool":
                 chat = shaping.by_tool(chat)
-                asked = _asking_for(request, chat, shaping.INSTRUCTION_TOKENS)
+                # A schema that is wrapped is longer: its references are.
+                longer = sum(len(tool.parameters or b"") for tool in chat.tools) - _schema_bytes(self._chat.shape)
+                asked = _asking_for(request, chat, shaping.INSTRUCTION_TOKENS + max(0, longer))
                 return Wording(chat, asked, by_tool=True, wrapped=shaping.is_wrapped(self._chat.shape))
             case "prompt":
                 chat = shaping.by_prompt(chat)
@@ -133,6 +135,15 @@ class Shaped:
 
     def _form(self, wording: Wording) -> "Checked":
         return Checked(self._check, shaping.FromTool(wrapped=wording.wrapped) if wording.by_tool else None, wording)
+
+
+def _bytes(text: str) -> int:
+    """Which are the bound of its tokens; its letters are none."""
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _schema_bytes(shape: Shape | None) -> int:
+    return 0 if shape is None or shape.schema is None else len(shape.schema)
 
 
 def _asking_for(request: Request, chat: Chat, added: int) -> Request:
