@@ -1,7 +1,7 @@
 """What holds of a conversation in every language: a tool's result answers a call, and ids tell the calls apart."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -58,11 +58,13 @@ def _twice(ids: Sequence[str], path: str) -> RequestInvalid:
     )
 
 
-def with_ids(messages: Iterable[Message], *, taboo: re.Pattern[str], longest: int) -> tuple[Message, ...]:
+def with_ids(messages: Sequence[Message], *, taboo: re.Pattern[str], longest: int) -> Sequence[Message]:
     """The same messages with ids of tool calls that a target takes: every call in the conversation has one of its own,
     without what `taboo` finds and at most `longest` long; results follow their calls. The same conversation always gets
     the same ids, and those that are fine stay as they are.
     """
+    if _are_fine(messages, taboo, longest):
+        return messages
     given: set[str] = set()
     current: dict[str, str] = {}  # the caller's id -> the one that its latest call was given
     made: list[Message] = []
@@ -74,6 +76,20 @@ def with_ids(messages: Iterable[Message], *, taboo: re.Pattern[str], longest: in
         else:
             made.append(message)
     return tuple(made)
+
+
+def _are_fine(messages: Sequence[Message], taboo: re.Pattern[str], longest: int) -> bool:
+    """As they mostly are: each call has an id of its own that is taken there."""
+    seen: set[str] = set()
+    for message in messages:
+        if message.role == "assistant":
+            for part in message.parts:
+                if type(part) is ToolCall:
+                    id = part.id
+                    if id in seen or not 0 < len(id) <= longest or taboo.search(id):
+                        return False
+                    seen.add(id)
+    return True
 
 
 def _renamed(

@@ -4,12 +4,13 @@ What an item can't say is lost or left out by its path, as `Terms` has it. It do
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from fairlead.chat import Chat, Media, Message, Opaque, Part, Text, Thinking, ToolCall
-from fairlead.dialects.conversation import with_ids
+from fairlead.dialects.conversation import places, with_ids
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.media import write_url
 from fairlead.dialects.responses.items import AUDIO_TYPES
@@ -43,35 +44,36 @@ def write_conversation(chat: Chat, terms: Terms) -> tuple[str | None, list[Any]]
     messages = chat.messages if terms.own else with_ids(chat.messages, taboo=_ID_TABOO, longest=_LONGEST_ID)
     instructions = _instructions(messages, terms)
     items: list[Any] = []
+    paths = places("messages", len(messages))
     for position, message in enumerate(messages):
-        if position or instructions is None:
-            items += _write_message(message, position, terms)
+        if message.role == "assistant":
+            if message.name is not None:
+                terms.losses.leave(f"{paths[position]}.name")
+            _Turn(items, position, terms).write(message.parts)
+        elif position or instructions is None:
+            items.append(_write_message(message, paths[position], terms))
     return instructions, items
 
 
-def _instructions(messages: tuple[Message, ...], terms: Terms) -> str | None:
+def _instructions(messages: Sequence[Message], terms: Terms) -> str | None:
     if len(messages) < 2 or messages[0].role != "system" or len(messages[0].parts) != 1:
         return None
     part = messages[0].parts[0]
     return part.text or None if isinstance(part, Text) and not (part.cache and terms.marks) else None
 
 
-def _write_message(message: Message, position: int, terms: Terms) -> list[Any]:
-    path = f"messages[{position}]"
+def _write_message(message: Message, path: str, terms: Terms) -> Said:
     if message.role == "tool":
-        return [_write_result(message, path, terms)]
+        return _write_result(message, path, terms)
     if message.name is not None:
         terms.losses.leave(f"{path}.name")
-    if message.role == "assistant":
-        return _Turn(path, f"msg_{position}", terms).write(message.parts)
-    content = _write_content(message.parts, f"{path}.content", terms)
-    return [{"type": "message", "role": message.role, "content": content}]
+    return {"type": "message", "role": message.role, "content": _write_content(message.parts, path, terms)}
 
 
 def _write_result(message: Message, path: str, terms: Terms) -> Said:
     if message.is_error:
         terms.losses.leave(f"{path}.is_error")  # a result is text: what failed is told in it
-    output = _write_content(message.parts, f"{path}.content", terms, in_result=True)
+    output = _write_content(message.parts, path, terms, in_result=True)
     if message.cache and terms.marks and message.parts:
         if isinstance(output, str):
             output = [{"type": "input_text", "text": output}]
@@ -84,10 +86,12 @@ def _write_result(message: Message, path: str, terms: Terms) -> Said:
 
 
 def _write_content(parts: tuple[Part, ...], path: str, terms: Terms, *, in_result: bool = False) -> Any:
+    """`path` is the message's."""
+    if len(parts) == 1 and type(part := parts[0]) is Text and (part.cache is None or not terms.marks):
+        return part.text
     if not parts:
         return ""
-    if len(parts) == 1 and isinstance(parts[0], Text) and not (parts[0].cache and terms.marks):
-        return parts[0].text
+    path = f"{path}.content"
     written = [_write_part(part, path, terms, in_result) for part in parts]
     return [part for part in written if part is not None]
 
@@ -165,41 +169,58 @@ def _write_document(media: Media) -> Said:
 class _Turn:
     """One message of the assistant: an item for what it thought, for its text in a row, and for every call."""
 
-    def __init__(self, path: str, id: str, terms: Terms) -> None:
-        self._path = path
-        self._id = id
+    __slots__ = ("_begin", "_items", "_position", "_terms", "_texts")
+
+    def __init__(self, items: list[Any], position: int, terms: Terms) -> None:
+        self._items = items
+        self._begin = len(items)
+        self._position = position
         self._terms = terms
         self._texts: list[str] = []
-        self._items: list[Any] = []
 
-    def write(self, parts: tuple[Part, ...]) -> list[Any]:
+    def write(self, parts: tuple[Part, ...]) -> None:
+        """Appends the items."""
         for part in parts:
-            if isinstance(part, Text):
+            if type(part) is Text:
                 self._texts.append(part.text)
                 continue
+            if self._texts:
+                self._end_text()
+            if type(part) is ToolCall:
+                self._write_call(part)
+            else:
+                self._write(part)
+        if self._texts:
             self._end_text()
-            self._write(part)
-        self._end_text()
         if not self._terms.own:
             self._end_on_words()
-        return self._items
+
+    @property
+    def _path(self) -> str:
+        return f"messages[{self._position}]"
+
+    @property
+    def _id(self) -> str:
+        """Of the next item."""
+        return f"msg_{self._position}_{len(self._items) - self._begin}"
+
+    def _write_call(self, call: ToolCall) -> None:
+        if call.signature is not None:
+            self._terms.losses.leave(f"{self._path}.tool_calls.signature")
+        said = {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+        self._items.append(said)
 
     def _write(self, part: Part) -> None:
         losses = self._terms.losses
         match part:
             case Thinking():
                 self._write_thinking(part)
-            case ToolCall(id=id, name=name, arguments=arguments):
-                if part.signature is not None:
-                    losses.leave(f"{self._path}.tool_calls.signature")
-                call = {"type": "function_call", "call_id": id, "name": name, "arguments": arguments}
-                self._items.append(call)
             case Opaque(raw=raw, dialect=dialect) if dialect == DIALECT:
                 self._items.append(raw)
             case Opaque(kind=kind):
                 losses.lose(f"{self._path}.content", f"a part of type {kind!r}")
             case Media(kind="image", data=str()) if self._terms.own:
-                self._items.append(picture_item(f"{PICTURE_PREFIX}_{self._id}_{len(self._items)}", part))
+                self._items.append(picture_item(f"{PICTURE_PREFIX}_{self._id}", part))
             case Media(kind=kind):
                 losses.lose(f"{self._path}.content", f"{kind} that the assistant made")
 
@@ -221,19 +242,16 @@ class _Turn:
         self._items.append(said)
 
     def _end_text(self) -> None:
-        texts = self._texts
-        if not texts:
-            return
+        texts, self._texts = self._texts, []
         message: Said = {"type": "message", "role": "assistant", "content": texts[0]}
         if len(texts) > 1:  # several texts can only be told by a message as it is answered, with all that it has there
             content = [{"type": "output_text", "text": text, "annotations": []} for text in texts]
-            id = f"{self._id}_{len(self._items)}"
-            message = {**message, "id": id, "status": "completed", "content": content}
+            message = {**message, "id": self._id, "status": "completed", "content": content}
         self._items.append(message)
-        self._texts = []
 
     def _end_on_words(self) -> None:
         """OpenAI refuses reasoning that nothing follows, as of an answer that was cut off."""
-        while self._items and isinstance(self._items[-1], dict) and self._items[-1]["type"] == "reasoning":
-            self._items.pop()
+        items = self._items
+        while len(items) > self._begin and isinstance(items[-1], dict) and items[-1]["type"] == "reasoning":
+            items.pop()
             self._terms.losses.leave(f"{self._path}.thinking")
