@@ -22,6 +22,7 @@ class Shelf:
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], say.Keep] = {}
         self.away = False
+        self.slow = False  # the deadline for its answer has passed
 
     async def keep(self, kept: say.Keep) -> None:
         self._check()
@@ -39,6 +40,8 @@ class Shelf:
     def _check(self) -> None:
         if self.away:
             raise Unavailable("the store is away", code="store_unavailable")
+        if self.slow:
+            raise TimeoutError
 
 
 class Play:
@@ -168,6 +171,34 @@ def test_while_the_store_is_away_nothing_can_be_continued() -> None:
     status, _, body = play.ask(previous_response_id="resp_1")
     assert (status, body["error"]["code"]) == (503, "store_unavailable") and play.told == []
     assert play.delete("resp_1")[0] == 503
+
+
+def test_a_store_that_says_nothing_keeps_no_answer_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    play = Play()
+    play.shelf.slow = True
+    with caplog.at_level(logging.WARNING, "fairlead.data"):
+        assert play.ask("one")[0] == 200
+    assert "can't be continued" in caplog.text
+    status, _, body = play.ask(previous_response_id="resp_1")
+    assert (status, body["error"]["code"]) == (503, "store_slow") and len(play.told) == 1
+
+
+def test_a_conversation_grows_no_longer_than_a_request_may_be() -> None:
+    play = Play()
+    limit = play.client.listener.max_body_bytes
+    _, _, first = play.ask("a" * (limit - 300))
+    status, _, body = play.ask("b" * 300, previous_response_id=first["id"])
+    assert (status, body["error"]["code"]) == (413, "body_too_large") and len(play.told) == 1
+
+
+def test_a_key_learns_nothing_of_a_route_that_it_may_not_use() -> None:
+    play = Play(by=caller(routes=("r",)), zone="private")
+    _, _, first = play.ask("one")
+    for id in (first["id"], "resp_1"):
+        status, _, body = play.ask("two", model="wide", previous_response_id=id)
+        assert (status, body["error"]["code"]) == (403, "route_denied")
+        assert "public" not in json.dumps(body)
+    assert len(play.told) == 1
 
 
 def test_where_nothing_is_kept_half_of_a_conversation_is_not_answered() -> None:

@@ -84,6 +84,12 @@ class Exchange:
             if not message.get("more_body"):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def bounded(self, body: bytes) -> bytes:
+        """The same body, if a request may be as long. Raises BodyTooLarge."""
+        if len(body) > self.listener.max_body_bytes:
+            raise _too_large(self.listener.max_body_bytes)
+        return body
+
     def describe(self, body: bytes) -> Context:
         """What surrounds the request: its trace, its tags, and a keyed hash that tells equal requests apart from others
         without telling what they say."""

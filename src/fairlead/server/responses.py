@@ -4,8 +4,11 @@ What is kept is kept by the steward, in the store, for the key that asked, and n
 who sends `"store": false` is not kept. What a response holds is the dialect's knowledge.
 """
 
+import asyncio
 import logging
+from collections.abc import Awaitable
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -15,6 +18,7 @@ from fairlead.dialects import responses
 from fairlead.dialects.reading import read_fields
 from fairlead.errors import NotFound, PolicyDenied, RequestInvalid, Unavailable
 from fairlead.gateway.call import ZONES, Caller, Route, Zone
+from fairlead.gateway.routes import may_use
 from fairlead.ids import now_us
 from fairlead.server import channel as say
 from fairlead.server.answering import Tongue, Writer, receive, reply, serve
@@ -22,6 +26,8 @@ from fairlead.server.data import JSON, Endpoint, Exchange
 
 log = logging.getLogger("fairlead.data")
 STEM = "/v1/responses/"
+STORE_S = 10.0  # longer than a locked store keeps anybody waiting
+T = TypeVar("T")
 
 
 def _body(_: object, answer: Answer, request: Request, previous: str = "") -> bytes:
@@ -54,12 +60,12 @@ async def _create(exchange: Exchange) -> None:
     fields = read_fields(body)
     route = _route(exchange, fields)
     tongue, request = RESPONSES, responses.read_request("chat", body)
-    if route is None or route.keep_responses_s <= 0:
+    if route is None or route.keep_responses_s <= 0 or not may_use(caller, route.name):
         await reply(exchange, tongue, caller, body, request)
         return
     if previous := responses.previous_of(fields):
         fields = responses.continued(fields, await _earlier(exchange, caller, route, previous))
-        request = responses.read_request("chat", msgspec.json.encode(fields))
+        request = responses.read_request("chat", exchange.bounded(msgspec.json.encode(fields)))
         tongue = replace(tongue, body=partial(_body, previous=previous), writer=partial(_writer, previous=previous))
     keep = partial(_keep, exchange, caller, route, fields) if responses.wants_store(fields) else None
     await reply(exchange, tongue, caller, body, request, keep)
@@ -74,7 +80,7 @@ def _route(exchange: Exchange, fields: dict[str, msgspec.Raw]) -> Route | None:
 async def _earlier(exchange: Exchange, caller: Caller, route: Route, response: str) -> bytes:
     """What was kept. Raises PolicyDenied where its words would travel further than when they were said."""
     archive = exchange.listener.archive
-    found = say.Found(None) if archive is None else await archive.find(response, caller.key)
+    found = say.Found(None) if archive is None else await _soon(archive.find(response, caller.key))
     if found.body is None:
         raise RequestInvalid(
             f"there is no response {response[:200]!r} to continue",
@@ -116,19 +122,27 @@ async def _keep(
         return
     at_us = now_us()
     try:
-        await archive.keep(
-            say.Keep(
-                response=responses.id_of(body),
-                owner=caller.key,
-                call=exchange.call,
-                zone=_zone(caller, route),
-                at_us=at_us,
-                expires_us=at_us + round(route.keep_responses_s * 1_000_000),
-                body=responses.kept(fields, body),
-            )
+        kept = say.Keep(
+            response=responses.id_of(body),
+            owner=caller.key,
+            call=exchange.call,
+            zone=_zone(caller, route),
+            at_us=at_us,
+            expires_us=at_us + round(route.keep_responses_s * 1_000_000),
+            body=responses.kept(fields, body),
         )
+        await _soon(archive.keep(kept))
     except Unavailable as error:
         log.warning("a response of call %s can't be continued: %s", exchange.call, error.message)
+
+
+async def _soon(asked: Awaitable[T]) -> T:
+    """What the store says, if it says it in time: an answer that is there waits for it."""
+    try:
+        async with asyncio.timeout(STORE_S):
+            return await asked
+    except TimeoutError:
+        raise Unavailable(f"the store said nothing for {STORE_S:g} s", hint="ask again", code="store_slow") from None
 
 
 async def _count(exchange: Exchange) -> None:
@@ -140,7 +154,7 @@ async def _one(exchange: Exchange) -> None:
     exchange.language = responses
     caller, id = exchange.caller(), exchange.path.removeprefix(STEM)
     archive = exchange.listener.archive
-    if archive is None or not await archive.forget(id, caller.key):
+    if archive is None or not await _soon(archive.forget(id, caller.key)):
         raise NotFound(f"there is no response {id[:200]!r}", hint="only routes with `keep_responses_s` keep them")
     gone = {"id": id, "object": "response", "deleted": True}
     await exchange.respond(200, msgspec.json.encode(gone), [JSON])
