@@ -56,6 +56,7 @@ def route(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
+    """For as long as there are clients of wider scopes than a test, all tests run in their event loop."""
     return "asyncio"

@@ -49,7 +49,7 @@ CODING_AGENT: Any = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(gateway: Gateway) -> anthropic.Anthropic:
     return anthropic.Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0)
 

@@ -39,7 +39,7 @@ def knows(gateway: Gateway, key: str) -> genai.Client:
     return genai.Client(api_key=key, http_options=types.HttpOptions(base_url=gateway.url))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(gateway: Gateway) -> Iterator[genai.Client]:
     with knows(gateway, gateway.key) as made:
         yield made

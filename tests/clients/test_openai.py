@@ -33,7 +33,7 @@ from clients.tools import (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(gateway: Gateway) -> openai.OpenAI:
     return openai.OpenAI(base_url=gateway.url + "/v1", api_key=gateway.key, max_retries=0)
 

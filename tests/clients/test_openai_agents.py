@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 KINDS = [OpenAIChatCompletionsModel, OpenAIResponsesModel]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client(gateway: Gateway) -> AsyncIterator[AsyncOpenAI]:
     async with AsyncOpenAI(base_url=gateway.url + "/v1", api_key=gateway.key, max_retries=0) as made:
         yield made

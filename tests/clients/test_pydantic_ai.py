@@ -1,7 +1,8 @@
 """pydantic-ai, with each of its models that can be told where to ask."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -50,32 +51,49 @@ KNOWS: Any = {
 }
 
 
-async def made(kind: str, route: str, gateway: Gateway, until: AsyncExitStack) -> Any:
+@dataclass(frozen=True)
+class Clients:
+    openai: AsyncOpenAI
+    anthropic: AsyncAnthropic
+    google: genai.Client
+    boto3: Any
+
+
+@asynccontextmanager
+async def talking(gateway: Gateway) -> AsyncIterator[Clients]:
+    google = genai.Client(api_key=gateway.key, http_options=types.HttpOptions(base_url=gateway.url))
+    async with (
+        AsyncOpenAI(base_url=gateway.url + "/v1", api_key=gateway.key, max_retries=0) as openai,
+        AsyncAnthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0) as anthropic,
+        google.aio,
+    ):
+        yield Clients(openai, anthropic, google, talks(gateway, gateway.key))
+
+
+def made(kind: str, route: str, clients: Clients) -> Any:
     match kind:
         case "anthropic":
-            client = AsyncAnthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0)
-            await until.enter_async_context(client)
-            return AnthropicModel(route, provider=AnthropicProvider(anthropic_client=client), profile=KNOWS)
+            return AnthropicModel(route, provider=AnthropicProvider(anthropic_client=clients.anthropic), profile=KNOWS)
         case "google":
-            google = genai.Client(api_key=gateway.key, http_options=types.HttpOptions(base_url=gateway.url))
-            until.push_async_callback(google.aio.aclose)
-            return GoogleModel(route, provider=GoogleProvider(client=google), profile=KNOWS)
+            return GoogleModel(route, provider=GoogleProvider(client=clients.google), profile=KNOWS)
         case "bedrock":
-            provider = BedrockProvider(bedrock_client=talks(gateway, gateway.key))
-            return BedrockConverseModel(route, provider=provider, profile=KNOWS)
-    openai = AsyncOpenAI(base_url=gateway.url + "/v1", api_key=gateway.key, max_retries=0)
-    await until.enter_async_context(openai)
-    if kind == "openrouter":
-        name = f"loosely/{route}"  # it wants a slash in a name
-        return OpenRouterModel(name, provider=OpenRouterProvider(openai_client=openai), profile=KNOWS)
+            return BedrockConverseModel(route, provider=BedrockProvider(bedrock_client=clients.boto3), profile=KNOWS)
+        case "openrouter":
+            name = f"loosely/{route}"  # it wants a slash in a name
+            return OpenRouterModel(name, provider=OpenRouterProvider(openai_client=clients.openai), profile=KNOWS)
     model = OpenAIChatModel if kind == "openai" else OpenAIResponsesModel
-    return model(route, provider=OpenAIProvider(openai_client=openai), profile=KNOWS)
+    return model(route, provider=OpenAIProvider(openai_client=clients.openai), profile=KNOWS)
+
+
+@pytest.fixture(scope="module")
+async def clients(gateway: Gateway) -> AsyncIterator[Clients]:
+    async with talking(gateway) as made_once:
+        yield made_once
 
 
 @pytest.fixture(params=KINDS)
-async def model(request: pytest.FixtureRequest, gateway: Gateway, route: str) -> AsyncIterator[Any]:
-    async with AsyncExitStack() as until:
-        yield await made(request.param, route, gateway, until)
+def model(request: pytest.FixtureRequest, clients: Clients, route: str) -> Any:
+    return made(request.param, route, clients)
 
 
 async def ran(agent: Agent[Any, Any], streamed: bool, asked: Any, **rest: Any) -> Any:
@@ -140,10 +158,11 @@ async def test_reasoning_is_told(model: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_wrong_key_and_an_unknown_route_are_the_clients_own_errors(gateway: Gateway, kind: str) -> None:
-    async with AsyncExitStack() as until:
-        with pytest.raises(ModelHTTPError, match="404"):
-            await Agent(await made(kind, "no-such", gateway, until)).run("Hello?")
+async def test_a_wrong_key_and_an_unknown_route_are_the_clients_own_errors(
+    clients: Clients, gateway: Gateway, kind: str
+) -> None:
+    with pytest.raises(ModelHTTPError, match="404"):
+        await Agent(made(kind, "no-such", clients)).run("Hello?")
+    async with talking(Gateway(gateway.url, "wrong")) as strangers:
         with pytest.raises(ModelHTTPError, match=r"401|403"):
-            stranger = Gateway(gateway.url, "wrong")
-            await Agent(await made(kind, "over-openai", stranger, until)).run("Hello?")
+            await Agent(made(kind, "over-openai", strangers)).run("Hello?")
