@@ -8,7 +8,7 @@ import pytest
 from backends.stages import KEY, SAID, asking, happenings, message, spoken
 from fairlead.backends.http import Http
 from fairlead.chat import Chunk
-from fairlead.dialects import anthropic
+from fairlead.dialects import anthropic, gemini
 from fairlead.errors import ConfigInvalid, RequestInvalid, StreamBroken, TargetOverloaded
 from fairlead.gateway.call import Asking, Target, Timeouts
 from fairlead.wire.pool import Pool
@@ -86,6 +86,22 @@ async def test_words_for_another_model_are_said_anew_and_others_passed_on(pool: 
             assert answer.spoken is not None
         first, second = (json.loads(request.body)["thinking"] for request in up.requests)
         assert (first, second) == ({"type": "enabled", "budget_tokens": 2400}, {"type": "adaptive"})
+
+
+async def test_a_tool_is_called_there_as_the_language_takes_it_and_here_by_its_own_name(pool: Pool) -> None:
+    tool = {"functionDeclarations": [{"name": "files.read"}]}
+    body = json.dumps({"contents": [{"role": "user", "parts": [{"text": "go"}]}], "tools": [tool]}).encode()
+    call = {"type": "tool_use", "id": "t1", "name": "files_read", "input": {}}
+    async with Upstream(reply(message(call)), events(*happenings((call, []), stop="tool_use"), names=True)) as up:
+        backend = Http(pool, kind="anthropic", base_url=up.url)
+        request = gemini.read_request("chat", body, route="r", stream=False)
+        answer = await backend.answer(request, asking())
+        request = gemini.read_request("chat", body, route="r", stream=True)
+        async with aclosing(backend.stream(request, asking())) as stream:
+            told = [item.tool.name async for item in stream if isinstance(item, Chunk) and item.tool]
+        assert [json.loads(asked.body)["tools"][0]["name"] for asked in up.requests] == ["files_read"] * 2
+    assert [call.name for call in answer.said[0].tool_calls] == ["files.read"]
+    assert told[0] == "files.read"
 
 
 async def test_a_quirk_that_nobody_knows_is_refused(pool: Pool) -> None:

@@ -14,10 +14,12 @@ from msgspec.structs import replace
 from fairlead.backends.account import NONE, Account, Signer
 from fairlead.backends.formats import FORMATS
 from fairlead.backends.streams import Reader, read_stream
-from fairlead.chat import Answer, Request, Stream, Task, Usage
+from fairlead.chat import Answer, Chat, Request, Stream, Task, Usage
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import check_settings
 from fairlead.dialects.signatures import has_wrapped
+from fairlead.dialects.tool_names import NONE as ALL_FIT
+from fairlead.dialects.tool_names import Restoring, fitted, restored
 from fairlead.errors import RequestInvalid, TargetError
 from fairlead.wire.pool import Pool
 
@@ -33,12 +35,16 @@ def _fits(request: Request, model: str) -> bool:
 
 
 class Written(Struct, frozen=True):
-    """A request as it goes out. `passed`: it was said in this language, so the answer may go back as it comes."""
+    """A request as it goes out. `passed`: it was said in this language, so the answer may go back as it comes.
+
+    `names`: what tools are called there, where their own names are refused.
+    """
 
     task: Task
     body: bytes
     passed: bool
     dropped: tuple[str, ...] = ()
+    names: Mapping[str, str] = ALL_FIT
 
 
 class Http:
@@ -97,7 +103,7 @@ class Http:
         except TargetError as error:
             raise self._account.named(error, asking) from None
         return replace(
-            answer,
+            restored(answer, written.names),
             id=answer.id or asking.attempt,
             model=answer.model or asking.target.model,
             target=asking.target.name,
@@ -110,9 +116,10 @@ class Http:
         def begin() -> tuple[bytes, Reader]:
             written = self._write(request, asking, stream=True)
             dropped.extend(written.dropped)
-            return written.body, self._language.StreamReader(
+            reader = self._language.StreamReader(
                 asking.whole or not written.passed, written.task, request.samples, self._origin
             )
+            return written.body, Restoring(reader, written.names) if written.names else reader
 
         dropped: list[str] = []
         task = self._task(request, asking)
@@ -137,21 +144,29 @@ class Http:
             body = self._language.pass_request(request, max_output_tokens=asking.max_output_tokens, **said)
             return Written(task, body, True)
         losses = Losses(self._language.LANGUAGE, lossy=asking.lossy)
+        names = ALL_FIT
         match task:
             case "embed":
                 body = self._language.write_embed(request.embed(), losses=losses, **said)
             case "rerank":
                 body = self._language.write_rerank(request.rerank(), losses=losses, **said)
             case _:
+                chat, names = self._fitted(request)
                 body = self._language.write_request(
-                    request.chat(),
+                    chat,
                     max_output_tokens=asking.max_output_tokens,
                     stream=stream,
                     losses=losses,
                     origin=self._origin,
                     **said,
                 )
-        return Written(task, body, False, losses.told)
+        return Written(task, body, False, losses.told, names)
+
+    def _fitted(self, request: Request) -> tuple[Chat, Mapping[str, str]]:
+        """The conversation with names of tools that are taken there. Who speaks the language knows them."""
+        if request.spoken is not None and request.spoken.dialect == self.dialect:
+            return request.chat(), ALL_FIT
+        return fitted(request.chat(), self.dialect)
 
     def _task(self, request: Request, asking: "Asking") -> Task:
         """What is asked here for it: a bare completion becomes a chat where there is no such task."""
@@ -186,7 +201,7 @@ class Http:
             return Answer(target=target, model=asking.target.model, tokens=estimate, estimated=True)
         how: dict[str, Any] = {"model": asking.target.model, "params": asking.target.params, "quirks": self._quirks}
         losses = Losses(self._language.LANGUAGE, lossy=True)
-        body = self._language.write_count_request(request.chat(), losses=losses, **how)
+        body = self._language.write_count_request(self._fitted(request)[0], losses=losses, **how)
         try:
             said, request_id = await self._account.answer("count", body, asking)
             tokens = self._language.read_count_answer(said)
