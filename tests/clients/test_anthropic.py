@@ -45,13 +45,20 @@ CODING_AGENT: Any = {
     "metadata": {"user_id": "user_0123456789"},
     "max_tokens": 32_000,
     "thinking": {"type": "adaptive"},
-    "betas": ["interleaved-thinking-2025-05-14"],
+    "output_config": {"effort": "high"},
+    "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+    "betas": ["interleaved-thinking-2025-05-14", "context-management-2025-06-27"],
 }
 
 
 @pytest.fixture(scope="module")
 def client(gateway: Gateway) -> anthropic.Anthropic:
     return anthropic.Anthropic(base_url=gateway.url, api_key=gateway.key, max_retries=0)
+
+
+@pytest.fixture(scope="module")
+def agents_client(gateway: Gateway) -> anthropic.Anthropic:
+    return anthropic.Anthropic(base_url=gateway.url, api_key=None, auth_token=gateway.key, max_retries=0)
 
 
 def says(text: str) -> Any:
@@ -145,11 +152,12 @@ def test_signed_reasoning_comes_back_to_who_signed_it_and_to_nobody_else(
     assert text_of(answer) == GREETING + remembers(route, spoke=True)
 
 
-def test_the_loop_of_a_coding_agent(client: anthropic.Anthropic, route: str) -> None:
+def test_the_loop_of_a_coding_agent(agents_client: anthropic.Anthropic, route: str) -> None:
     """Counts, marks of the cache in system, tools and turns, interleaved thinking, an image out of a tool, a failure
-    of a tool; by the path and the headers of a beta."""
+    of a tool; by the path and the headers of a beta, with the key as a bearer token."""
+    client = agents_client
     asked: Any = {"role": "user", "content": [{"type": "text", "text": QUESTION_OF_TWO, "cache_control": MARK}]}
-    prompt = {name: CODING_AGENT[name] for name in ("system", "tools", "thinking", "betas")}
+    prompt = {name: CODING_AGENT[name] for name in ("system", "tools", "thinking", "context_management", "betas")}
     assert client.beta.messages.count_tokens(model=route, messages=[asked], **prompt).input_tokens > 10
     with client.beta.messages.stream(model=route, messages=[asked], **CODING_AGENT) as stream:
         kinds = {event.type for event in stream}

@@ -155,6 +155,19 @@ def test_signed_reasoning_comes_back_to_who_signed_it_and_to_nobody_else(
     assert answer.content == GREETING + remembers(route, spoke=True)
 
 
+def test_the_stand_in_would_notice_a_signature_that_is_not_its_own(client: openai.OpenAI) -> None:
+    """What was said in a target's own language is passed on as it stands, so here it can be given anything."""
+    message = said(client, False, model="over-openai", messages=ASKED, tools=TOOLS, reasoning_effort="high")
+    told = [*ASKED, given_back(message), *results(message)]
+    [detail] = told[1]["reasoning_details"]
+    forged = detail["signature"][:-4] + "AAA="
+    gemini = base64.b64encode(b"signed by gemini: 0123").decode()
+    for signature, noticed in ((forged, "gave no signature"), (gemini, "gemini's was sent to openai")):
+        told[1]["reasoning_details"] = [{**detail, "signature": signature}]
+        with pytest.raises(openai.BadRequestError, match=noticed):
+            client.chat.completions.create(model="over-openai", messages=told, tools=TOOLS)
+
+
 @pytest.mark.parametrize("encoding", ["float", "base64"])
 @pytest.mark.parametrize("over", ["over-openai", "over-gemini"])
 def test_embeddings(client: openai.OpenAI, over: str, encoding: Any) -> None:
