@@ -15,6 +15,7 @@ from fairlead.dialects.failures import failure, unclear
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 from fairlead.dialects.responses.items import (
     NULL,
+    AnyItem,
     Item,
     has_picture,
     read_call,
@@ -230,7 +231,7 @@ def _read_reasoning(item: Item, path: str, origin: str) -> Told:
     return Told((replace(part, origin=origin) if part.origin == DIALECT else part,))
 
 
-def _read_picture(item: Item, raw: Raw | bytes, path: str) -> Part:
+def _read_picture(item: AnyItem, raw: Raw | bytes, path: str) -> Part:
     """What is no base64 can be told to nobody else."""
     try:
         return read_picture(item, path)

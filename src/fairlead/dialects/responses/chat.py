@@ -5,6 +5,7 @@ Every error names the exact path. What is valid there and has no word in the hou
 say no.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -12,12 +13,15 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.structs import replace
 
 from fairlead.chat import Chat, Message, Opaque, Part, Role, Shape, Text, Tool, ToolCall, ToolChoice
-from fairlead.dialects.conversation import check_tools
+from fairlead.dialects.conversation import check_tools, places
 from fairlead.dialects.reading import is_null, raw_json, required, take, take_optional
 from fairlead.dialects.responses.items import (
     NULL,
+    AnyItem,
     Item,
+    is_plain,
     is_retold,
+    known_items,
     read_call,
     read_content,
     read_item,
@@ -158,7 +162,7 @@ def has_more_input(fields: dict[str, Raw]) -> bool:
 
 
 def _read_messages(fields: dict[str, Raw], others: dict[str, Raw]) -> tuple[Message, ...]:
-    said = take_optional(_INPUT, fields, "input")
+    said: str | Sequence[Item | Raw] | None = known_items(fields.get("input")) or take_optional(_INPUT, fields, "input")
     elsewhere = has_more_input(fields)
     if said is None and not elsewhere:
         raise required("input")
@@ -168,8 +172,8 @@ def _read_messages(fields: dict[str, Raw], others: dict[str, Raw]) -> tuple[Mess
     if isinstance(said, str):
         conversation.add(Message("user", (Text(said),)), "input")
     else:
-        for position, raw in enumerate(said or ()):
-            conversation.read(raw, f"input[{position}]")
+        for item, path in zip(said or (), places("input", len(said or ())), strict=True):
+            conversation.read(item, path)
     conversation.flush()
     others.update(conversation.refers)
     if not (elsewhere or conversation.refers):
@@ -207,33 +211,38 @@ class _Conversation:
             self._signatures.clear()
         self._after_text = False
 
-    def read(self, raw: Raw, path: str) -> None:
-        item = read_item(raw, path)
+    def read(self, said: Item | Raw, path: str) -> None:
+        item = read_item(said, path) if isinstance(said, Raw) else said
         kind = item.type
         if kind == "message" or (kind is None and item.role is not None):
             self._message(item, path)
-        elif kind == "function_call" and item.is_plain:
+        elif kind == "function_call" and is_plain(item):
             self._say((read_call(item, path),), path)
-        elif kind == "function_call_output" and item.is_plain and item.call_id not in self._elsewhere:
+        elif kind == "function_call_output" and is_plain(item) and item.call_id not in self._elsewhere:
             self._result(item, path)
         elif kind == "reasoning":
             self._reasoning(item, path)
-        elif is_retold(item):
+        elif isinstance(said, Raw) and isinstance(item, AnyItem):
+            self._other(item, said, path)
+
+    def _other(self, item: AnyItem, raw: Raw, path: str) -> None:
+        if is_retold(item):
             self._say((read_picture(item, path),), path)
-        elif kind is None and item.id is None:
+        elif item.type is None and item.id is None:
             raise required(f"{path}.type")
         else:
-            self._opaque(kind or "item_reference", item, raw, path)
+            self._opaque(item.type or "item_reference", item, raw, path)
 
     def _message(self, item: Item, path: str) -> None:
         role = _ROLES.get(item.role or "")
+        content = item.content
         if role is None:
             if item.role is None:
                 raise required(f"{path}.role")
             raise unknown_value(f"{path}.role", item.role, tuple(_ROLES))
-        if item.content is None and role != "assistant":
+        if content is None and role != "assistant":
             raise required(f"{path}.content")
-        parts = read_content(item.content, f"{path}.content")
+        parts = (Text(content),) if type(content) is str else read_content(content, f"{path}.content")
         if role != "assistant":
             self.add(Message(role, parts), path)
             return
@@ -247,6 +256,9 @@ class _Conversation:
             raise required(f"{path}.call_id")
         if item.output is None:
             raise required(f"{path}.output")
+        if type(item.output) is str:
+            self.add(Message("tool", (Text(item.output),), item.call_id), path)
+            return
         parts = read_content(item.output, f"{path}.output")
         cache = getattr(parts[-1], "cache", None) if parts else None
         if cache is not None:  # the end of its last part is the end of the result
@@ -327,7 +339,9 @@ def _read_tool_choice(fields: dict[str, Raw], others: dict[str, Raw]) -> ToolCho
 
 
 def _read_text(fields: dict[str, Raw], others: dict[str, Raw]) -> Shape | None:
-    text = dict(take_optional(_OBJECT, fields, "text") or {})
+    if "text" not in fields:
+        return None
+    text = take_optional(_OBJECT, fields, "text") or {}
     raw = text.pop("format", NULL)
     others.update((f"text.{name}", raw) for name, raw in text.items() if _asks(name, raw))
     said = take(_FORMAT, raw, "text.format")
@@ -348,7 +362,9 @@ def _read_text(fields: dict[str, Raw], others: dict[str, Raw]) -> Shape | None:
 
 def _read_reasoning_wish(fields: dict[str, Raw], others: dict[str, Raw]) -> tuple[str | None, bool | None]:
     """(effort, whether to show it). A summary that is null is one that is not wanted."""
-    said = dict(take_optional(_OBJECT, fields, "reasoning") or {})
+    if "reasoning" not in fields:
+        return None, None
+    said = take_optional(_OBJECT, fields, "reasoning") or {}
     effort = take(_STRING, said.pop("effort", NULL), "reasoning.effort")
     summaries = [said.pop(name) for name in ("summary", "generate_summary") if name in said]
     others.update((f"reasoning.{name}", raw) for name, raw in said.items() if _asks(name, raw))

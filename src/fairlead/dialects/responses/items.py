@@ -4,8 +4,8 @@ Items stand in requests and in answers alike, and are read by the same functions
 known to `chat` and `answer`, not here.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
@@ -30,25 +30,18 @@ Content: TypeAlias = str | list[Raw] | dict[str, Raw] | None  # whatever an item
 class Item(Struct):
     """One entry of `input` or `output`, as far as every kind of it has the same words. The rest stays raw."""
 
-    type: str | None = None
+    type: Any = None
     role: str | None = None
     id: str | None = None
     call_id: str | None = None
     name: str | None = None
-    content: Content = None
-    arguments: Content = None
-    output: Content = None
-    summary: Content = None
+    content: Any = None
+    arguments: Any = None
+    output: Any = None
+    summary: Any = None
     encrypted_content: str | None = None
-    result: Raw = NULL
-    output_format: str | None = None
-    namespace: Raw = NULL
-    caller: Raw = NULL
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is a call or a result of the conversation's own, not of a namespace or of a program."""
-        return (self.namespace is NULL and self.caller is NULL) or (is_null(self.namespace) and is_null(self.caller))
+    namespace: Any = None
+    caller: Any = None
 
 
 class _Lifetime(Struct):
@@ -57,11 +50,25 @@ class _Lifetime(Struct):
 
 class _Sound(Struct):
     data: str
+    format: Literal["wav", "mp3"]
+
+
+class _OtherSound(Struct):
+    data: str
     format: str
 
 
+class _OtherAudio(Struct):
+    input_audio: _OtherSound
+
+
 class _Part(Struct):
-    type: str | None = None
+    """Every part of a known kind; which fields are set depends on its type."""
+
+    type: Literal[
+        "input_text", "output_text", "text", "summary_text", "reasoning_text", "refusal", "input_image", "input_file",
+        "input_audio",
+    ]  # fmt: skip
     text: str | None = None
     refusal: str | None = None
     image_url: str | None = None
@@ -80,30 +87,88 @@ class _Part(Struct):
         return None if mark is None else "1h" if mark.ttl == _LONG_LIFE else "5m"
 
 
+class _KnownItem(Item):
+    """What nearly all are. The fields that make others of them (a namespace, a program that calls) are empty here."""
+
+    type: Literal["message", "function_call", "function_call_output", "reasoning"] | None = None
+    content: str | list[_Part] | None = None
+    arguments: str | None = None
+    output: str | list[_Part] | None = None
+    summary: list[_Part] | None = None
+    namespace: None = None
+    caller: None = None
+
+
+class AnyItem(Item):
+    type: str | None = None
+    content: Content = None
+    arguments: Content = None
+    output: Content = None
+    summary: Content = None
+    result: Raw = NULL
+    output_format: str | None = None
+    namespace: Raw = NULL
+    caller: Raw = NULL
+
+
+class _TextSaid(Struct):
+    """A part of a summary or of told reasoning, whatever it is called."""
+
+    text: str | None = None
+
+
 class _Kind(Struct):
     type: str | None = None
 
 
 RAWS = msgspec.json.Decoder(list[Raw])
-_ITEM = msgspec.json.Decoder(Item)
+_KNOWN_ITEMS = msgspec.json.Decoder(list[_KnownItem])
+_ITEM = msgspec.json.Decoder(AnyItem)
 _PART = msgspec.json.Decoder(_Part)
 _KIND = msgspec.json.Decoder(_Kind)
 _ENCODER = msgspec.json.Encoder()
 _STRING = msgspec.json.Decoder(str)
+_TEXT = msgspec.json.Decoder(_TextSaid)
+_OTHER_AUDIO = msgspec.json.Decoder(_OtherAudio)
 
 
-def read_item(raw: Raw | bytes, path: str) -> Item:
+def known_items(raw: Raw | None) -> Sequence[Item]:
+    """All items of a list in one go, where all of it is known; else nothing."""
+    if raw is None:
+        return ()
+    try:
+        items = _KNOWN_ITEMS.decode(raw)
+    except UNREADABLE:
+        return ()
+    return () if any(item.type is None and item.role is None for item in items) else items
+
+
+def read_item(raw: Raw | bytes, path: str) -> AnyItem:
     return take(_ITEM, raw, path)
 
 
-def read_content(said: Content, path: str) -> tuple[Part, ...]:
+def is_plain(item: Item) -> bool:
+    """Whether it is a call or a result of the conversation's own, not of a namespace or of a program."""
+    if type(item) is _KnownItem:
+        return True
+    return is_null(item.namespace) and is_null(item.caller)
+
+
+def read_content(said: Any, path: str) -> tuple[Part, ...]:
     """The content of a message, or the output of a tool: a string, or a list of parts."""
-    if isinstance(said, str):
+    if type(said) is str:
         return (Text(said),)
-    return tuple([_read_part(raw, f"{path}[{position}]") for position, raw in enumerate(_list(said, path))])
+    parts: list[Part] = []
+    for position, part in enumerate(_list(said, path)):
+        if type(part) is _Part and part.type in _TEXTS and part.text is not None:
+            parts.append(Text(part.text, None if part.prompt_cache_breakpoint is None else part.cache))
+        else:
+            parts.append(_read_part(part, f"{path}[{position}]"))
+    return tuple(parts)
 
 
-def _list(said: Content, path: str) -> list[Raw]:
+def _list(said: Any, path: str) -> list[Any]:
+    """Parts as structs, or as they stand."""
     if isinstance(said, list):
         return said
     if said is None:
@@ -113,35 +178,39 @@ def _list(said: Content, path: str) -> list[Raw]:
     )
 
 
-def _read_part(raw: Raw, path: str) -> Part:
-    try:
-        part = _PART.decode(raw)
-    except UNREADABLE:
-        kind = take(_KIND, raw, path).type
-        if kind is None or kind in _TEXTS or kind in _READERS:
-            part = take(_PART, raw, path)  # tells what is wrong with it
-        else:
-            return Opaque(kind, raw, DIALECT)
+def _read_part(said: _Part | Raw, path: str) -> Part:
+    part = said if isinstance(said, _Part) else _known_part(said, path)
+    if isinstance(part, Opaque):
+        return part
     if part.type in _TEXTS:
         return Text(_needed(part.text, f"{path}.text"), part.cache)
-    if part.type is None:
+    return _READERS[part.type](part, path)
+
+
+def _known_part(raw: Raw, path: str) -> _Part | Opaque:
+    try:
+        return _PART.decode(raw)
+    except UNREADABLE:
+        kind = take(_KIND, raw, path).type
+    if kind is None:
         raise required(f"{path}.type")
-    read = _READERS.get(part.type)
-    return Opaque(part.type, raw, DIALECT) if read is None else read(part, path, raw)
+    if (kind not in _TEXTS and kind not in _READERS) or (kind == "input_audio" and _is_other_sound(raw)):
+        return Opaque(kind, raw, DIALECT)
+    return take(_PART, raw, path)  # tells what is wrong with it
 
 
-def _read_refusal(part: _Part, path: str, raw: Raw) -> Part:
+def _read_refusal(part: _Part, path: str) -> Part:
     return Text(_needed(part.refusal, f"{path}.refusal"))
 
 
-def _read_image(part: _Part, path: str, raw: Raw) -> Part:
+def _read_image(part: _Part, path: str) -> Part:
     if part.image_url is not None:
         return read_url(part.image_url, f"{path}.image_url", "image", detail=part.detail, cache=part.cache)
     file = _needed(part.file_id, f"{path}.image_url")
     return Media(kind="image", file=file, origin=DIALECT, detail=part.detail, cache=part.cache)
 
 
-def _read_file(part: _Part, path: str, raw: Raw) -> Part:
+def _read_file(part: _Part, path: str) -> Part:
     if part.file_data is not None:
         return replace(_read_file_data(part.file_data, f"{path}.file_data"), **_labels(part))
     if part.file_url is not None:
@@ -161,17 +230,22 @@ def _labels(part: _Part) -> dict[str, Any]:
     return {"name": part.filename, "detail": part.detail, "cache": part.cache}
 
 
-def _read_audio(part: _Part, path: str, raw: Raw) -> Part:
+def _read_audio(part: _Part, path: str) -> Part:
     if part.input_audio is None:
         raise required(f"{path}.input_audio")
-    media_type = AUDIO_TYPES.get(part.input_audio.format)
-    if media_type is None:
-        return Opaque("input_audio", raw, DIALECT)
     data = check_base64(part.input_audio.data, f"{path}.input_audio.data")
-    return Media(kind="audio", media_type=media_type, data=data, cache=part.cache)
+    return Media(kind="audio", media_type=AUDIO_TYPES[part.input_audio.format], data=data, cache=part.cache)
 
 
-_READERS: dict[str, Callable[[_Part, str, Raw], Part]] = {
+def _is_other_sound(raw: Raw) -> bool:
+    """Whether it is in a format that the house can't name."""
+    try:
+        return _OTHER_AUDIO.decode(raw).input_audio.format not in AUDIO_TYPES
+    except UNREADABLE:
+        return False
+
+
+_READERS: dict[str, Callable[[_Part, str], Part]] = {
     "refusal": _read_refusal,
     "input_image": _read_image,
     "input_file": _read_file,
@@ -196,7 +270,7 @@ def read_call(item: Item, path: str) -> ToolCall:
     )
 
 
-def read_arguments(said: Content) -> str:
+def read_arguments(said: Any) -> str:
     """Some servers send an object instead of its text."""
     return said if isinstance(said, str) else "" if said is None else _ENCODER.encode(said).decode()
 
@@ -221,24 +295,24 @@ def read_reasoning(item: Item, heard: Heard | None, path: str) -> Thinking:
     return Thinking(text, heard.signature, heard.origin, redacted=heard.kind == "redacted", id=heard.name)
 
 
-def has_picture(item: Item) -> bool:
+def has_picture(item: AnyItem) -> bool:
     return item.type == "image_generation_call" and bytes(item.result)[:1] == b'"'
 
 
-def is_retold(item: Item) -> bool:
+def is_retold(item: AnyItem) -> bool:
     """Whether it is a picture that we told: of another provider's making, so that its own language can hold it."""
     return has_picture(item) and (item.id or "").startswith(PICTURE_PREFIX)
 
 
-def read_picture(item: Item, path: str) -> Media:
+def read_picture(item: AnyItem, path: str) -> Media:
     data = check_base64(take(_STRING, item.result, f"{path}.result"), f"{path}.result")
     return Media(kind="image", media_type=f"image/{item.output_format or 'png'}", data=data)
 
 
-def _texts(said: Content, path: str) -> list[str]:
+def _texts(said: Any, path: str) -> list[str]:
     if isinstance(said, str):
         return [said]
-    return [take(_PART, raw, path).text or "" for raw in _list(said, path)]
+    return [(part if type(part) is _Part else take(_TEXT, part, path)).text or "" for part in _list(said, path)]
 
 
 def unknown_value(path: str, value: str, allowed: tuple[str, ...]) -> RequestInvalid:
