@@ -17,74 +17,33 @@ house is listed in `Chat.others` or kept as an Opaque part. What is asked of the
 | `videoMetadata` and whatever else a part says of its medium | `others` |
 """
 
-from collections.abc import Iterator, Sequence
-
-import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw
 from msgspec.structs import replace
 
 from fairlead.chat import Chat, Media, Message, Opaque, Part, Text, Thinking, ToolCall
-from fairlead.dialects.conversation import check_tools
-from fairlead.dialects.gemini.media import Blob, File, read_blob, read_file
+from fairlead.dialects.conversation import check_tools, places
+from fairlead.dialects.gemini.contents import (
+    CallSaid,
+    ContentSaid,
+    PartSaid,
+    ResultPart,
+    ResultSaid,
+    located,
+    read_contents,
+    read_instruction,
+)
+from fairlead.dialects.gemini.media import read_blob, read_file
 from fairlead.dialects.gemini.names import DIALECT, NULL, camelled, is_idle, take_object
-from fairlead.dialects.gemini.results import read_result
+from fairlead.dialects.gemini.results import plain_result, read_result
 from fairlead.dialects.gemini.settings import read_settings
 from fairlead.dialects.gemini.signing import real, unwrap
-from fairlead.dialects.reading import UNREADABLE, required, take, text_of
+from fairlead.dialects.reading import required, text_of
 from fairlead.errors import RequestInvalid
 
 _ROLES = frozenset({None, "", "user", "model", "function", "tool"})
 
 
-class _Call(Struct):
-    name: str
-    id: str | None = None
-    args: Raw = NULL
-
-
-class _ResultPart(Struct):
-    blob: Blob | None = field(default=None, name="inlineData")
-    blob_: Blob | None = field(default=None, name="inline_data")
-    file: File | None = field(default=None, name="fileData")
-    file_: File | None = field(default=None, name="file_data")
-
-
-class _Result(Struct):
-    name: str
-    id: str | None = None
-    response: Raw = NULL
-    parts: list[_ResultPart] | None = None
-
-
-class _Part(Struct):
-    """A part, in both spellings; which fields are set says of what kind it is."""
-
-    text: str | None = None
-    thought: bool | None = None
-    signature: str | None = field(default=None, name="thoughtSignature")
-    signature_: str | None = field(default=None, name="thought_signature")
-    call: _Call | None = field(default=None, name="functionCall")
-    call_: _Call | None = field(default=None, name="function_call")
-    result: _Result | None = field(default=None, name="functionResponse")
-    result_: _Result | None = field(default=None, name="function_response")
-    blob: Blob | None = field(default=None, name="inlineData")
-    blob_: Blob | None = field(default=None, name="inline_data")
-    file: File | None = field(default=None, name="fileData")
-    file_: File | None = field(default=None, name="file_data")
-
-
-class _Content(Struct):
-    """Google's servers take one part, or one content, where a list of them is due."""
-
-    role: str | None = None
-    parts: list[_Part] | _Part | None = None
-
-
 _NOTHING = Raw(b"{}")
-_PART = msgspec.json.Decoder(_Part)
-_CONTENTS = msgspec.json.Decoder(list[_Content] | _Content)
-_INSTRUCTION = msgspec.json.Decoder(_Content | str)
-_LIST_OR_ONE = msgspec.json.Decoder(list[Raw] | dict[str, Raw])
 _SAID_OF_ANY = frozenset({"text", "inlineData", "fileData", "thought", "thoughtSignature"})
 _KINDLESS = frozenset({"thought", "thoughtSignature", "partMetadata"})
 
@@ -95,44 +54,17 @@ def read_chat(fields: dict[str, Raw]) -> Chat:
     reading = _Conversation(fields)
     if "systemInstruction" in fields:
         reading.instruct()
-    for position, content in enumerate(_read_contents(fields)):
-        reading.add(content, position)
+    if "contents" not in fields:
+        raise required("contents")
+    contents, reading.may_say_more = read_contents(fields["contents"])
+    paths = places("contents", len(contents))
+    for position, content in enumerate(contents):
+        reading.add(content, position, paths[position])
     check_tools(reading.messages, reading.paths)
     messages = _gathered(reading.messages) if reading.has_foreign else reading.messages
     words = read_settings(fields)
     words["others"].update(reading.others)
     return Chat(messages=tuple(messages), dialect=DIALECT, **words)
-
-
-def _read_contents(fields: dict[str, Raw]) -> list[_Content]:
-    raw = fields.get("contents")
-    if raw is None:
-        raise required("contents")
-    try:
-        contents = _CONTENTS.decode(raw)
-    except UNREADABLE:
-        for path, part in _located(raw, "contents"):  # what is wrong, and where exactly
-            take(_PART, part, path)
-        contents = take(_CONTENTS, raw, "contents")
-    if isinstance(contents, _Content):
-        return [contents]
-    if not contents:
-        raise required("contents[0]")
-    return contents
-
-
-def _located(raw: Raw, path: str) -> Iterator[tuple[str, Raw]]:
-    """Every part of contents, as it stands, with its path."""
-    contents = take(_LIST_OR_ONE, raw, path)
-    for place, content in enumerate([raw] if isinstance(contents, dict) else contents):
-        at = path if path == "systemInstruction" else f"{path}[{place}]"
-        if (parts := take_object(content, at).get("parts")) is None:
-            continue
-        found = take(_LIST_OR_ONE, parts, f"{at}.parts")
-        if isinstance(found, dict):
-            yield f"{at}.parts", parts
-        else:
-            yield from ((f"{at}.parts[{place}]", part) for place, part in enumerate(found))
 
 
 class _Conversation:
@@ -143,20 +75,24 @@ class _Conversation:
         self.paths: list[str] = []
         self.others: dict[str, Raw] = {}
         self.has_foreign = False  # a signature of another provider came
+        self.may_say_more = True  # there may be fields in the parts that are not read
         self._fields = fields
         self._parts: dict[str, Raw] | None = None  # by path, as they stand; looked for when first asked
-        self._open: list[tuple[str, str]] = []  # (id, name) of calls without a result
+        self._open: dict[str, str] = {}  # ids of calls without a result -> name
         self._called: set[str] = set()
 
     def instruct(self) -> None:
-        said = take(_INSTRUCTION, self._fields["systemInstruction"], "systemInstruction")
+        said = read_instruction(self._fields["systemInstruction"])
         parts: list[Part] = []
         if isinstance(said, str):
             parts.append(Text(said))
         else:
-            for place, part in enumerate(_parts_of(said)):
-                path = _path("systemInstruction", said, place)
-                if part.result or part.result_:
+            for place, part in enumerate(said.all()):
+                if _is_text(part):
+                    parts.append(Text(part.text or ""))
+                    continue
+                path = said.path("systemInstruction", place)
+                if part.result:
                     raise RequestInvalid(
                         f"`{path}`: a system prompt can't hold a tool's result.",
                         param=path,
@@ -167,9 +103,8 @@ class _Conversation:
             self.messages.append(Message("system", tuple(parts)))
             self.paths.append("systemInstruction")
 
-    def add(self, content: _Content, position: int) -> None:
+    def add(self, content: ContentSaid, position: int, path: str) -> None:
         """One content: the results in it are messages of their own, before the rest."""
-        path = f"contents[{position}]"
         if content.role not in _ROLES:
             raise RequestInvalid(
                 f"`{path}.role`: {content.role!r} is neither `user` nor `model`.",
@@ -178,36 +113,36 @@ class _Conversation:
             )
         parts: list[Part] = []
         results = calls = 0
-        for place, said in enumerate(_parts_of(content)):
-            text = said.text
-            if text is not None and not said.thought and said.signature is None and said.signature_ is None:
-                parts.append(Text(text))
-            elif result := said.result or said.result_:
-                where = _path(path, content, place)
-                self.messages.append(self._read_result(result, f"{where}.functionResponse"))
+        for place, said in enumerate(content.all()):
+            if _is_text(said):
+                parts.append(Text(said.text or ""))
+            elif said.result is not None:
+                where = content.path(path, place)
+                self.messages.append(self._read_result(said.result, where))
                 self.paths.append(where)
                 results += 1
-            elif text is None and (call := said.call or said.call_):
-                parts.append(self._read_call(call, said, position, calls))
+            elif said.call is not None and said.text is None:
+                parts.append(self._read_call(said.call, said.signature, position, calls))
                 calls += 1
             else:
-                parts += self._read(said, _path(path, content, place))
+                parts += self._read(said, content.path(path, place))
         if parts or not results:
             self.messages.append(Message("assistant" if content.role == "model" else "user", tuple(parts)))
             self.paths.append(path)
 
-    def _read(self, said: _Part, path: str) -> list[Part]:
+    def _read(self, said: PartSaid, path: str) -> list[Part]:
         """All parts but calls and results."""
-        signature = real(said.signature or said.signature_)
+        signature = real(said.signature)
         if said.text is not None:
             return self._read_text(said.text, bool(said.thought), signature)
-        if blob := said.blob or said.blob_:
-            parts: list[Part] = [read_blob(blob, f"{path}.inlineData")]
-        elif file := said.file or said.file_:
-            parts = [read_file(file, f"{path}.fileData")]
+        if said.blob is not None:
+            parts: list[Part] = [read_blob(said.blob, f"{path}.inlineData")]
+        elif said.file is not None:
+            parts = [read_file(said.file, f"{path}.fileData")]
         else:
             return self._read_other(path, signature)
-        self._keep_rest(path)
+        if self.may_say_more:
+            self._keep_rest(path)
         if signature is not None:
             parts.append(self._sign("", signature))
         return parts
@@ -215,7 +150,7 @@ class _Conversation:
     def _as_it_stands(self, path: str) -> Raw:
         if self._parts is None:
             said = ((self._fields[name], name) for name in ("contents", "systemInstruction") if name in self._fields)
-            self._parts = {path: part for raw, name in said for path, part in _located(raw, name)}
+            self._parts = {path: part for raw, name in said for path, part in located(raw, name)}
         return self._parts[path]
 
     def _read_text(self, text: str, thought: bool, signature: str | None) -> list[Part]:
@@ -230,29 +165,33 @@ class _Conversation:
         self.has_foreign = self.has_foreign or said.origin != DIALECT
         return Thinking(text, said.signature, said.origin, said.redacted, said.id)
 
-    def _read_call(self, said: _Call, part: _Part, content: int, calls: int) -> ToolCall:
+    def _read_call(self, said: CallSaid, signed: str | None, content: int, calls: int) -> ToolCall:
         id = said.id or f"call_{content}_{calls}"
-        self._open.append((id, said.name))
+        self._open[id] = said.name
         self._called.add(id)
         arguments = "{}" if said.args == NULL else text_of(said.args)
-        signature = real(part.signature or part.signature_)
+        signature = None if signed is None else real(signed)
         if signature is None:
             return ToolCall(id, said.name, arguments)
-        signed = unwrap(signature, DIALECT)
-        return ToolCall(id, said.name, arguments, signed.signature, signed.origin)
+        whose = unwrap(signature, DIALECT)
+        return ToolCall(id, said.name, arguments, whose.signature, whose.origin)
 
-    def _read_result(self, said: _Result, path: str) -> Message:
-        media = [_read_result_part(part, f"{path}.parts[{place}]") for place, part in enumerate(said.parts or ())]
+    def _read_result(self, said: ResultSaid, path: str) -> Message:
+        answered = self._answered(said)
         response = _NOTHING if said.response == NULL else said.response
+        if said.parts is None and (text := plain_result(response)) is not None:  # the usual case
+            return Message("tool", (Text(text),), answered)
+        path = f"{path}.functionResponse"
+        media = [_read_result_part(part, f"{path}.parts[{place}]") for place, part in enumerate(said.parts or ())]
         parts, is_error = read_result(response, f"{path}.response", media)
-        return Message("tool", parts, tool_call_id=self._answered(said), is_error=is_error)
+        return Message("tool", parts, answered, is_error)
 
-    def _answered(self, said: _Result) -> str:
+    def _answered(self, said: ResultSaid) -> str:
         """The id of the call that this is the result of."""
         found = said.id if said.id in self._called else None
         if found is None:
-            found = next((id for id, name in self._open if name == said.name), said.id or said.name)
-        self._open = [(id, name) for id, name in self._open if id != found]
+            found = next((id for id, name in self._open.items() if name == said.name), said.id or said.name)
+        self._open.pop(found, None)
         return found
 
     def _read_other(self, path: str, signature: str | None) -> list[Part]:
@@ -274,17 +213,12 @@ class _Conversation:
                 self.others[f"{path}.{name}"] = value
 
 
-def _parts_of(content: _Content) -> Sequence[_Part]:
-    parts = content.parts
-    return (parts,) if isinstance(parts, _Part) else parts or ()
+def _is_text(said: PartSaid) -> bool:
+    """Text, and no thought or signature."""
+    return said.text is not None and not said.thought and said.signature is None
 
 
-def _path(path: str, content: _Content, place: int) -> str:
-    """Where a part of the content at `path` stands."""
-    return f"{path}.parts" if isinstance(content.parts, _Part) else f"{path}.parts[{place}]"
-
-
-def _read_result_part(said: _ResultPart, path: str) -> Media:
+def _read_result_part(said: ResultPart, path: str) -> Media:
     if blob := said.blob or said.blob_:
         return read_blob(blob, f"{path}.inlineData")
     if file := said.file or said.file_:

@@ -34,10 +34,15 @@ class _TextBlock(Struct, tag="text", tag_field="type", forbid_unknown_fields=Tru
     text: str
 
 
+class _PlainResult(Struct, forbid_unknown_fields=True):
+    result: str
+
+
 class _Reference(Struct, forbid_unknown_fields=True):
     name: str = field(name="$ref")
 
 
+_PLAIN_RESULT = msgspec.json.Decoder(_PlainResult)
 _STRING = msgspec.json.Decoder(str)
 _LIST = msgspec.json.Decoder(list[Raw])
 _TEXT_BLOCK = msgspec.json.Decoder(_TextBlock)
@@ -45,6 +50,14 @@ _REFERENCE = msgspec.json.Decoder(_Reference)
 
 
 # --- inwards ---------------------------------------------------------------------------------------------------------
+
+
+def plain_result(response: Raw) -> str | None:
+    """The text of a response that is nothing else, as those of most tools are."""
+    try:
+        return _PLAIN_RESULT.decode(response).result
+    except UNREADABLE:
+        return None
 
 
 def read_result(response: Raw, path: str, media: Sequence[Media]) -> tuple[tuple[Part, ...], bool]:
