@@ -58,10 +58,10 @@ class ResponsesQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class GeminiQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The table is in `gemini.write_request`."""
+    """The table is in `gemini.write_request`. Where `levels` are not set, they follow from the model's name."""
 
     thinking: Literal["auto", "level", "budget", "off"] = "auto"
-    levels: tuple[Literal["MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"], ...] = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
+    levels: tuple[Literal["MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"], ...] | None = None
     schema: Literal["json", "openapi"] = "json"
     unsigned_calls: Literal["auto", "excused", "bare"] = "auto"
     call_ids: bool = True

@@ -158,11 +158,24 @@ def test_models_of_old_want_schemas_of_googles_own():
         ({"effort": "low"}, {}, {"thinkingLevel": "LOW"}),
         ({"effort": "xhigh", "shows_thinking": True}, {}, {"includeThoughts": True, "thinkingLevel": "HIGH"}),
         ({"effort": "minimal"}, {"quirks": {"levels": ["LOW", "HIGH"]}}, {"thinkingLevel": "LOW"}),
-        ({"effort": "none"}, {}, {"thinkingBudget": 0}),
+        ({"effort": "none"}, {"model": "my-endpoint"}, {"thinkingBudget": 0}),
+        ({"effort": "none"}, {}, {"thinkingLevel": "LOW"}),
+        ({"effort": "none"}, {"model": "gemini-3-flash-preview"}, {"thinkingLevel": "MINIMAL"}),
+        ({"effort": "none"}, {"model": "gemini-3.8-flash"}, {"thinkingLevel": "LOW"}),
+        ({"effort": "none"}, {"model": "models/gemini-2.5-flash"}, {"thinkingBudget": 0}),
+        ({"effort": "none"}, {"model": "gemini-2.5-pro"}, {"thinkingBudget": 128}),
+        ({"effort": "medium"}, {"model": "gemini-3.1-pro-preview"}, {"thinkingLevel": "MEDIUM"}),
         ({"effort": "medium"}, {"model": "gemini-2.5-pro"}, {"thinkingBudget": 2000}),
         ({"effort": "high"}, {"model": "gemini-2.5-pro", "limit": 60_000}, {"thinkingBudget": 24_576}),
         ({"effort": "low"}, {"quirks": {"thinking": "budget"}}, {"thinkingBudget": 800}),
-        ({"thinking_tokens": 77}, {}, {"thinkingBudget": 77}),
+        ({"thinking_tokens": 77}, {"model": "my-endpoint"}, {"thinkingBudget": 77}),
+        ({"thinking_tokens": 3000}, {}, {"thinkingLevel": "HIGH"}),
+        ({"thinking_tokens": 0}, {}, {"thinkingLevel": "LOW"}),
+        ({"thinking_tokens": 31_999}, {"model": "gemini-2.5-flash"}, {"thinkingBudget": 24_576}),
+        ({"thinking_tokens": 77}, {"model": "gemini-2.5-flash-lite"}, {"thinkingBudget": 512}),
+        ({"thinking_tokens": 0}, {"model": "gemini-2.5-flash"}, {"thinkingBudget": 0}),
+        ({"thinking_tokens": 77, "dialect": "gemini"}, {}, {"thinkingBudget": 77}),
+        ({"thinking_tokens": 31_999, "dialect": "gemini"}, {"model": "gemini-2.5-flash"}, {"thinkingBudget": 31_999}),
         ({"thinking_tokens": 77, "effort": "low"}, {}, {"thinkingLevel": "LOW"}),
         ({"effort": "low"}, {"quirks": {"thinking": "off"}}, None),
         ({}, {}, None),
@@ -170,6 +183,43 @@ def test_models_of_old_want_schemas_of_googles_own():
 )
 def test_thinking(asked_for: Any, more: Any, thinking: Any):
     assert write(chat(**asked_for), **more)["generationConfig"].get("thinkingConfig") == thinking
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "model", "left"),
+    [
+        ({"effort": "none"}, "gemini-3-pro", "reasoning_effort"),
+        ({"effort": "none"}, "gemini-2.5-pro", "reasoning_effort"),
+        ({"effort": "xhigh"}, "gemini-3-pro", "reasoning_effort"),
+        ({"thinking_tokens": 0}, "gemini-2.5-pro", "thinking_tokens"),
+        ({"thinking_tokens": 31_999}, "gemini-2.5-flash", "thinking_tokens"),
+        ({"thinking_tokens": 3000}, "gemini-3-pro", "thinking_tokens"),
+    ],
+)
+def test_thinking_that_a_model_has_otherwise_is_told(asked_for: Any, model: str, left: str):
+    losses = Losses("Gemini's API")
+    write(chat(**asked_for), model=model, losses=losses)
+    assert losses.told == (left,)
+
+
+def test_models_before_the_third_give_no_json_beside_tools():
+    said = chat(tools=(LOOK_UP,), shape=Shape("schema", schema=SCHEMA))
+    assert "responseJsonSchema" in write(said)["generationConfig"]
+    assert refused(said, model="gemini-2.5-pro").param == "response_format"
+    assert lost(said, model="gemini-2.5-pro") == ("response_format",)
+    assert "responseJsonSchema" in write(replace(said, tools=()), model="gemini-2.5-pro")["generationConfig"]
+
+
+def test_a_text_of_nothing_is_left_out():
+    said = chat(
+        Message("system", (Text(""),)),
+        HELLO,
+        Message("assistant", (Text(""),)),
+        Message("user", (Text(""), Text("Well?"))),
+    )
+    body = write(said)
+    assert "systemInstruction" not in body
+    assert [content["parts"] for content in body["contents"]] == [[{"text": "Hello?"}], [{"text": "Well?"}]]
 
 
 def test_an_unknown_effort_is_refused():

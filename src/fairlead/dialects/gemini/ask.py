@@ -5,33 +5,27 @@ model's name and whether to stream stand in the URL, which neither knows.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from fairlead.chat import Chat, Request, Tool
-from fairlead.dialects.effort import EFFORTS, SHARES, budget_of
 from fairlead.dialects.gemini.embed import pass_embed
 from fairlead.dialects.gemini.names import DIALECT, LANGUAGE, camel, model_name, take_object
 from fairlead.dialects.gemini.schema import write_schema
 from fairlead.dialects.gemini.settings import GENERATION, read_output_limit
-from fairlead.dialects.gemini.turns import Turns, carry_rest, excuse_calls
+from fairlead.dialects.gemini.thinking import MOST_BUDGET_TOKENS, is_old, write_thinking
+from fairlead.dialects.gemini.turns import Turns, carry_rest, excuse_calls, without_empty
 from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import LIMITS, RESERVED, narrowed, rename_and_drop
 from fairlead.dialects.reading import unsayable
-from fairlead.errors import RequestInvalid
 
 OWN_LIMIT = "maxOutputTokens"
-_LEVELS = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
 # All declarations go out in one entry, so only those of the first are found at the place where they stood.
 _OF_A_DECLARATION = re.compile(r"tools(?:\[0])?\.functionDeclarations(?:\[(?P<place>\d+)])?\.(?P<name>\w+)\Z")
-_OLDER = ("gemini-1", "gemini-2")  # models that think by a budget, and want no signature on a call
-# Budgets that every thinking model before Gemini 3 takes.
-_LEAST_BUDGET_TOKENS = 512
-_MOST_BUDGET_TOKENS = 24_576
 _ONCE = (b"OutputTokens", b"output_tokens", b"andidateCount", b"andidate_count")
 _COUNTED = ("contents", "systemInstruction", "tools", "generationConfig")
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
@@ -125,18 +119,19 @@ def write_request(
     |---|---|
     | a tool's parameters, a schema for the answer | `parametersJsonSchema`, `responseJsonSchema`, as they stand |
     | a tool that is forced | mode ANY with its name alone |
-    | effort | `thinkingLevel`, or for models before Gemini 3 a `thinkingBudget`; none: a budget of 0 |
+    | effort, a budget | as the model takes it (`thinking.py`); what it can't is the nearest that it can, and told |
     | `logprobs` | `responseLogprobs`, `logprobs` |
 
     Let go: name, description and strictness of a schema (answers always follow it), the end user, and what is harmless.
-    Left out and told: strictness of tools of which none is forced, a budget beside an effort, an effort that is not one
-    of the model's levels. Lost: at most one tool call at a time, a seed beyond 32 bits, files at another provider, and
-    every field that the house has no word for and Gemini did not say itself.
+    Texts of nothing are refused there, and left out. Left out and told: strictness of tools of which none is forced, a
+    budget beside an effort. Lost: at most one tool call at a time, a seed beyond 32 bits, files at another provider, a
+    form of the answer beside tools (before Gemini 3), and every field that the house has no word for and Gemini did not
+    say itself.
 
     | quirk | default | what it does |
     |---|---|---|
     | `thinking` | by the model's name | `level`; `budget`; `off`: it is not sent at all |
-    | `levels` | MINIMAL, LOW, MEDIUM, HIGH | the levels that the model has; an effort becomes the nearest |
+    | `levels` | by the model's name | the levels that the model has; an effort becomes the nearest |
     | `schema` | `json` | `openapi`: the model takes only Gemini's own schemas (`parameters`, `responseSchema`) |
     | `unsigned_calls` | by the model's name | `excused`: with Google's word for a call of another model's; `bare` |
     | `call_ids` | true | false: calls and results go without their ids |
@@ -162,7 +157,7 @@ def write_count_request(
     origin: str = DIALECT,
 ) -> bytes:
     """The same conversation as the body of countTokens."""
-    body = _write(chat, model, chat.max_output_tokens or _MOST_BUDGET_TOKENS, quirks, losses, origin)
+    body = _write(chat, model, chat.max_output_tokens or MOST_BUDGET_TOKENS, quirks, losses, origin)
     _finish(body, params, quirks)
     if quirks.get("vertex"):
         return _ENCODER.encode({name: body[name] for name in _COUNTED if name in body})
@@ -171,10 +166,12 @@ def write_count_request(
 
 def _write(chat: Chat, model: str, limit: int, quirks: Mapping[str, Any], losses: Losses, origin: str) -> Fields:
     system, contents = Turns(losses, origin, quirks).write(chat.messages)
+    if chat.dialect != DIALECT:
+        system, contents = without_empty(system, contents)
     if not contents:
         raise unsayable("messages", "a conversation of system messages alone", LANGUAGE, "Add a user message.")
     unsigned = quirks.get("unsigned_calls", "auto")
-    if unsigned == "excused" or (unsigned == "auto" and not model.startswith(_OLDER)):
+    if unsigned == "excused" or (unsigned == "auto" and not is_old(model)):
         excuse_calls(contents)
     body: Fields = {"contents": contents}
     if system:
@@ -183,8 +180,8 @@ def _write(chat: Chat, model: str, limit: int, quirks: Mapping[str, Any], losses
     config: Fields = {OWN_LIMIT: limit}
     body["generationConfig"] = config
     _write_sampling(config, chat, losses)
-    _write_shape(config, chat, quirks, losses)
-    if thinking := _write_thinking(chat, model, limit, quirks, losses):
+    _write_shape(config, chat, model, quirks, losses)
+    if thinking := write_thinking(chat, model, limit, quirks, losses):
         config["thinkingConfig"] = thinking
     if chat.others:
         _carry_others(body, chat, losses)
@@ -245,9 +242,13 @@ def _write_sampling(config: Fields, chat: Chat, losses: Losses) -> None:
             config["logprobs"] = chat.logprobs
 
 
-def _write_shape(config: Fields, chat: Chat, quirks: Mapping[str, Any], losses: Losses) -> None:
+def _write_shape(config: Fields, chat: Chat, model: str, quirks: Mapping[str, Any], losses: Losses) -> None:
     shape = chat.shape
     if shape is None:
+        return
+    if shape.mode != "text" and chat.tools and chat.dialect != DIALECT and is_old(model):
+        hint = 'Ask a model since Gemini 3, or tell the model the form (`structured = "prompt"` of the target).'
+        losses.lose("response_format", "a form of the answer beside tools to this model", hint)
         return
     config["responseMimeType"] = "text/plain" if shape.mode == "text" else "application/json"
     if shape.mode == "schema" and shape.schema is not None:
@@ -255,48 +256,6 @@ def _write_shape(config: Fields, chat: Chat, quirks: Mapping[str, Any], losses: 
             config["responseSchema"] = write_schema(shape.schema, "response_format.schema", losses)
         else:
             config["responseJsonSchema"] = shape.schema
-
-
-def _write_thinking(chat: Chat, model: str, limit: int, quirks: Mapping[str, Any], losses: Losses) -> Fields:
-    effort, tokens = chat.effort, chat.thinking_tokens
-    said: Fields = {}
-    mode = quirks.get("thinking", "auto")
-    if mode == "off":
-        if effort is not None or tokens is not None:
-            losses.leave("thinking_tokens" if effort is None else "reasoning_effort")
-        return said
-    if chat.shows_thinking is not None:
-        said["includeThoughts"] = chat.shows_thinking
-    budgets = mode == "budget" or (mode == "auto" and model.startswith(_OLDER))
-    if tokens and effort is not None and not budgets:
-        losses.leave("thinking_tokens")
-    if tokens is not None and (effort is None or budgets):
-        said["thinkingBudget"] = tokens
-    elif effort == "none":
-        said["thinkingBudget"] = 0
-    elif effort is not None:
-        if effort not in SHARES:
-            raise RequestInvalid(
-                f"`reasoning_effort`: {effort!r} is not known.",
-                param="reasoning_effort",
-                hint=f"Use one of {', '.join(EFFORTS)}.",
-            )
-        if budgets:
-            least = min(_LEAST_BUDGET_TOKENS, limit)
-            said["thinkingBudget"] = min(budget_of(effort, limit, least=least), _MOST_BUDGET_TOKENS)
-        else:
-            said["thinkingLevel"] = level = _level(effort, quirks.get("levels") or _LEVELS)
-            if level != effort.upper():
-                losses.leave("reasoning_effort")
-    return said
-
-
-def _level(effort: str, levels: Sequence[str]) -> str:
-    """The level that the model has and that is nearest."""
-    wanted = effort.upper()
-    if wanted in levels:
-        return wanted
-    return min(levels, key=lambda level: abs(SHARES.get(level.lower(), 0.5) - SHARES[effort]))
 
 
 # --- what the house has no word for ----------------------------------------------------------------------------------

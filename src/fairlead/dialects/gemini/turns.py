@@ -27,6 +27,8 @@ from fairlead.dialects.reading import UNREADABLE
 
 Fields = dict[str, Any]
 
+_NOTHING = {"text": ""}
+
 
 class Turns:
     """A conversation on its way out. `origin`: whose signatures and files are taken there."""
@@ -173,6 +175,13 @@ def excuse_calls(contents: list[Fields]) -> None:
         first = next((part for part in content["parts"] if isinstance(part, dict) and "functionCall" in part), None)
         if first is not None and "thoughtSignature" not in first:
             first["thoughtSignature"] = NO_SIGNATURE
+
+
+def without_empty(system: list[Fields | Raw], contents: list[Fields]) -> tuple[list[Fields | Raw], list[Fields]]:
+    """The same without texts of nothing, which the API refuses, and without turns of which nothing is left."""
+    for content in contents:
+        content["parts"] = [part for part in content["parts"] if part != _NOTHING]
+    return [part for part in system if part != _NOTHING], [content for content in contents if content["parts"]]
 
 
 def carry_rest(contents: list[Fields], path: str, raw: Raw) -> bool:
