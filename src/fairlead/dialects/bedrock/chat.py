@@ -23,7 +23,7 @@ from fairlead.chat import Chat, Shape, Tool, ToolChoice
 from fairlead.dialects.bedrock.dialogue import read_conversation
 from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, ThinkingSaid, read_thinking
-from fairlead.dialects.reading import is_null, take
+from fairlead.dialects.reading import UNREADABLE, is_null, take
 
 MAX_TOKENS = 2**31 - 1
 STOP_PATHS = ("/stop_sequence", "/delta/stop_sequence")  # where Claude tells it, in answers and in streams
@@ -35,6 +35,7 @@ _KNOWN = frozenset({
 })  # fmt: skip
 _IDLE = frozenset({b"null", b"false", b"{}", b"[]"})  # values that ask for nothing
 _NULL = Raw(b"null")
+_NO_PARAMETERS = Raw(NO_PARAMETERS)
 
 
 _Limit: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_TOKENS)]
@@ -45,6 +46,10 @@ class Inference(Struct, rename="camel"):
     temperature: float | None = None
     top_p: float | None = None
     stop_sequences: list[str] | None = None
+
+
+class _UsualInference(Inference, forbid_unknown_fields=True, rename="camel"):
+    """Without a field that is not known."""
 
 
 _INFERRED = frozenset(Inference.__struct_encode_fields__)
@@ -113,6 +118,7 @@ class _NovaInference(Struct, rename="camel"):
 _RAWS = msgspec.json.Decoder(list[Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _INFERENCE = msgspec.json.Decoder(Inference)
+_USUAL_INFERENCE = msgspec.json.Decoder(_UsualInference)
 _TOOLS = msgspec.json.Decoder(list[_Tool])
 _CHOICE = msgspec.json.Decoder(_Choice)
 _TEXT_FORMAT = msgspec.json.Decoder(_TextFormat)
@@ -128,8 +134,7 @@ _ANY = msgspec.json.Decoder(Any)
 def read_chat(fields: dict[str, Raw]) -> Chat:
     """The whole of a Converse request. Raises RequestInvalid with the exact path (`messages[3].content[1].text`)."""
     others = {name: raw for name, raw in fields.items() if name not in _KNOWN}
-    inference = read_inference(fields)
-    _keep(others, "inferenceConfig", fields.get("inferenceConfig"), _INFERRED)
+    inference = _read_inference(fields, others)
     added = _read_object(fields, ADDITIONAL)
     shape, effort = _read_output(fields, added, others) if added or "outputConfig" in fields else (None, None)
     thinking = read_thinking(added, effort) if added else ThinkingSaid(effort)
@@ -159,6 +164,19 @@ def read_chat(fields: dict[str, Raw]) -> Chat:
 def read_inference(fields: dict[str, Raw]) -> Inference:
     raw = fields.get("inferenceConfig")
     return Inference() if raw is None or is_null(raw) else take(_INFERENCE, raw, "inferenceConfig")
+
+
+def _read_inference(fields: dict[str, Raw], others: dict[str, Raw]) -> Inference:
+    """The same, with what is not known there kept in `others`."""
+    raw = fields.get("inferenceConfig")
+    if raw is None:
+        return Inference()
+    try:
+        return _USUAL_INFERENCE.decode(raw)
+    except UNREADABLE:
+        inference = read_inference(fields)
+    _keep(others, "inferenceConfig", raw, _INFERRED)
+    return inference
 
 
 def _read_object(fields: dict[str, Raw], name: str) -> dict[str, Raw]:
@@ -202,7 +220,7 @@ def _read_tools(
 
 def _read_tool(said: _Spec) -> Tool:
     schema = said.input_schema.json if said.input_schema else _NULL
-    none = is_null(schema) or bytes(schema) == NO_PARAMETERS
+    none = schema in (_NULL, _NO_PARAMETERS)
     return Tool(said.name, said.description, None if none else schema, said.strict)
 
 

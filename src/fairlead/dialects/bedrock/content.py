@@ -185,11 +185,9 @@ def read_media(kind: Modality, said: MediaSaid, path: str, position: int, check:
 def read_result(said: ToolResult, whole: Whole, position: int, path: str, check: Check) -> tuple[Part, ...]:
     """What a tool gave: texts, media, and JSON as the text that it is. `position` and `path`
     are the result's."""
-    content = said.content or []
-    if len(content) == 1 and content[0].text is not None:  # the usual case
-        return (Text(content[0].text),)
     inside = whole.inside(position)
-    return tuple(_read_given(block, inside, at, f"{path}.content", check) for at, block in enumerate(content))
+    content = enumerate(said.content or ())
+    return tuple([_read_given(block, inside, at, f"{path}.content", check) for at, block in content])
 
 
 def _read_given(block: ResultBlock, whole: Whole, position: int, path: str, check: Check) -> Part:

@@ -20,7 +20,7 @@ from fairlead.dialects.bedrock.content import (
     with_mark,
 )
 from fairlead.dialects.bedrock.signing import DIALECT, CallSignature, with_signatures
-from fairlead.dialects.conversation import check_tools
+from fairlead.dialects.conversation import check_tools, places
 from fairlead.dialects.media import check_base64
 from fairlead.dialects.reading import is_null, need, take, text_of
 from fairlead.errors import RequestInvalid
@@ -47,8 +47,8 @@ def read_conversation(fields: dict[str, Raw]) -> tuple[Message, ...]:
         messages.append(Message("system", tuple(system)))
         paths.append("system")
     raw = need(fields, "messages")
-    for position, turn in enumerate(take(_TURNS, raw, "messages")):
-        path = f"messages[{position}]"
+    turns = take(_TURNS, raw, "messages")
+    for position, (turn, path) in enumerate(zip(turns, places("messages", len(turns)), strict=True)):
         role = _ROLES.get(turn.role)
         if role is None:
             raise _unknown_role(f"{path}.role", turn.role)
@@ -58,7 +58,7 @@ def read_conversation(fields: dict[str, Raw]) -> tuple[Message, ...]:
             paths.append(path)
             continue
         turn_messages = len(messages)
-        parts = _read_turn(role, content, raw, position, messages, paths)
+        parts = _read_turn(role, content, _whole(raw, position), path, messages, paths)
         if parts or len(messages) == turn_messages:
             messages.append(Message(role, tuple(parts)))
             paths.append(path)
@@ -66,13 +66,20 @@ def read_conversation(fields: dict[str, Raw]) -> tuple[Message, ...]:
     return tuple(messages)
 
 
+def _whole(raw: Raw, turn: int) -> Whole:
+    return Whole(lambda: _CONTENTS.decode(raw)[turn]["content"])
+
+
 def _read_system(fields: dict[str, Raw]) -> list[Part]:
     raw = fields.get("system")
     if raw is None or is_null(raw):
         return []
+    blocks = take(_BLOCKS, raw, "system")
+    if len(blocks) == 1 and blocks[0].text is not None:  # the usual case
+        return [Text(blocks[0].text)]
     whole = Whole(lambda: raw)
     parts: list[Part | CallSignature] = []
-    for position, block in enumerate(take(_BLOCKS, raw, "system")):
+    for position, block in enumerate(blocks):
         if block.text is not None:
             parts.append(Text(block.text))
         elif block.cache_point is not None:
@@ -83,27 +90,26 @@ def _read_system(fields: dict[str, Raw]) -> list[Part]:
 
 
 def _read_turn(
-    role: Role, content: list[Block], raw: Raw, turn: int, messages: list[Message], paths: list[str]
+    role: Role, content: list[Block], whole: Whole, path: str, messages: list[Message], paths: list[str]
 ) -> list[Part]:
     """What was said in a turn; the results of tools that stand there too become messages."""
-    whole = Whole(lambda: _CONTENTS.decode(raw)[turn]["content"])
     parts: list[Part | CallSignature] = []
     signed = after_result = False
     for position, block in enumerate(content):
         if block.text is not None:
             after_result = False
             parts.append(Text(block.text))
-        elif block.tool_use is not None and block.tool_use.type != SERVER_TOOL:
+        elif (call := block.tool_use) is not None and call.type != SERVER_TOOL:
             after_result = False
-            parts.append(ToolCall(block.tool_use.tool_use_id, block.tool_use.name, text_of(block.tool_use.input)))
+            parts.append(ToolCall(call.tool_use_id, call.name, text_of(call.input)))
         elif block.tool_result is not None and role == "user":
             after_result = True
-            path = f"messages[{turn}].content[{position}].toolResult"
-            messages.append(_read_given(block.tool_result, whole, position, path))
-            paths.append(path + ".toolUseId")
+            where = f"{path}.content[{position}].toolResult"
+            messages.append(_read_given(block.tool_result, whole, position, where))
+            paths.append(f"{where}.toolUseId")
         elif block.cache_point is None:
             after_result = False
-            part = read_part(block, whole, position, f"messages[{turn}].content", DIALECT, check_base64)
+            part = read_part(block, whole, position, f"{path}.content", DIALECT, check_base64)
             signed = signed or type(part) is CallSignature
             parts.append(part)
         elif after_result:
@@ -114,8 +120,12 @@ def _read_turn(
 
 
 def _read_given(given: ToolResult, whole: Whole, position: int, path: str) -> Message:
-    content = read_result(given, whole, position, path, check_base64)
-    return Message("tool", content, given.tool_use_id, given.status == "error")
+    content = given.content
+    if content is not None and len(content) == 1 and content[0].text is not None:  # the usual case
+        parts: tuple[Part, ...] = (Text(content[0].text),)
+    else:
+        parts = read_result(given, whole, position, path, check_base64)
+    return Message("tool", parts, given.tool_use_id, given.status == "error")
 
 
 def _unknown_role(path: str, role: str) -> RequestInvalid:
