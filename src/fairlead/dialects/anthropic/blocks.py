@@ -171,14 +171,15 @@ def read_message(said: MessageSaid, path: str) -> list[Message]:
             param=f"{path}.role",
             hint="Use `user` or `assistant`; a system prompt may also stand in `system`.",
         )
-    if isinstance(said.content, str):
-        return [Message(role, (Text(said.content),))]
+    text = _plain_text(said.content)
+    if text is not None and said.output_config is _NULL and said.clear_at is None:  # the usual case
+        return [Message(role, (Text(text),))]
     if said.content is None and is_null(said.output_config):
         raise required(f"{path}.content")
     turn = _Turn(role)
     if role == "system":
         _read_settings(turn.parts, said)
-    turn.read(said.content or [], f"{path}.content")
+    turn.read([_Text(said.content)] if isinstance(said.content, str) else said.content or [], f"{path}.content")
     parts = with_signatures(turn.parts, turn.heard) if turn.heard else turn.parts
     if parts or not turn.results:
         turn.results.append(Message(role, tuple(parts)))
@@ -187,11 +188,21 @@ def read_message(said: MessageSaid, path: str) -> list[Message]:
 
 def read_parts(content: str | list[Any] | None, path: str) -> tuple[Part, ...]:
     """The parts of a content that no tool has to do with: a system prompt's, a result's."""
-    if isinstance(content, str):
-        return (Text(content),)
+    text = _plain_text(content)
+    if text is not None:  # the usual case
+        return (Text(text),)
     turn = _Turn("system")
-    turn.read(content or [], path)
+    turn.read(content or [], path)  # type: ignore[arg-type]
     return tuple(turn.parts)
+
+
+def _plain_text(content: str | list[Any] | None) -> str | None:
+    """The text of a content that is nothing but one, without a mark."""
+    if type(content) is str:
+        return content
+    if content is not None and len(content) == 1 and type(block := content[0]) is _Text and block.cache_control is None:
+        return block.text
+    return None
 
 
 class _Turn:
@@ -254,27 +265,26 @@ def _known(raw: Raw, path: str) -> Any:
 
 
 def _read_call(parts: list[Part], said: _ToolUse, path: str) -> None:
-    arguments = "{}" if is_null(said.input) else text_of(said.input)
-    parts.append(ToolCall(said.id, said.name, arguments, cache=read_mark(said.cache_control)))
-    if (
-        said.caller is not _NULL
-        and not is_null(said.caller)
-        and take(_CALLER, said.caller, f"{path}.caller").type != "direct"
-    ):
+    arguments = "{}" if said.input == _NULL else text_of(said.input)
+    cache = None if said.cache_control is None else read_mark(said.cache_control)
+    parts.append(ToolCall(said.id, said.name, arguments, None, "", cache))
+    if said.caller is not _NULL and not is_null(said.caller) and _is_indirect(said.caller, path):
         parts.append(Opaque("tool_use.caller", said.caller, DIALECT))
     _aside(parts, "tool_use.toolset_name", said.toolset_name)
 
 
+def _is_indirect(caller: Raw, path: str) -> bool:
+    return take(_CALLER, caller, f"{path}.caller").type != "direct"
+
+
 def _read_result(said: _ToolResult, path: str) -> Message:
-    parts = list(read_parts(said.content, f"{path}.content"))
-    _aside(parts, "tool_result.toolset_name", said.toolset_name)
-    return Message(
-        "tool",
-        tuple(parts),
-        tool_call_id=said.tool_use_id,
-        is_error=bool(said.is_error),
-        cache=read_mark(said.cache_control),
-    )
+    parts = read_parts(said.content, f"{path}.content")
+    if said.toolset_name is not _NULL:
+        more = list(parts)
+        _aside(more, "tool_result.toolset_name", said.toolset_name)
+        parts = tuple(more)
+    cache = None if said.cache_control is None else read_mark(said.cache_control)
+    return Message("tool", parts, said.tool_use_id, bool(said.is_error), None, cache)
 
 
 def _read_image(parts: list[Part], said: _Image, path: str) -> None:

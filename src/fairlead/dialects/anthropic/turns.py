@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 from fairlead.chat import Chat, Media, Message, Opaque, Part, Text, Thinking, Tool, ToolCall
 from fairlead.dialects.anthropic.blocks import DEFAULT_TTL
 from fairlead.dialects.anthropic.signing import DIALECT, write_thinking
-from fairlead.dialects.conversation import with_ids
+from fairlead.dialects.conversation import places, with_ids
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.reading import UNREADABLE
 
@@ -51,20 +51,19 @@ class Turns(Struct, frozen=True):
         system: list[Block] = []
         turns: list[Block] = []
         before = ""
-        for position, message in enumerate(_with_ids(chat.messages)):
-            path = f"messages[{position}]"
-            if message.name is not None and message.role != "tool":
+        messages = with_ids(chat.messages, taboo=_ID_TABOO, longest=LONGEST_ID)
+        for message, path in zip(messages, places("messages", len(messages)), strict=True):
+            said = message.role
+            if message.name is not None and said != "tool":
                 self.losses.leave(f"{path}.name")
-            if message.role == "system" and not (turns and self.inline):
-                if turns:
-                    self.losses.leave(f"{path}.place")
-                system += self._blocks(message.parts, path)
-                for field in _asides(message.parts, "system"):
-                    self.losses.lose(f"{path}.{field}", "this field of a system prompt")
+            if said == "system" and not (turns and self.inline):
+                self._add_to_prompt(system, message, path, late=bool(turns))
                 continue
-            blocks = [self._result(message, path)] if message.role == "tool" else self._blocks(message.parts, path)
-            role = "user" if message.role == "tool" else message.role
-            if message.role == "system":
+            if said == "tool":
+                role, blocks = "user", [self._result(message, path)]
+            else:
+                role, blocks = said, self._blocks(message.parts, path)
+            if said == "system":
                 _add_system(turns, message, blocks)
             elif not blocks:
                 continue
@@ -72,9 +71,16 @@ class Turns(Struct, frozen=True):
                 turns[-1]["content"] += blocks
             else:
                 turns.append({"role": role, "content": blocks})
-            before = message.role
+            before = said
         _end(turns)
         return system, turns
+
+    def _add_to_prompt(self, system: list[Block], message: Message, path: str, *, late: bool) -> None:
+        if late:
+            self.losses.leave(f"{path}.place")
+        system += self._blocks(message.parts, path)
+        for field in _asides(message.parts, "system"):
+            self.losses.lose(f"{path}.{field}", "this field of a system prompt")
 
     def _result(self, message: Message, path: str) -> Block:
         result: Block = {"type": "tool_result", "tool_use_id": message.tool_call_id or ""}
@@ -83,26 +89,30 @@ class Turns(Struct, frozen=True):
             result["content"] = content
         if message.is_error:
             result["is_error"] = True
-        return mark(result, message.cache) | _asides(message.parts, "tool_result")
+        if message.cache is not None:
+            mark(result, message.cache)
+        return result | aside if (aside := _asides(message.parts, "tool_result")) else result
 
     def _blocks(self, parts: tuple[Part, ...], path: str) -> list[Any]:
         blocks: list[Any] = []
         for part in parts:
-            match part:
-                case Text(text=text, cache=cache):
-                    if text.strip():  # the API refuses text blocks without text
-                        blocks.append(mark({"type": "text", "text": text}, cache))
-                case ToolCall():
-                    blocks.append(self._call(part, path))
-                case Thinking():
-                    if part.origin == self.origin:
-                        blocks.append(write_thinking(part, self.origin))
-                    else:
-                        self.losses.leave(f"{path}.thinking")
-                case Media():
-                    self._add_media(blocks, part, f"{path}.content")
-                case Opaque():
-                    self._add_opaque(blocks, part, f"{path}.content")
+            if type(part) is Text:
+                text = part.text
+                if not text or text.isspace():  # the API refuses text blocks without text
+                    continue
+                block = {"type": "text", "text": text}
+                blocks.append(block if part.cache is None else mark(block, part.cache))
+            elif type(part) is ToolCall:
+                blocks.append(self._call(part, path))
+            elif type(part) is Thinking:
+                if part.origin == self.origin:
+                    blocks.append(write_thinking(part, self.origin))
+                else:
+                    self.losses.leave(f"{path}.thinking")
+            elif type(part) is Media:
+                self._add_media(blocks, part, f"{path}.content")
+            elif type(part) is Opaque:
+                self._add_opaque(blocks, part, f"{path}.content")
         return blocks
 
     def _call(self, call: ToolCall, path: str) -> Block:
@@ -167,18 +177,6 @@ class Turns(Struct, frozen=True):
             blocks[-1][field] = part.raw
 
 
-def _with_ids(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The same with ids that the API takes, each once. Mostly they are fine as they are."""
-    seen: set[str] = set()
-    for message in messages:
-        for part in message.parts if message.role == "assistant" else ():
-            if type(part) is ToolCall:
-                if part.id in seen or not part.id or len(part.id) > LONGEST_ID or _ID_TABOO.search(part.id):
-                    return with_ids(messages, taboo=_ID_TABOO, longest=LONGEST_ID)
-                seen.add(part.id)
-    return messages
-
-
 def kind_of(block: Block | Raw) -> str:
     """The kind of a block, "" of one that is passed on as it stood."""
     return block["type"] if isinstance(block, dict) else ""
@@ -232,12 +230,13 @@ def _end(turns: list[Block]) -> None:
 
 def _asides(parts: Iterable[Part], owner: str) -> Block:
     """Fields of a result or of a message, which were kept among its parts."""
-    return {
-        part.kind.partition(".")[2]: part.raw
-        for part in parts
-        if isinstance(part, Opaque) and part.dialect == DIALECT and part.kind.partition(".")[0] == owner
-        if "." in part.kind
-    }
+    asides: Block = {}
+    for part in parts:
+        if type(part) is Opaque and part.dialect == DIALECT:
+            whose, dot, field = part.kind.partition(".")
+            if dot and whose == owner:
+                asides[field] = part.raw
+    return asides
 
 
 def write_input(arguments: str) -> Any:
