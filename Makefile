@@ -115,7 +115,8 @@ $(CLIENTS_VENV)/.clients: requirements-clients.lock
 
 .PHONY: clients
 clients: $(VENV)/.dev $(CLIENTS_VENV)/.clients ## Journeys of real clients (openai, anthropic, google-genai, boto3, …) through the gateway
-	FAIRLEAD_PYTHON=$(abspath $(BIN)/python) $(CLIENTS_VENV)/bin/python -m pytest -q -p no:cacheprovider tests/clients $(ARGS)
+	FAIRLEAD_PYTHON=$(abspath $(BIN)/python) $(CLIENTS_VENV)/bin/python -m pytest -p no:cacheprovider \
+		-o faulthandler_timeout=120 -o faulthandler_exit_on_timeout=true tests/clients $(ARGS)
 
 .PHONY: format
 format: $(VENV)/.dev ## Format, and mend what ruff can mend

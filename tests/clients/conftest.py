@@ -22,6 +22,12 @@ PATIENCE_S = 60.0
 os.environ |= {"NO_PROXY": "127.0.0.1", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false"}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """What clients' own packages warn of is theirs to mend."""
+    config.addinivalue_line("filterwarnings", "ignore::UserWarning:pydantic._internal")
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:google.genai")
+
+
 @dataclass(frozen=True)
 class Gateway:
     """`url` has no path at its end."""
