@@ -144,6 +144,8 @@ _BLOCKS: dict[str, msgspec.json.Decoder[Any]] = {
 }
 _CITATIONS = msgspec.json.Decoder(_Citations)
 _CALLER = msgspec.json.Decoder(_Caller | None)
+_KNOWN_SYSTEM = msgspec.json.Decoder(str | list[_Text])
+_SYSTEM = msgspec.json.Decoder(str | list[Raw] | None)
 _KNOWN_MESSAGES = msgspec.json.Decoder(list[_KnownMessage])
 _RAW_MESSAGES = msgspec.json.Decoder(Annotated[list[_RawMessage], Meta(min_length=1)])
 
@@ -176,27 +178,38 @@ def read_message(said: MessageSaid, path: str) -> list[Message]:
         return [Message(role, (Text(text),))]
     if said.content is None and is_null(said.output_config):
         raise required(f"{path}.content")
-    turn = _Turn(role)
+    turn = _Turn()
     if role == "system":
         _read_settings(turn.parts, said)
-    turn.read([_Text(said.content)] if isinstance(said.content, str) else said.content or [], f"{path}.content")
+    content = [_Text(said.content)] if isinstance(said.content, str) else said.content or []
+    _read_blocks(turn, content, role, f"{path}.content")
     parts = with_signatures(turn.parts, turn.heard) if turn.heard else turn.parts
     if parts or not turn.results:
         turn.results.append(Message(role, tuple(parts)))
     return turn.results
 
 
-def read_parts(content: str | list[Any] | None, path: str) -> tuple[Part, ...]:
+def read_system(raw: Raw | None) -> tuple[Part, ...]:
+    """The system prompt beside the turns."""
+    if raw is None:
+        return ()
+    try:
+        return read_parts(_KNOWN_SYSTEM.decode(raw), "system")
+    except UNREADABLE:
+        return read_parts(take(_SYSTEM, raw, "system"), "system")
+
+
+def read_parts(content: str | Sequence[Any] | None, path: str) -> tuple[Part, ...]:
     """The parts of a content that no tool has to do with: a system prompt's, a result's."""
     text = _plain_text(content)
     if text is not None:  # the usual case
         return (Text(text),)
-    turn = _Turn("system")
-    turn.read(content or [], path)  # type: ignore[arg-type]
+    turn = _Turn()
+    _read_blocks(turn, content or (), "system", path)
     return tuple(turn.parts)
 
 
-def _plain_text(content: str | list[Any] | None) -> str | None:
+def _plain_text(content: str | Sequence[Any] | None) -> str | None:
     """The text of a content that is nothing but one, without a mark."""
     if type(content) is str:
         return content
@@ -206,53 +219,54 @@ def _plain_text(content: str | list[Any] | None) -> str | None:
 
 
 class _Turn:
-    """What has been read of one turn. Calls stand only where the assistant speaks, results where the user does."""
+    """What has been read of one turn."""
 
-    __slots__ = ("heard", "parts", "results", "role")
+    __slots__ = ("heard", "parts", "results")
 
-    def __init__(self, role: Role) -> None:
-        self.role = role
+    def __init__(self) -> None:
         self.parts: list[Part] = []
         self.results: list[Message] = []
         self.heard: list[Heard] = []
 
-    def read(self, blocks: list[Any], path: str) -> None:
-        """`blocks` are structs, or values as they stand."""
-        for position, block in enumerate(blocks):
-            if type(block) is Raw:
-                block = _known(block, f"{path}[{position}]")
-            if type(block) is _Text:
-                self.parts.append(
-                    Text(block.text, None if block.cache_control is None else read_mark(block.cache_control))
-                )
-            else:
-                self._read_block(block, f"{path}[{position}]")
 
-    def _read_block(self, block: Any, path: str) -> None:
-        match block:
-            case _ToolUse():
-                if self.role != "assistant":
-                    raise _misplaced(path, "tool_use", "assistant")
-                _read_call(self.parts, block, path)
-            case _ToolResult():
-                if self.role != "user":
-                    raise _misplaced(path, "tool_result", "user")
-                self.results.append(_read_result(block, path))
-            case _Thinking():
-                one = hear(block.signature)
-                self.parts.append(Thinking(block.thinking, one.signature, one.origin, id=one.id))
-            case _Redacted():
-                one = hear(block.data)
-                if one.call is None:
-                    self.parts.append(Thinking("", one.signature, one.origin, True, one.id))
-                else:
-                    self.heard.append(one)
-            case _Image():
-                _read_image(self.parts, block, path)
-            case _Document():
-                _read_document(self.parts, block, path)
-            case _:
-                self.parts.append(block)
+def _read_blocks(turn: _Turn, blocks: Sequence[Any], role: Role, path: str) -> None:
+    """`blocks` are structs, or values as they stand. Calls stand only where the assistant speaks, results where the
+    user does."""
+    parts = turn.parts
+    for position, block in enumerate(blocks):
+        if type(block) is Raw:
+            block = _known(block, f"{path}[{position}]")
+        if type(block) is _Text:
+            parts.append(Text(block.text, None if block.cache_control is None else read_mark(block.cache_control)))
+        elif type(block) is _ToolUse:
+            if role != "assistant":
+                raise _misplaced(f"{path}[{position}]", "tool_use", "assistant")
+            _read_call(parts, block, path, position)
+        elif isinstance(block, _ToolResult):
+            if role != "user":
+                raise _misplaced(f"{path}[{position}]", "tool_result", "user")
+            turn.results.append(_read_result(block, path, position))
+        else:
+            _read_block(turn, block, f"{path}[{position}]")
+
+
+def _read_block(turn: _Turn, block: Any, path: str) -> None:
+    match block:
+        case _Thinking():
+            one = hear(block.signature)
+            turn.parts.append(Thinking(block.thinking, one.signature, one.origin, id=one.id))
+        case _Redacted():
+            one = hear(block.data)
+            if one.call is None:
+                turn.parts.append(Thinking("", one.signature, one.origin, True, one.id))
+            else:
+                turn.heard.append(one)
+        case _Image():
+            _read_image(turn.parts, block, path)
+        case _Document():
+            _read_document(turn.parts, block, path)
+        case _:
+            turn.parts.append(block)
 
 
 def _known(raw: Raw, path: str) -> Any:
@@ -264,21 +278,20 @@ def _known(raw: Raw, path: str) -> Any:
     return take(decoder, raw, path)
 
 
-def _read_call(parts: list[Part], said: _ToolUse, path: str) -> None:
+def _read_call(parts: list[Part], said: _ToolUse, path: str, position: int) -> None:
     arguments = "{}" if said.input == _NULL else text_of(said.input)
     cache = None if said.cache_control is None else read_mark(said.cache_control)
     parts.append(ToolCall(said.id, said.name, arguments, None, "", cache))
-    if said.caller is not _NULL and not is_null(said.caller) and _is_indirect(said.caller, path):
-        parts.append(Opaque("tool_use.caller", said.caller, DIALECT))
+    if said.caller is not _NULL and not is_null(said.caller):
+        caller = take(_CALLER, said.caller, f"{path}[{position}].caller")
+        if caller is not None and caller.type != "direct":
+            parts.append(Opaque("tool_use.caller", said.caller, DIALECT))
     _aside(parts, "tool_use.toolset_name", said.toolset_name)
 
 
-def _is_indirect(caller: Raw, path: str) -> bool:
-    return take(_CALLER, caller, f"{path}.caller").type != "direct"
-
-
-def _read_result(said: _ToolResult, path: str) -> Message:
-    parts = read_parts(said.content, f"{path}.content")
+def _read_result(said: _ToolResult, path: str, position: int) -> Message:
+    text = _plain_text(said.content)
+    parts = (Text(text),) if text is not None else read_parts(said.content, f"{path}[{position}].content")
     if said.toolset_name is not _NULL:
         more = list(parts)
         _aside(more, "tool_result.toolset_name", said.toolset_name)

@@ -11,9 +11,9 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.structs import replace
 
 from fairlead.chat import Chat, Media, Message, Shape, Text, Tool, ToolCall, ToolChoice
-from fairlead.dialects.anthropic.blocks import IDLE, CacheSaid, read_mark, read_message, read_parts, take_messages
+from fairlead.dialects.anthropic.blocks import IDLE, CacheSaid, read_mark, read_message, read_system, take_messages
 from fairlead.dialects.anthropic.signing import DIALECT
-from fairlead.dialects.conversation import check_tools
+from fairlead.dialects.conversation import check_tools, places
 from fairlead.dialects.reading import UNREADABLE, is_null, need, required, take, take_optional
 from fairlead.errors import RequestInvalid
 
@@ -90,7 +90,6 @@ class _Management(Struct):
 _Limit: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 
 _LIMIT = msgspec.json.Decoder(_Limit)
-_SYSTEM = msgspec.json.Decoder(str | list[Raw] | None)
 _RAWS = msgspec.json.Decoder(list[Raw] | None)
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _OPTIONAL_FIELDS = msgspec.json.Decoder(dict[str, Raw] | None)
@@ -153,12 +152,12 @@ def read_chat(fields: dict[str, Raw]) -> Chat:
 def _read_messages(fields: dict[str, Raw]) -> tuple[Message, ...]:
     messages: list[Message] = []
     paths: list[str] = []
-    system = read_parts(take_optional(_SYSTEM, fields, "system"), "system")
+    system = read_system(fields.get("system"))
     if system and system != (Text(""),):
         messages.append(Message("system", system))
         paths.append("system")
-    for position, said in enumerate(take_messages(need(fields, "messages"))):
-        path = f"messages[{position}]"
+    turns = take_messages(need(fields, "messages"))
+    for said, path in zip(turns, places("messages", len(turns)), strict=True):
         read = read_message(said, path)
         messages += read
         paths += [path] * len(read)
