@@ -48,9 +48,9 @@ class AnthropicQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ResponsesQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The table is in `responses.write_request`."""
+    """The table is in `responses.write_request`. Where `encrypted_reasoning` is not set, it follows from the name."""
 
-    encrypted_reasoning: bool = True
+    encrypted_reasoning: bool | None = None
     plain_reasoning: bool = False
     cache_breakpoints: bool = False
     rename: dict[str, str] = {}

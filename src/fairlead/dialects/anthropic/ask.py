@@ -16,6 +16,7 @@ from fairlead.dialects.anthropic.signing import DIALECT
 from fairlead.dialects.anthropic.thinking import LEAST_BUDGET_TOKENS, Wish
 from fairlead.dialects.anthropic.turns import Block, Turns, write_tool
 from fairlead.dialects.claude import Claude, claude_of
+from fairlead.dialects.end_users import end_user
 from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
@@ -35,6 +36,7 @@ _UNCOUNTED: dict[str, Any] = {
 SAMPLING = frozenset({"thinking", "temperature", "top_p", "top_k"})  # what must fit together
 _LEAST_TOP_P_WITH_THINKING = 0.95
 _CHOICES = {"auto": "auto", "none": "none", "required": "any", "named": "tool"}
+_LONGEST_USER = 256
 _ENCODER = msgspec.json.Encoder()
 
 Settle = Callable[[str, str], None]
@@ -178,7 +180,8 @@ class _Asked(Struct, frozen=True):
         self._write_shape(body)
         self._write_sampling(body)
         if chat.user is not None:
-            body["metadata"] = {"user_id": chat.user}
+            user = chat.user if own else end_user(chat.user, longest=_LONGEST_USER, opaque=True)
+            body["metadata"] = {"user_id": user}
         self._write_others(body)
         if self.claude is not None and not self.claude.samples:
             self._leave_sampling(body)

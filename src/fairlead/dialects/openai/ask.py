@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Raw
 
 from fairlead.chat import Chat, Request, Shape, Tool, ToolChoice
+from fairlead.dialects.end_users import end_user
+from fairlead.dialects.gpt import HINT, Gpt, gpt_of, lose_sampling, refuses_sampling
 from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.openai.chat import LIMIT_NAMES, read_output_limit
@@ -34,6 +36,7 @@ _PLAIN = (
     "parallel_tool_calls",
     "user",
 )
+_LONGEST_USER = 64
 _ENCODER = msgspec.json.Encoder()
 _RAWS = msgspec.json.Decoder(dict[str, Raw])
 _USAGE_PLEASE = Raw(b'{"include_usage":true}')
@@ -143,9 +146,10 @@ def write_request(
 
     Reasoning goes along as `reasoning_content`, what `origin` signed as `reasoning_details`; what others signed is left
     out, and so is the flag that a tool failed (its text says so); a budget for thinking becomes the nearest effort,
-    where the target has no word for it. Let go: marks for the prompt cache unless the target takes them, whether
-    thinking is told where it has no word for that, and what is harmless. Any other loss is told to `losses`, with its
-    path.
+    where the target has no word for it, and an effort that one of OpenAI's models does not have the nearest; what else
+    such a model refuses by its name (`dialects/gpt.py`) is lost. Let go: marks for the prompt cache unless the target
+    takes them, whether thinking is told where it has no word for that, and what is harmless. Any other loss is told to
+    `losses`, with its path.
     """
     limit = narrowed(max_output_tokens, params)
     fields: dict[str, Any] = {
@@ -172,6 +176,8 @@ def write_request(
     if chat.shape is not None:
         fields["response_format"] = _write_shape(chat.shape)
     fields.update(write_asked(chat, limit, quirks.get("reasoning", "effort"), losses))
+    if chat.dialect != DIALECT:  # who speaks this language chose his words for the model
+        _suit(fields, gpt_of(model), losses)
     _write_others(fields, chat, losses)
     if stream:
         fields["stream"] = True
@@ -180,6 +186,25 @@ def write_request(
     override(fields, params)
     rename_and_drop(fields, quirks)
     return _ENCODER.encode(fields)
+
+
+def _suit(fields: dict[str, Any], gpt: Gpt | None, losses: Losses) -> None:
+    """What a model of this name refuses (`dialects/gpt.py`), and a name of the end user that is too long."""
+    if "user" in fields:
+        fields["user"] = end_user(fields["user"], longest=_LONGEST_USER)
+    if gpt is None:
+        return
+    effort = fields.get("reasoning_effort")
+    if effort is not None and (level := gpt.level(effort)) != effort:
+        losses.leave("reasoning_effort")
+        fields["reasoning_effort"] = effort = level
+    if refuses_sampling(gpt, effort):
+        lose_sampling(fields, losses)
+        if fields.pop("logprobs", None):
+            losses.lose("logprobs", "log probabilities to this model", HINT)
+            fields.pop("top_logprobs", None)
+    if gpt.always and fields.pop("stop", None):
+        losses.lose("stop", "stop sequences to this model", HINT)
 
 
 def _manner(quirks: Mapping[str, Any], origin: str) -> Manner:

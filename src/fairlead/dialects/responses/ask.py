@@ -12,6 +12,8 @@ from msgspec import Raw
 
 from fairlead.chat import Chat, Request, Tool
 from fairlead.dialects.effort import effort_of
+from fairlead.dialects.end_users import end_user
+from fairlead.dialects.gpt import HINT, Gpt, gpt_of, lose_sampling, refuses_sampling
 from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import narrowed, override, rename_and_drop
@@ -28,6 +30,8 @@ _SAME = {
 }
 _COUNTED = ("model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "text", "reasoning")
 _MERGED = ("reasoning", "text")
+LEAST_OUTPUT_TOKENS = 16  # that OpenAI's models take
+_LONGEST_USER = 64
 _ENCODER = msgspec.json.Encoder()
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _STRINGS = msgspec.json.Decoder(list[str])
@@ -87,11 +91,12 @@ def write_request(
     | a wish that another language has no word for | `store` false, encrypted reasoning |
 
     Lost: several samples, stop sequences, `seed`, `top_k`, penalties, video, audio but WAV and MP3, files kept by other
-    providers, pictures that an assistant made, parts and fields of other languages but for harmless ones.
+    providers, pictures that an assistant made, what a model of this name refuses (`dialects/gpt.py`), parts and fields
+    of other languages but for harmless ones.
 
     | quirk | default | what it does |
     |---|---|---|
-    | `encrypted_reasoning` | true | false: a model that does not reason refuses to be asked for it |
+    | `encrypted_reasoning` | by the model's name, else true | false: who does not reason refuses to be asked for it |
     | `plain_reasoning` | false | true: send reasoning that nobody signed, as servers of open models take it |
     | `cache_breakpoints` | false | true: the model knows explicit cache breakpoints |
     | `rename` | {} | `{ours = "theirs"}`: send a field under another name |
@@ -100,9 +105,14 @@ def write_request(
     `params` are fields of this language and override the rest; `reasoning` and `text` are merged.
     """
     limit = narrowed(max_output_tokens, params)
-    body = _write(chat, quirks, losses, origin, limit)
+    gpt = gpt_of(model)
+    body = _write(chat, quirks, losses, origin, limit, gpt)
     body["model"] = model
     body["max_output_tokens"] = limit
+    if gpt is not None and limit < LEAST_OUTPUT_TOKENS and chat.dialect != DIALECT:
+        hint = f"Ask for {LEAST_OUTPUT_TOKENS} tokens or more."
+        losses.lose("max_output_tokens", f"a limit below {LEAST_OUTPUT_TOKENS} tokens", hint)
+        body["max_output_tokens"] = LEAST_OUTPUT_TOKENS
     if stream:
         body["stream"] = True
     _settle(body, params, quirks)
@@ -119,7 +129,7 @@ def write_count_request(
     origin: str = DIALECT,
 ) -> bytes:
     """The same conversation as a request to count its tokens, which takes only what is part of the prompt."""
-    body = _write(chat, quirks, losses, origin, chat.max_output_tokens or 0)
+    body = _write(chat, quirks, losses, origin, chat.max_output_tokens or 0, gpt_of(model))
     body["model"] = model
     _settle(body, {name: value for name, value in params.items() if name in _COUNTED}, quirks)
     return _ENCODER.encode({name: body[name] for name in (*_COUNTED, "truncation") if name in body})
@@ -151,7 +161,7 @@ def _merged(fields: Said, params: Mapping[str, Any]) -> Said:
 # --- the fields ------------------------------------------------------------------------------------------------------
 
 
-def _write(chat: Chat, quirks: Mapping[str, Any], losses: Losses, origin: str, limit: int) -> Said:
+def _write(chat: Chat, quirks: Mapping[str, Any], losses: Losses, origin: str, limit: int, gpt: Gpt | None) -> Said:
     own = chat.dialect == DIALECT
     marks = own or quirks.get("cache_breakpoints", False)
     terms = Terms(losses, origin, own, quirks.get("plain_reasoning", False), marks)
@@ -167,7 +177,7 @@ def _write(chat: Chat, quirks: Mapping[str, Any], losses: Losses, origin: str, l
         "parallel_tool_calls": chat.parallel_tool_calls,
         "text": _write_shape(chat),
         "reasoning": _write_effort(chat, limit, losses),
-        "include": _write_include(chat, quirks),
+        "include": _write_include(chat, quirks, gpt),
         "top_logprobs": chat.logprobs or None,
         "frequency_penalty": chat.frequency_penalty if own else None,
         "presence_penalty": chat.presence_penalty if own else None,
@@ -175,9 +185,32 @@ def _write(chat: Chat, quirks: Mapping[str, Any], losses: Losses, origin: str, l
         "store": None if own else False,
     }
     body.update((name, value) for name, value in optional.items() if value is not None)
+    if not own:  # who speaks this language chose his words for the model
+        _suit(body, gpt, losses)
     for path, raw in chat.others.items():
         _write_other(body, path, raw, chat, losses)
     return body
+
+
+def _suit(body: Said, gpt: Gpt | None, losses: Losses) -> None:
+    """What a model of this name refuses (`dialects/gpt.py`), and a name of the end user that is too long."""
+    if "user" in body:
+        body["user"] = end_user(body["user"], longest=_LONGEST_USER)
+    if gpt is None:
+        return
+    effort = body.get("reasoning", {}).get("effort")
+    if effort is not None and (level := gpt.level(effort)) != effort:
+        losses.leave("reasoning_effort")
+        body["reasoning"]["effort"] = effort = level
+    if not refuses_sampling(gpt, effort):
+        return
+    lose_sampling(body, losses)
+    if TEXT_LOGPROBS in body.get("include", ()):
+        losses.lose("logprobs", "log probabilities to this model", HINT)
+        body["include"].remove(TEXT_LOGPROBS)
+        body.pop("top_logprobs", None)
+        if not body["include"]:
+            del body["include"]
 
 
 def _lose(chat: Chat, losses: Losses, own: bool) -> None:
@@ -276,8 +309,10 @@ def _write_effort(chat: Chat, limit: int, losses: Losses) -> Said | None:
     return said or None
 
 
-def _write_include(chat: Chat, quirks: Mapping[str, Any]) -> list[str] | None:
-    wanted = [ENCRYPTED_REASONING] if quirks.get("encrypted_reasoning", True) else []
+def _write_include(chat: Chat, quirks: Mapping[str, Any], gpt: Gpt | None) -> list[str] | None:
+    encrypted = quirks.get("encrypted_reasoning")
+    thinks = (gpt is None or gpt.thinks) if encrypted is None else encrypted
+    wanted = [ENCRYPTED_REASONING] if thinks else []
     if chat.logprobs is not None:
         wanted.append(TEXT_LOGPROBS)
     return wanted or None
