@@ -57,6 +57,25 @@ def providers(id: str, wants_json: bool) -> None:
 
 
 @catalog.command()
+@click.option("--caller", default="", help="Only what a caller of this language may ask.")
+@click.option("--target", default="", help="Only what a target of this language is asked.")
+@as_json
+def languages(caller: str, target: str, wants_json: bool) -> None:
+    """Tell what is conserved between the languages of callers and targets, found out by translating."""
+    from fairlead.cli.languages import COLUMNS, NAMES, cells, findings
+
+    for name in filter(None, (caller, target)):
+        if name not in NAMES:
+            raise NotFound(f"there is no language {name!r}", hint=f"one of {', '.join(NAMES)}")
+    found = [one for one in findings() if one.caller == (caller or one.caller) and one.target == (target or one.target)]
+    if wants_json:
+        terminal.show_json(found)
+    else:
+        told = [one for one in found if one.fate != "no word"]
+        terminal.show_table(COLUMNS, map(cells, told), empty="nothing")
+
+
+@catalog.command()
 @click.argument("name", default="", metavar="[NAME]")
 @as_json
 def models(name: str, wants_json: bool) -> None:

@@ -38,7 +38,7 @@ EVERYWHERE = (
 )  # fmt: skip
 ANSWERED_EVERYWHERE = (
     "text", "tool calls", "text and several tool calls", "end by length", "end by a content filter",
-    "what is said in a refusal", "pictures", "reasoning", "signed reasoning", "signed tool calls", "tokens in",
+    "what is said in a refusal", "generated images", "reasoning", "signed reasoning", "signed tool calls", "tokens in",
     "tokens out", "tokens read from the cache",
 )  # fmt: skip
 

@@ -28,12 +28,12 @@ LOGPROBS = Raw(b'{"content":[{"token":"Yes","logprob":-0.1,"bytes":[89,101,115],
 DETAILS = {
     "5-minute cache writes": "cache_write_5m_tokens",
     "1-hour cache writes": "cache_write_1h_tokens",
-    "tokens of sounds": "input_audio_tokens",
-    "tokens of spoken answers": "output_audio_tokens",
-    "tokens of sounds from the cache": "cache_audio_read_tokens",
-    "tokens of images": "input_image_tokens",
-    "tokens of generated images": "output_image_tokens",
-    "tokens of films": "input_video_tokens",
+    "audio tokens in": "input_audio_tokens",
+    "audio tokens out": "output_audio_tokens",
+    "audio tokens from the cache": "cache_audio_read_tokens",
+    "image tokens in": "input_image_tokens",
+    "image tokens out": "output_image_tokens",
+    "video tokens in": "input_video_tokens",
     "web searches": "web_searches",
 }
 
@@ -102,7 +102,7 @@ def answer_probes() -> tuple[AnswerProbe, ...]:
         _probe("what is said in a refusal", answered(refusal="I can't.", finish="content_filter"), _words),
         _probe("log probabilities", answered(text, logprobs=LOGPROBS), lambda answer: bool(answer.said[0].logprobs)),
         _probe("several samples", _twice(answered(text)), lambda answer: len(answer.said)),
-        _probe("pictures", answered(text, IMAGE), _pictures),
+        _probe("generated images", answered(text, IMAGE), _pictures),
         *_reasoning(),
         *_usage(),
     )
@@ -147,7 +147,7 @@ def _usage() -> tuple[AnswerProbe, ...]:
         _probe("tokens out", answered(text), _used("output")),
         _probe("tokens read from the cache", answered(text), _used("cache_read")),
         _probe("tokens written to the cache", answered(text), _used("cache_write")),
-        _probe("tokens of reasoning", answered(text), _used("reasoning")),
+        _probe("reasoning tokens", answered(text), _used("reasoning")),
         *(_counted(name, detail) for name, detail in DETAILS.items()),
     )
 

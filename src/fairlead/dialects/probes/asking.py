@@ -210,8 +210,8 @@ def _media_probes() -> tuple[Probe, ...]:
         Probe(
             "how closely to look at an image", _shown(replace(IMAGE, detail="low")), lambda c: _media_parts(c)[0].detail
         ),
-        Probe("sounds", _shown(SOUND), _media),
-        Probe("films", _shown(FILM), _media),
+        Probe("audio", _shown(SOUND), _media),
+        Probe("video", _shown(FILM), _media),
         Probe("PDF documents", _shown(PDF), _media),
         Probe("PDF documents by URL", _shown(Media(kind="document", url="https://example.com/a.pdf")), _media),
         Probe("text documents", _shown(TEXT_FILE), _media),
