@@ -30,7 +30,7 @@ HINTS = frozenset({
     "such marks on results of tools", "end user", "that thinking is told", "that thinking is not told",
 })  # fmt: skip
 EVERYWHERE = (
-    "text", "a system prompt", "an answer to be continued", "tools", "tools without parameters", "a forced tool",
+    "text", "a system prompt", "tools", "tools without parameters", "a forced tool",
     "any tool", "no tool", "tool calls and results", "several tool calls at once", "results with images",
     "results with PDF documents", "results with texts and images in turn", "images", "PDF documents", "text documents",
     "output limit", "JSON schema", "temperature", "top_p", "effort", "no thinking",
