@@ -7,7 +7,7 @@ from fairlead.errors import RequestInvalid
 
 # What a caller left with a provider and only refers to: without it, another question would be asked.
 KEPT_ELSEWHERE = frozenset(
-    {"previous_response_id", "conversation", "prompt", "item_reference", "compaction", "cachedContent"}
+    {"previous_response_id", "conversation", "prompt", "item_reference", "compaction", "cachedContent", "thread"}
 )
 
 

@@ -142,6 +142,14 @@ def test_an_error_has_the_languages_own_type(status, kind):
     assert body == {"type": "error", "error": {"type": kind, "message": "m", "code": "c"}}
 
 
+def test_that_there_are_no_threads_is_said_in_words_that_its_client_knows():
+    """Its loop over tools asks for a thread first. Told so, it sends the whole conversation instead."""
+    told = {"status": 400, "message": "m", "type": "t", "code": "unsupported_feature"}
+    error = json.loads(anthropic.error_body(**told, param="thread"))["error"]
+    assert error["details"]["error_code"] == "thread_unsupported_request" and error["details"]["unsupported"]
+    assert "details" not in json.loads(anthropic.error_body(**told, param="seed"))["error"]
+
+
 def test_an_error_says_what_the_house_knows_of_it():
     body = json.loads(
         anthropic.error_body(

@@ -17,6 +17,7 @@ from fairlead.dialects.anthropic.turns import Block, write_input
 from fairlead.dialects.failures import unclear
 from fairlead.dialects.reading import UNREADABLE
 
+_UNTHREADED = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
 _ENCODER = msgspec.json.Encoder()
 _MESSAGE_FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _REASONS: dict[Finish | None, str | None] = {
@@ -174,7 +175,8 @@ def error_body(
 ) -> bytes:
     """An error in this language's shape: its own type for the HTTP status, and the house's fields beside the message.
 
-    `type` is the house's word for the kind, which has none here.
+    `type` is the house's word for the kind, which has none here. That there are no threads is said in words that the
+    API's own client knows: then it goes on without one, with the whole conversation.
     """
     kind = _ERRORS.get(status) or ("invalid_request_error" if 400 <= status < 500 else "api_error")
     error: Block = {**(extra or {}), "type": kind, "message": message, "code": code}
@@ -182,6 +184,8 @@ def error_body(
         error["param"] = param
     if hint:
         error["hint"] = hint
+    if (code, param) == ("unsupported_feature", "thread"):
+        error["details"] = _UNTHREADED
     request_id = error.pop("request_id", None)
     body: Block = {"type": "error", "error": error}
     if request_id is not None:
