@@ -120,6 +120,12 @@ def test_a_part_without_any_url_is_looked_at_and_passed_on() -> None:
     assert kept(asked, ruled(target("own"))) == ["own"]
 
 
+def test_a_part_of_any_length_is_looked_through_in_one_go() -> None:
+    """Whatever repeats in it: a search that begins anew at every letter would take minutes."""
+    long = {"x": "a" * 300_000, "y": "a:" * 100_000, "z": "s3:" * 100_000}
+    assert kept(showing(Opaque("box", Raw(json.dumps(long).encode()), "x"), needs="opaque"), ruled(target("own")))
+
+
 def test_media_to_embed_are_looked_at_where_they_stand() -> None:
     part = {"fileData": {"fileUri": "gs://pictures/a.png", "mimeType": "image/png"}}
     body = {"requests": [{"model": "models/m", "content": {"parts": [part]}}]}

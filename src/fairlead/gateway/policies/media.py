@@ -27,7 +27,7 @@ from fairlead.wire.public import NotPublic, is_listed, read
 MODALITIES = frozenset({"image", "audio", "video", "document", OPAQUE})
 CHATS = frozenset({"chat", "count"})
 _HIDDEN_BUCKET = "s3://"  # one that can't be read, and so is in no list
-_LOCATOR = re.compile(r"(?P<bucket>\b(?:s3|gs)://)|[a-z][a-z0-9+.-]*:(?:/|\\\\)", re.IGNORECASE)
+_LOCATOR = re.compile(r"(?P<bucket>\b(?:s3|gs)://)|[a-z0-9+.-]:(?:/|\\\\)", re.IGNORECASE)
 _BUCKET = re.compile(r"(?P<bucket>(?:s3|gs)://[a-z0-9][a-z0-9._-]{1,221}[a-z0-9])(?:/|\Z)")
 
 
