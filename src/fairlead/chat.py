@@ -1,7 +1,8 @@
 """The house language: what is asked of a model and what comes back, whatever language is spoken outside.
 
 It knows no wire format (that is `dialects/`), no transport and no money. Everything is frozen; raw JSON values that the
-house has no business with (a JSON schema, a tool's parameters, log probabilities) stay `msgspec.Raw`.
+house has no business with (a JSON schema, a tool's parameters, log probabilities) stay `msgspec.Raw`. What is made by
+the dozen can't be part of a cycle, so the garbage collector is spared it (`gc=False`).
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -21,12 +22,12 @@ Modality = Literal["image", "audio", "video", "document"]
 # or "1h". `origin` names the language of the provider who signed; a signature is sent to nobody else.
 
 
-class Text(Struct, frozen=True, tag="text"):
+class Text(Struct, frozen=True, tag="text", gc=False):
     text: str
     cache: str | None = None
 
 
-class Media(Struct, frozen=True, tag="media", kw_only=True):
+class Media(Struct, frozen=True, tag="media", kw_only=True, gc=False):
     """An image, a sound, a film or a document: exactly one of `data` (base64), `url` and `file` is set.
 
     `media_type` is a MIME type, "" where nobody said. `file` is an id at the provider whose language is `origin`.
@@ -44,7 +45,7 @@ class Media(Struct, frozen=True, tag="media", kw_only=True):
     cache: str | None = None
 
 
-class Thinking(Struct, frozen=True, tag="thinking"):
+class Thinking(Struct, frozen=True, tag="thinking", gc=False):
     """A model's own reasoning, or the signature over it.
 
     A signature without text belongs to the part before it, as Gemini signs. `redacted`: the reasoning itself is hidden,
@@ -58,7 +59,7 @@ class Thinking(Struct, frozen=True, tag="thinking"):
     id: str | None = None
 
 
-class ToolCall(Struct, frozen=True, tag="tool_call"):
+class ToolCall(Struct, frozen=True, tag="tool_call", gc=False):
     """`arguments` is the JSON text as the model wrote it; it may be invalid JSON."""
 
     id: str
@@ -83,7 +84,7 @@ Part = Text | Media | Thinking | ToolCall | Opaque
 # --- what is asked ---------------------------------------------------------------------------------------------------
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """`parts` keep the order in which they were said, an assistant's tool calls among them.
 
     A tool's result is a message of its own, with role `tool`: its parts are text and media.
@@ -101,7 +102,7 @@ class Message(Struct, frozen=True):
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
-class Tool(Struct, frozen=True):
+class Tool(Struct, frozen=True, gc=False):
     name: str
     description: str | None = None
     parameters: Raw | None = None  # a JSON schema
@@ -320,7 +321,7 @@ class Head(Struct, frozen=True):
     request_id: str = ""
 
 
-class ToolDelta(Struct, frozen=True):
+class ToolDelta(Struct, frozen=True, gc=False):
     """A piece of the tool call at position `slot`: id and name come once, arguments in pieces."""
 
     slot: int
@@ -331,7 +332,7 @@ class ToolDelta(Struct, frozen=True):
     origin: str = ""
 
 
-class Chunk(Struct, frozen=True):
+class Chunk(Struct, frozen=True, gc=False):
     """A piece of a stream. `words` is true if it carries content, a tool call or reasoning (see "first word").
 
     `part` is what comes whole: a Thinking without text that signs the reasoning before it or is redacted, generated

@@ -28,7 +28,7 @@ class CacheSaid(Struct):
     ttl: str | None = None
 
 
-class _Text(Struct, tag="text"):
+class _Text(Struct, tag="text", gc=False):
     text: str
     cache_control: CacheSaid | None = None
 
@@ -64,7 +64,7 @@ class _Caller(Struct):
     type: str = "direct"
 
 
-class _ToolUse(Struct, tag="tool_use"):
+class _ToolUse(Struct, tag="tool_use", gc=False):
     id: str
     name: str
     input: Raw = _NULL
@@ -90,7 +90,7 @@ class _ToolResult(Struct, tag="tool_result"):
     toolset_name: Raw = _NULL
 
 
-class _KnownResult(_ToolResult, tag="tool_result"):
+class _KnownResult(_ToolResult, tag="tool_result", gc=False):
     content: str | list[_Text | _Image | _Document] | None = None
 
 
@@ -105,7 +105,7 @@ class MessageSaid(Struct):
     clear_at: str | None = None
 
 
-class _KnownMessage(MessageSaid):
+class _KnownMessage(MessageSaid, gc=False):
     content: str | list[_Text | _Image | _Document | _ToolUse | _KnownResult | _Thinking | _Redacted] | None = None
 
 

@@ -47,14 +47,14 @@ class MediaSaid(Struct):
     citations: Citations | None = None
 
 
-class ToolUse(Struct, rename="camel"):
+class ToolUse(Struct, rename="camel", gc=False):
     tool_use_id: str
     name: str
     input: Raw = Raw(b"{}")
     type: str | None = None
 
 
-class ResultBlock(Struct, rename="camel"):
+class ResultBlock(Struct, rename="camel", gc=False):
     text: str | None = None
     json: Raw | UnsetType = UNSET  # null is a result too
     image: MediaSaid | None = None
@@ -62,7 +62,7 @@ class ResultBlock(Struct, rename="camel"):
     video: MediaSaid | None = None
 
 
-class ToolResult(Struct, rename="camel"):
+class ToolResult(Struct, rename="camel", gc=False):
     tool_use_id: str
     content: list[ResultBlock] | None = None
     status: str | None = None
@@ -82,7 +82,7 @@ class CachePoint(Struct):
     ttl: str | None = None
 
 
-class Block(Struct, rename="camel"):
+class Block(Struct, rename="camel", gc=False):
     text: str | None = None
     tool_use: ToolUse | None = None
     tool_result: ToolResult | None = None

@@ -28,7 +28,7 @@ from fairlead.errors import RequestInvalid
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
 
 
-class _Turn(Struct):
+class _Turn(Struct, gc=False):
     role: str
     content: list[Block]
 

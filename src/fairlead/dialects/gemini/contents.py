@@ -14,7 +14,7 @@ from fairlead.dialects.gemini.names import NULL, take_object
 from fairlead.dialects.reading import UNREADABLE, required, take
 
 
-class CallSaid(Struct):
+class CallSaid(Struct, gc=False):
     name: str
     id: str | None = None
     args: Raw = NULL
@@ -27,14 +27,14 @@ class ResultPart(Struct):
     file_: File | None = field(default=None, name="file_data")
 
 
-class ResultSaid(Struct):
+class ResultSaid(Struct, gc=False):
     name: str
     id: str | None = None
     response: Raw = NULL
     parts: list[ResultPart] | None = None
 
 
-class PartSaid(Struct, forbid_unknown_fields=True):
+class PartSaid(Struct, forbid_unknown_fields=True, gc=False):
     """A part; which fields are set says of what kind it is. None of them: a kind that is not read here."""
 
     text: str | None = None
@@ -46,7 +46,7 @@ class PartSaid(Struct, forbid_unknown_fields=True):
     file: File | None = field(default=None, name="fileData")
 
 
-class ContentSaid(Struct):
+class ContentSaid(Struct, gc=False):
     """Google's servers take one part, or one content, where a list of them is due."""
 
     role: str | None = None

@@ -28,7 +28,7 @@ _NULL = Raw(b"null")
 _IDLE = frozenset({b"null", b"false", b"0", b"0.0", b"{}", b"[]", b'["text"]'})
 
 
-class _Function(Struct):
+class _Function(Struct, gc=False):
     name: str
     description: str | None = None
     parameters: Raw = _NULL
@@ -44,7 +44,7 @@ class _Tool(Struct):
     cache_control: Mark | None = None
 
 
-class _FunctionTool(Struct):
+class _FunctionTool(Struct, gc=False):
     """The same where it is a function for sure."""
 
     function: _Function

@@ -34,7 +34,7 @@ _ROLES: dict[str, Role] = {
 _NULL = Raw(b"null")
 
 
-class _Function(Struct):
+class _Function(Struct, gc=False):
     name: str
     arguments: str = ""
 
@@ -46,7 +46,7 @@ class _Call(Struct):
     cache_control: Mark | None = None
 
 
-class _FunctionCall(_Call):
+class _FunctionCall(_Call, gc=False):
     type: Literal["function"] = "function"
 
 
@@ -79,7 +79,7 @@ class _Message(Struct):
     prompt_cache_breakpoint: Breakpoint | None = None
 
 
-class _KnownMessage(_Message):
+class _KnownMessage(_Message, gc=False):
     content: str | list[PartSaid] | None = None
     tool_calls: list[_FunctionCall] | None = None
 

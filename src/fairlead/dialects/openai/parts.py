@@ -93,7 +93,7 @@ class _Thought(Struct):
     text: str = ""
 
 
-class PartSaid(Struct):
+class PartSaid(Struct, gc=False):
     """Every part of a known kind; which fields are set depends on its type."""
 
     type: Literal[

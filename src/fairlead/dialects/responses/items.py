@@ -62,7 +62,7 @@ class _OtherAudio(Struct):
     input_audio: _OtherSound
 
 
-class _Part(Struct):
+class _Part(Struct, gc=False):
     """Every part of a known kind; which fields are set depends on its type."""
 
     type: Literal[
@@ -87,7 +87,7 @@ class _Part(Struct):
         return None if mark is None else "1h" if mark.ttl == _LONG_LIFE else "5m"
 
 
-class _KnownItem(Item):
+class _KnownItem(Item, gc=False):
     """What nearly all are. The fields that make others of them (a namespace, a program that calls) are empty here."""
 
     type: Literal["message", "function_call", "function_call_output", "reasoning"] | None = None
