@@ -204,6 +204,18 @@ def test_a_stream_that_breaks_fails_the_response_and_tells_why():
     assert writer.response() is None
 
 
+def test_a_response_that_fails_before_its_first_word_begins_first():
+    """The official library's accumulator knows no response that fails without having been created."""
+    body = responses.error_body(status=429, message="too much", type="t", code="rate_limited")
+    told = responses.StreamWriter(model="m", created=7).fail(body)
+    events = [json.loads(data) for _, data in Events().feed(told)]
+    assert [event["type"] for event in events] == [
+        "response.created", "response.in_progress", "response.failed", "error",
+    ]  # fmt: skip
+    assert [event["sequence_number"] for event in events] == [0, 1, 2, 3]
+    assert len({event["response"]["id"] for event in events[:3]}) == 1
+
+
 # --- passed on -------------------------------------------------------------------------------------------------------
 
 

@@ -104,6 +104,7 @@ class StreamWriter:
         self._request = request
         self._envelope = Envelope(id="", model=model, created=created, request=request)
         self._passing = False
+        self._begun = False
         self._number = 0  # of events so far
         self._last: bytes | None = None  # the last event that was passed on, or the whole response that was written
         self._output: list[Any] = []
@@ -136,8 +137,10 @@ class StreamWriter:
     def fail(self, body: bytes) -> bytes:
         """The events for an error in the middle of a stream: the response failed, and why.
 
-        Clients that follow the response see the first, others the second, which their library raises.
+        Clients that follow the response see the first, others the second, which their library raises. A response that
+        nobody has heard of can't fail: where the error comes first (after heartbeats), it begins here.
         """
+        begun = b"" if self._begun else self._begin()
         try:
             error = _FAILED.decode(body).error
         except UNREADABLE:
@@ -145,7 +148,7 @@ class StreamWriter:
         output = [item for item in self._output if item is not None]
         failed = self._envelope.response("failed", output, usage=self._usage, error=write_failure(error))
         told = {name: error.get(name) for name in ("code", "message", "param")}
-        return self._event("response.failed", response=failed) + self._event("error", **told, error=error)
+        return begun + self._event("response.failed", response=failed) + self._event("error", **told, error=error)
 
     def response(self) -> bytes | None:
         """The whole response, once the stream has ended; None if it has not."""
@@ -159,7 +162,12 @@ class StreamWriter:
         self._envelope = Envelope(id=head.id, model=model, created=self._created, request=self._request)
         self._passing = head.dialect == DIALECT and head.spoken is not None
         if self._passing:
+            self._begun = True
             return self._pass(head.spoken)
+        return self._begin()
+
+    def _begin(self) -> bytes:
+        self._begun = True
         begun = Raw(_ENCODER.encode(self._envelope.response("in_progress", [])))
         return self._event("response.created", response=begun) + self._event("response.in_progress", response=begun)
 
