@@ -53,7 +53,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield Gateway(**json.loads(told))
     finally:
         running.stdin.close()  # that ends it, and all that it started
-        running.wait(PATIENCE_S)
+        ended = running.wait(PATIENCE_S)
+    told = [path.read_text(encoding="utf-8") for path in (folder / "serve.log", folder / "standin.log")]
+    assert ended == 0 and "Traceback" not in "".join(told), "\n".join(told)
 
 
 @pytest.fixture(params=ROUTES)

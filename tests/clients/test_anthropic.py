@@ -24,8 +24,10 @@ from clients.tools import (
     ROUTES,
     SEEN_PDF,
     SEEN_PNG,
+    SLOWLY,
     THOUGHT,
     TOO_MUCH,
+    TOO_MUCH_SLOWLY,
     WEATHER,
     City,
     remembers,
@@ -125,6 +127,8 @@ def test_a_tool_is_forced(client: anthropic.Anthropic, route: str, choice: Any) 
 def test_messages_parsed(client: anthropic.Anthropic, route: str) -> None:
     answer = client.messages.parse(model=route, max_tokens=200, messages=says("Hello?"), output_format=City)
     assert answer.parsed_output == CITY
+    with client.messages.stream(model=route, max_tokens=200, messages=says("Hello?"), output_format=City) as stream:
+        assert stream.get_final_message().parsed_output == CITY
 
 
 def test_an_image_and_a_document_are_seen(client: anthropic.Anthropic, route: str) -> None:
@@ -215,3 +219,18 @@ def test_a_broken_stream_is_no_answer(client: anthropic.Anthropic, route: str) -
         for event in client.messages.create(model=route, max_tokens=9, messages=says(BREAK_OFF), stream=True):
             kinds.append(event.type)
     assert "content_block_delta" in kinds and "message_stop" not in kinds
+
+
+def test_heartbeats_before_the_first_word_disturb_nobody(client: anthropic.Anthropic, route: str) -> None:
+    assert text_of(said(client, True, model=route, messages=says(SLOWLY))) == GREETING
+    with pytest.raises(anthropic.APIError, match="too much"):  # too late for a status
+        said(client, True, model=route, messages=says(TOO_MUCH_SLOWLY))
+
+
+def test_the_clients_own_loop_over_tools(client: anthropic.Anthropic, route: str) -> None:
+    """It wants the server to hold the conversation, and goes on by itself when it is told that nobody does."""
+    tool = anthropic.beta_tool(weather)
+    runner = client.beta.messages.tool_runner(
+        model=route, max_tokens=2000, tools=[tool], messages=says(QUESTION_OF_TWO)
+    )  # fmt: skip
+    assert text_of(runner.until_done()) == ANSWERED_OF_TWO

@@ -27,6 +27,7 @@ from clients.tools import (
     ROUTES,
     SEEN_PDF,
     SEEN_PNG,
+    SLOWLY,
     THOUGHT,
     TOO_MUCH,
     City,
@@ -213,3 +214,7 @@ def test_a_broken_stream_is_no_answer(client: Any, route: str) -> None:
     with pytest.raises(EventStreamError):
         events.extend(client.converse_stream(modelId=route, messages=says(BREAK_OFF))["stream"])
     assert not any("messageStop" in event for event in events)
+
+
+def test_a_long_silence_before_the_first_word_disturbs_nobody(client: Any, route: str) -> None:
+    assert text_of(said(client, True, modelId=route, messages=says(SLOWLY))) == GREETING

@@ -24,6 +24,7 @@ from clients.tools import (
     ROUTES,
     SEEN_PDF,
     SEEN_PNG,
+    SLOWLY,
     THOUGHT,
     TOO_MUCH,
     City,
@@ -180,3 +181,8 @@ def test_a_broken_stream_is_no_answer(client: genai.Client, route: str) -> None:
             pieces.append(answer.text)
             assert not (answer.candidates and answer.candidates[0].finish_reason)
     assert pieces == ["Hello", " from", " the"]
+
+
+def test_a_long_silence_before_the_first_word_disturbs_nobody(client: genai.Client, route: str) -> None:
+    pieces = client.models.generate_content_stream(model=route, contents=SLOWLY)
+    assert "".join(piece.text or "" for piece in pieces) == GREETING

@@ -25,8 +25,10 @@ from clients.tools import (
     ROUTES,
     SEEN_PDF,
     SEEN_PNG,
+    SLOWLY,
     THOUGHT,
     TOO_MUCH,
+    TOO_MUCH_SLOWLY,
     City,
     remembers,
     weather,
@@ -217,3 +219,10 @@ def test_a_broken_stream_is_no_answer(client: openai.OpenAI, route: str) -> None
             pieces += [choice.delta.content for choice in chunk.choices if choice.delta.content]
             assert not any(choice.finish_reason for choice in chunk.choices)
     assert pieces == ["Hello", " from", " the"]
+
+
+def test_heartbeats_before_the_first_word_disturb_nobody(client: openai.OpenAI, route: str) -> None:
+    chunks = list(client.chat.completions.create(model=route, messages=asks(SLOWLY), stream=True))
+    assert "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices) == GREETING
+    with pytest.raises(openai.APIError, match="too much"):  # too late for a status
+        list(client.chat.completions.create(model=route, messages=asks(TOO_MUCH_SLOWLY), stream=True))

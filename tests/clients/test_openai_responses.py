@@ -24,8 +24,10 @@ from clients.tools import (
     ROUTES,
     SEEN_PDF,
     SEEN_PNG,
+    SLOWLY,
     THOUGHT,
     TOO_MUCH,
+    TOO_MUCH_SLOWLY,
     City,
     remembers,
     weather,
@@ -178,3 +180,9 @@ def test_a_broken_stream_is_no_answer(client: openai.OpenAI, route: str) -> None
         for event in client.responses.create(model=route, input=BREAK_OFF, stream=True):
             kinds.append(event.type)
     assert "response.output_text.delta" in kinds and "response.completed" not in kinds
+
+
+def test_heartbeats_before_the_first_word_disturb_nobody(client: openai.OpenAI, route: str) -> None:
+    assert asked(client, True, model=route, input=SLOWLY).output_text == GREETING
+    with pytest.raises(openai.APIError, match="too much"):  # too late for a status
+        asked(client, True, model=route, input=TOO_MUCH_SLOWLY)

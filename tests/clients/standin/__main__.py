@@ -41,6 +41,7 @@ price = {{ input = 1.0, output = 2.0 }}
 [routes.over-{kind}]
 targets = ["{kind}"]
 keep_responses_s = 3600
+heartbeat_s = 0.1
 
 [routes."loosely/over-{kind}"]
 targets = ["{kind}"]

@@ -3,6 +3,7 @@
 A wrong path, key or header is answered as a provider would, so that what reaches the stand-in must be right.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from types import ModuleType
@@ -21,6 +22,7 @@ from fairlead.errors import RequestInvalid
 KEY = "provider-key-0123456789"
 MODEL = "stand-in-1"
 CREATED = 1_700_000_000
+LONG_S = 0.35  # longer than a few heartbeats of the gateway
 _KINDS = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error"}
 
 Serve = Callable[[bytes], Response]
@@ -95,8 +97,11 @@ async def _served(asked: Asked, language: ModuleType, header: str, serve: Serve)
         return _failed(language, 401, f"no key in {header}")
     if language is anthropic and "anthropic-version" not in asked.headers:
         return _failed(language, 400, "anthropic-version: header is required")
+    body = await asked.body()
+    if b"take your time" in body:
+        await asyncio.sleep(LONG_S)
     try:
-        return serve(await asked.body())
+        return serve(body)
     except RequestInvalid as error:
         return _failed(language, 400, f"{error.message} ({error.param})")
     except Refused as error:
@@ -105,6 +110,9 @@ async def _served(asked: Asked, language: ModuleType, header: str, serve: Serve)
 
 def _chat(language: ModuleType, body: bytes, stream: bool | None = None) -> Response:
     request = language.read_request("chat", body, route=MODEL, stream=stream)
+    if language is anthropic and "thread" in request.chat().others:
+        why = {"message": "No threads here.", "type": "", "code": "unsupported_feature", "param": "thread"}
+        return _json(anthropic.error_body(status=400, **why), 400)
     said = reply(Asking(request.chat(), language.DIALECT, body))
     if request.stream:
         kind = bedrock.STREAM_CONTENT_TYPE.decode() if language is bedrock else "text/event-stream"

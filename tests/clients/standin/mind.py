@@ -10,7 +10,8 @@
 | else | a greeting |
 
 Where it is asked to think it thinks first, and signs; where what it signed comes back it says that it remembers. It
-counts what is marked for the cache. It knows no language but for what each has room for.
+counts what is marked for the cache. Told to take its time it does (`doors.py`). It knows no language but for what each
+has room for.
 """
 
 import base64
