@@ -36,9 +36,19 @@ FairleadError
 
 from typing import Any, ClassVar
 
+LONGEST_TEXT = 2000
+LONGEST_PARAM = 300
+
+
+def _bounded(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most * 2 // 3]} … {text[-most // 3 :]}"
+
 
 class FairleadError(Exception):
-    """A message says what, which and why; `hint` says what to do next; `code` is stable across releases."""
+    """A message says what, which and why; `hint` says what to do next; `code` is stable across releases.
+
+    Errors repeat what somebody sent, so what they say is bounded: of a longer text both ends are told.
+    """
 
     code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
@@ -46,11 +56,11 @@ class FairleadError(Exception):
     def __init__(
         self, message: str, *, hint: str = "", code: str | None = None, param: str | None = None, **details: Any
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.param = param
-        self.details = details
+        self.message = _bounded(message, LONGEST_TEXT)
+        super().__init__(self.message)
+        self.hint = _bounded(hint, LONGEST_TEXT)
+        self.param = None if param is None else _bounded(param, LONGEST_PARAM)
+        self.details = {name: _bounded(of, LONGEST_TEXT) if type(of) is str else of for name, of in details.items()}
         if code is not None:
             self.code = code  # type: ignore[misc]  # an instance may be more exact than its class
 
