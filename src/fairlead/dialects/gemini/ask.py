@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from fairlead.chat import Chat, Request, Tool
+from fairlead.dialects.conversation import places
 from fairlead.dialects.gemini.embed import pass_embed
 from fairlead.dialects.gemini.names import DIALECT, LANGUAGE, camel, model_name, take_object
 from fairlead.dialects.gemini.schema import write_schema
@@ -29,6 +30,13 @@ _OF_A_DECLARATION = re.compile(r"tools(?:\[0])?\.functionDeclarations(?:\[(?P<pl
 _ONCE = (b"OutputTokens", b"output_tokens", b"andidateCount", b"andidate_count")
 _COUNTED = ("contents", "systemInstruction", "tools", "generationConfig")
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
+# Fields of `generationConfig` that have one word in the house.
+_PLAIN = {
+    "temperature": "temperature",
+    "topP": "top_p",
+    "frequencyPenalty": "frequency_penalty",
+    "presencePenalty": "presence_penalty",
+}
 _ENCODER = msgspec.json.Encoder()
 
 Fields = dict[str, Any]
@@ -165,8 +173,9 @@ def write_count_request(
 
 
 def _write(chat: Chat, model: str, limit: int, quirks: Mapping[str, Any], losses: Losses, origin: str) -> Fields:
-    system, contents = Turns(losses, origin, quirks).write(chat.messages)
-    if chat.dialect != DIALECT:
+    turns = Turns(losses, origin, quirks)
+    system, contents = turns.write(chat.messages)
+    if turns.has_empty and chat.dialect != DIALECT:
         system, contents = without_empty(system, contents)
     if not contents:
         raise unsayable("messages", "a conversation of system messages alone", LANGUAGE, "Add a user message.")
@@ -194,13 +203,14 @@ def _write_tools(body: Fields, chat: Chat, quirks: Mapping[str, Any], losses: Lo
     if not chat.tools:
         return
     own = quirks.get("schema") == "openapi"
-    declared = [_write_tool(tool, f"tools[{place}]", own, losses) for place, tool in enumerate(chat.tools)]
+    paths = places("tools", len(chat.tools))
+    declared = [_write_tool(tool, path, own, losses) for tool, path in zip(chat.tools, paths, strict=True)]
     body["tools"] = [{"functionDeclarations": declared}]
     choice = chat.tool_choice
     if choice is None or choice.mode == "auto":  # where a call is forced, it follows the schema
-        for place, tool in enumerate(chat.tools):
+        for tool, path in zip(chat.tools, paths, strict=True):
             if tool.strict:
-                losses.leave(f"tools[{place}].strict")
+                losses.leave(f"{path}.strict")
     if choice is not None:
         calling: Fields = {"mode": _MODES[choice.mode]}
         if choice.name is not None:
@@ -221,16 +231,15 @@ def _write_tool(tool: Tool, path: str, own: bool, losses: Losses) -> Fields:
 
 
 def _write_sampling(config: Fields, chat: Chat, losses: Losses) -> None:
-    optional = {
-        "temperature": chat.temperature,
-        "topP": chat.top_p,
-        "topK": chat.top_k if chat.top_k is None or chat.top_k > 0 else None,  # others say "all" with 0 or -1
-        "frequencyPenalty": chat.frequency_penalty,
-        "presencePenalty": chat.presence_penalty,
-        "stopSequences": chat.stop or None,
-        "candidateCount": chat.samples if chat.samples > 1 else None,
-    }
-    config.update((name, value) for name, value in optional.items() if value is not None)
+    for name, field in _PLAIN.items():
+        if (value := getattr(chat, field)) is not None:
+            config[name] = value
+    if chat.top_k is not None and chat.top_k > 0:  # others say "all" with 0 or -1
+        config["topK"] = chat.top_k
+    if chat.stop:
+        config["stopSequences"] = chat.stop
+    if chat.samples > 1:
+        config["candidateCount"] = chat.samples
     if chat.seed is not None:
         if -(2**31) <= chat.seed < 2**31:
             config["seed"] = chat.seed

@@ -18,6 +18,7 @@ from typing import Any
 from msgspec import Raw
 
 from fairlead.chat import Media, Message, Opaque, Part, Text, Thinking, ToolCall
+from fairlead.dialects.conversation import places
 from fairlead.dialects.gemini.media import write_media
 from fairlead.dialects.gemini.names import DIALECT, RAWS
 from fairlead.dialects.gemini.results import write_result
@@ -39,14 +40,14 @@ class Turns:
         self._sends_ids = quirks.get("call_ids", True)
         self._names_media = quirks.get("vertex", False)
         self._names: dict[str, str] = {}  # id of a call -> name of its function
+        self.has_empty = False  # a text of nothing was written
 
     def write(self, messages: tuple[Message, ...]) -> tuple[list[Fields | Raw], list[Fields]]:
         """(parts of the system prompt, contents)."""
         system: list[Fields | Raw] = []
         contents: list[Fields] = []
         answers: list[Fields] | None = None  # the parts of a content that only results are in
-        for position, message in enumerate(messages):
-            path = f"messages[{position}]"
+        for message, path in zip(messages, places("messages", len(messages)), strict=True):
             if message.name is not None and message.role != "tool":
                 self._losses.leave(f"{path}.name")
             if message.role == "system":
@@ -67,6 +68,7 @@ class Turns:
         written: list[Fields | Raw] = []
         for part in message.parts:
             if isinstance(part, Text):
+                self.has_empty = self.has_empty or not part.text
                 written.append({"text": part.text})
             elif isinstance(part, ToolCall):
                 written.append(self._call(part, path))
@@ -120,7 +122,7 @@ class Turns:
         said: Fields = {"name": self._names.get(id, id), "response": response}
         if self._sends_ids:
             said["id"] = id
-        if any(not isinstance(part, Text) for part in message.parts):
+        if len(message.parts) != 1 or type(message.parts[0]) is not Text:
             media = self._result_media(message.parts, names, path)
             said.update({"parts": media} if media else {})
         return {"functionResponse": said}
