@@ -112,6 +112,12 @@ def test_the_worst_case_counts_the_prompt_for_each_sample() -> None:
     assert worst_case_nusd(Price("p", 10**9, 10**9), 100, 10, samples=3) == 3 * 110 * 1000
 
 
+def test_searches_of_a_reranker_are_in_the_worst_case() -> None:
+    price = Price("p", 0, 0, details={"rerank_searches": 2_000_000 * 10**6})  # 2 US dollars per thousand
+    assert worst_case_nusd(price, 1000, 0, searches=3) == 6_000_000
+    assert worst_case_nusd(price, 1000, 0) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "nusd"),
     [

@@ -206,6 +206,7 @@ class Request(Struct, frozen=True, kw_only=True):
     route: str
     stream: bool = False
     samples: int = 1
+    searches: int = 0  # of a reranker: an upper bound of those that are billed
     max_output_tokens: int | None = None
     input_bound: int | None = None
     input_bytes: int = 0

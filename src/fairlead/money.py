@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from fairlead.units import bill, is_of
+from fairlead.units import RERANK_SEARCHES, bill, is_of
 
 NUSD = 1_000_000_000  # nano-dollars in a dollar
 MTOK = 1_000_000  # prices are per million tokens
@@ -81,11 +81,11 @@ def cost_nusd(price: Price, usage: Tokens) -> int:
     return price.request + _half_even(millionths)
 
 
-def worst_case_nusd(price: Price, input_bound: int, max_output: int, samples: int = 1) -> int:
+def worst_case_nusd(price: Price, input_bound: int, max_output: int, samples: int = 1, searches: int = 0) -> int:
     """The most that a request can cost, in nano-dollars: the dearest tier that it can reach, and all that goes in and
-    comes out at the dearest rate there is for it. Searches are not in it: nothing bounds them.
+    comes out at the dearest rate there is for it. Searches on the web are not in it: nothing bounds them.
 
-    `input_bound` and `max_output` (per sample) are tokens. Some providers bill the prompt once for all samples, some
+    `input_bound` and `max_output` (per sample) are tokens, `searches` those of a reranker. Some providers bill the prompt once for all samples, some
     once for each; the dearer is taken.
     """
     dearest_input, dearest_output = _dearest("input", price), _dearest("output", price)
@@ -94,6 +94,7 @@ def worst_case_nusd(price: Price, input_bound: int, max_output: int, samples: in
             dearest_input = max(dearest_input, _dearest("input", tier))
             dearest_output = max(dearest_output, _dearest("output", tier))
     millionths = samples * (input_bound * dearest_input + max_output * dearest_output)
+    millionths += searches * price.details.get(RERANK_SEARCHES, 0)
     return price.request - (-millionths // MTOK)  # rounded up: a bound must hold
 
 

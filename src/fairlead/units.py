@@ -32,7 +32,8 @@ PLAIN: Mapping[str, str] = {  # the units that prices and usages have fields for
     "cache_read_tokens": "cache_read",
     "cache_write_tokens": "cache_write",
 }
-SEARCHES = frozenset({"web_searches", "storage_searches", "social_searches", "rerank_searches", "code_executions"})
+RERANK_SEARCHES = "rerank_searches"
+SEARCHES = frozenset({"web_searches", "storage_searches", "social_searches", RERANK_SEARCHES, "code_executions"})
 
 
 def is_of(direction: str, unit: str) -> bool:

@@ -119,7 +119,7 @@ class Attempts:
             return 0  # nothing is generated, and no provider bills it
         output = asking.max_output_tokens if request.task in GENERATING else 0
         if request.input_bound is not None:
-            return worst_case_nusd(price, request.input_bound, output, request.samples)
+            return worst_case_nusd(price, request.input_bound, output, request.samples, request.searches)
         if budgeted and self._call.route.max_cost_nusd is None:
             raise CostUnbounded(
                 f"what this request can cost has no bound (it holds images, files or the provider's own tools, or asks "

@@ -35,6 +35,19 @@ def test_an_image_has_no_bound_and_needs_a_model_that_sees():
     assert rerank.read_request("rerank", ask(query={"image": PIXEL})).needs == {"image"}
     parts = {"content": [{"type": "image_url", "image_url": {"url": "https://example.com/x.png"}}]}
     assert rerank.read_request("rerank", ask(documents=[parts])).input_bound is None
+    for name in ("image_url", "video", "audio_url", "pdf"):
+        request = rerank.read_request("rerank", ask(documents=[{name: "https://10.0.0.1/"}]))
+        assert (request.input_bound, request.needs) == (None, {"image"})
+
+
+def test_searches_are_bounded_by_the_documents_and_their_length():
+    def searches(*documents, **fields):
+        return rerank.read_request("rerank", ask(documents=documents, **fields)).searches
+
+    assert searches("a") == 1
+    assert searches(*["a"] * 101) >= 2
+    assert searches("a" * 500 * 300) >= 3
+    assert searches(*["a"] * 60, query="q" * 2000) >= 3
 
 
 def test_an_object_with_fields_of_text_and_numbers_has_a_bound():

@@ -30,10 +30,14 @@ RETURN_NAMES = ("return_documents", "return_text")
 
 # What a reranker puts around each pair of query and document: separators, or the template of one that is a chat model.
 PAIR_SLACK_TOKENS = 256
+# What Cohere bills as one search: so many documents, a longer one counted once for each piece of it.
+_SEARCHED_DOCUMENTS = 100
+_PIECE_TOKENS = 500
 MAX_TOP = 2**31 - 1
 
 _KNOWN = frozenset({"model", "query", *DOCUMENTS_NAMES, *TOP_NAMES, *RETURN_NAMES})
 _IMAGES = NOTHING | {"image"}
+_MEDIA = frozenset({"image", "image_url", "video", "video_url", "audio", "audio_url", "pdf"})
 # Values by which a field asks for nothing.
 _IDLE = frozenset({b"null", b"false", b"{}", b"[]"})
 
@@ -74,6 +78,7 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
     return Request(
         task="rerank",
         route=name,
+        searches=-(-(len(documents) + bound // _PIECE_TOKENS) // _SEARCHED_DOCUMENTS),
         input_bound=None if pictured else bound,
         input_bytes=len(body) + (len(documents) - 1) * len(bytes(query)),
         needs=_IMAGES if pictured else NOTHING,
@@ -164,4 +169,4 @@ def _is_text(raw: Raw, path: str) -> bool:
     if _is_string(raw):
         return True
     fields = take(_FIELDS, raw, path)
-    return "image" not in fields and bytes(fields.get("content", b""))[:1] != b"["
+    return fields.keys().isdisjoint(_MEDIA) and bytes(fields.get("content", b""))[:1] != b"["
