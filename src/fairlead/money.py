@@ -85,8 +85,8 @@ def worst_case_nusd(price: Price, input_bound: int, max_output: int, samples: in
     """The most that a request can cost, in nano-dollars: the dearest tier that it can reach, and all that goes in and
     comes out at the dearest rate there is for it. Searches on the web are not in it: nothing bounds them.
 
-    `input_bound` and `max_output` (per sample) are tokens, `searches` those of a reranker. Some providers bill the prompt once for all samples, some
-    once for each; the dearer is taken.
+    `input_bound` and `max_output` (per sample) are tokens, `searches` those of a reranker. Some providers bill the
+    prompt once for all samples, some once for each; the dearer is taken.
     """
     dearest_input, dearest_output = _dearest("input", price), _dearest("output", price)
     for tier in price.tiers:
