@@ -44,7 +44,7 @@ from fairlead.chat import Chat, Request, Tool, ToolChoice
 from fairlead.dialects.bedrock.chat import NO_PARAMETERS, STOP_PATHS, read_inference
 from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, Model, Wish, model_of, write_thinking
-from fairlead.dialects.bedrock.turns import LONGEST_NAME, NAME_HINT, NAME_TABOO, Writer
+from fairlead.dialects.bedrock.turns import NAME_HINT, Writer, is_fine_name
 from fairlead.dialects.harmless import is_harmless
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.quirks import LIMITS, RESERVED, narrowed
@@ -329,7 +329,7 @@ def _one_at_a_time(added: Fields, chat: Chat, choice: Fields | None, model: Mode
 def _tools(chat: Chat, losses: Losses, *, marked: bool) -> list[Any]:
     said: list[Any] = []
     for position, tool in enumerate(chat.tools):
-        if len(tool.name) > LONGEST_NAME or NAME_TABOO.search(tool.name) or not tool.name:
+        if not is_fine_name(tool.name):
             losses.lose(f"tools[{position}].name", f"the name of the tool {tool.name!r}", NAME_HINT)
             continue
         said.append(_spec(tool, own=chat.dialect == DIALECT))

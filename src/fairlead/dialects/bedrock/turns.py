@@ -15,6 +15,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -55,10 +56,8 @@ class Writer:
 
     def write(self, chat: Chat, *, inline: bool) -> None:
         """`inline`: system messages further on stay where they stand."""
-        messages = chat.messages
+        messages = with_ids(chat.messages, taboo=ID_TABOO, longest=LONGEST_ID)
         self._own = chat.dialect == DIALECT
-        if not _have_fine_ids(messages):
-            messages = with_ids(messages, taboo=ID_TABOO, longest=LONGEST_ID)
         for position, message in enumerate(messages):
             if message.role == "system" and not (inline and self.turns):
                 if self.turns:
@@ -111,7 +110,7 @@ class Writer:
         last: str | None = None
         for part in message.parts:
             if type(part) is Text:
-                if part.text.strip() or (part.text and self._own):
+                if part.text and (self._own or not part.text.isspace()):
                     blocks.append({"text": part.text})
             elif type(part) is ToolCall:
                 self.has_tools = True
@@ -150,7 +149,7 @@ class Writer:
         name, path = call.name, f"messages[{position}].tool_calls"
         if call.signature is not None:
             self._losses.leave(f"{path}.signature")
-        if len(name) > LONGEST_NAME or NAME_TABOO.search(name):
+        if name and not is_fine_name(name):
             self._losses.lose(path, f"the name of the tool {name!r}", NAME_HINT)
             name = NAME_TABOO.sub("_", name)[:LONGEST_NAME] or "_"
         arguments = write_input(call.arguments)
@@ -198,18 +197,10 @@ class Writer:
 NAME_HINT = f"Use letters, digits, _ and -, at most {LONGEST_NAME}."
 
 
-def _have_fine_ids(messages: Sequence[Message]) -> bool:
-    """Whether every call has an id of its own that is taken here."""
-    seen: set[str] = set()
-    for message in messages:
-        if message.role == "assistant":
-            for part in message.parts:
-                if type(part) is ToolCall:
-                    id = part.id
-                    if id in seen or not 0 < len(id) <= LONGEST_ID or ID_TABOO.search(id):
-                        return False
-                    seen.add(id)
-    return True
+@lru_cache(maxsize=1024)
+def is_fine_name(name: str) -> bool:
+    """Whether a tool may be called so."""
+    return 0 < len(name) <= LONGEST_NAME and not NAME_TABOO.search(name)
 
 
 def _source(media: Media) -> Block | None:
