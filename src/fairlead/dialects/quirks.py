@@ -32,6 +32,7 @@ class OpenAIQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     returns_reasoning: bool = True
     system_role: Literal["system", "developer"] = "system"
     tool_ids: Literal["any", "mistral9"] = "any"
+    media_from: Literal["any", "user"] = "any"
     cache_control: bool = False
     rename: dict[str, str] = {}
     drop: tuple[str, ...] = ()

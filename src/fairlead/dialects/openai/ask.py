@@ -59,6 +59,7 @@ def pass_request(
     | `returns_reasoning` | true | false: the target refuses earlier reasoning in messages, so it is left out |
     | `system_role` | the caller's own, else `system` | the role of system messages, or `developer` |
     | `tool_ids` | `any` | `mistral9`: ids of tool calls become nine letters and digits |
+    | `media_from` | `any` | `user`: what a tool gave is shown by the user, after the results; in passing it stays |
     | `cache_control` | false | true: the target takes marks for its prompt cache; in passing they always go on |
     | `rename` | {} | `{ours = "theirs"}`: send a field under another name |
     | `drop` | [] | fields that are never sent |
@@ -215,6 +216,7 @@ def _manner(quirks: Mapping[str, Any], origin: str) -> Manner:
         system_role=quirks.get("system_role", "system"),
         nine=quirks.get("tool_ids") == "mistral9",
         told_as=told_as if quirks.get("returns_reasoning", True) else "",
+        user_media=quirks.get("media_from") == "user",
     )
 
 

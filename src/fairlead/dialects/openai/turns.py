@@ -16,6 +16,7 @@ from fairlead.dialects.openai.ids import with_nine
 from fairlead.dialects.openai.language import DIALECT
 from fairlead.dialects.openai.parts import write_mark, write_part
 from fairlead.dialects.openai.reasoning import signs_text, write_details, write_extra
+from fairlead.dialects.openai.results import from_user
 
 _ASIDES = frozenset({"audio", "tool_call"})  # opaque parts that stand beside the content
 
@@ -28,13 +29,16 @@ class Manner(Struct, frozen=True):
     system_role: str = "system"
     nine: bool = False
     told_as: str = "reasoning_content"  # "" where it takes none back
+    user_media: bool = False  # media are taken from a user alone
 
 
 def write_messages(messages: Sequence[Message], manner: Manner, losses: Losses) -> list[dict[str, Any]]:
     if manner.nine:
         messages = with_nine(messages)
-    paths = places("messages", len(messages))
-    return [_write_message(message, path, manner, losses) for message, path in zip(messages, paths, strict=True)]
+    placed = zip(messages, places("messages", len(messages)), strict=True)
+    if manner.user_media:
+        placed = from_user(placed, losses)
+    return [_write_message(message, path, manner, losses) for message, path in placed]
 
 
 def _write_message(message: Message, path: str, manner: Manner, losses: Losses) -> dict[str, Any]:
