@@ -222,6 +222,12 @@ def test_a_text_of_nothing_is_left_out():
     assert [content["parts"] for content in body["contents"]] == [[{"text": "Hello?"}], [{"text": "Well?"}]]
 
 
+def test_a_call_follows_a_turn_of_the_users_if_it_be_an_empty_one():
+    body = write(chat(Message("user", (Text(""),)), Message("assistant", (CALL,)), RESULT))
+    assert body["contents"][0] == {"role": "user", "parts": [{"text": ""}]}
+    assert [content["role"] for content in body["contents"]] == ["user", "model", "user"]
+
+
 def test_an_unknown_effort_is_refused():
     with pytest.raises(RequestInvalid) as caught:
         write(chat(effort="heroic"))

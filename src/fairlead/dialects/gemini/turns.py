@@ -180,9 +180,14 @@ def excuse_calls(contents: list[Fields]) -> None:
 
 
 def without_empty(system: list[Fields | Raw], contents: list[Fields]) -> tuple[list[Fields | Raw], list[Fields]]:
-    """The same without texts of nothing, which the API refuses, and without turns of which nothing is left."""
+    """The same without texts of nothing, which the API refuses, and without turns of which nothing is left.
+
+    The first turn stays whatever it holds: a call may only follow a turn of the user's.
+    """
     for content in contents:
         content["parts"] = [part for part in content["parts"] if part != _NOTHING]
+    if contents and not contents[0]["parts"]:
+        contents[0]["parts"] = [_NOTHING]
     return [part for part in system if part != _NOTHING], [content for content in contents if content["parts"]]
 
 
