@@ -101,8 +101,8 @@ def test_what_a_model_that_thinks_refuses_is_refused_or_left_out_and_told(langua
 @BOTH
 def test_what_it_takes_is_said(language):
     assert write(language, "gpt-5", temperature=1.0).keys().isdisjoint({"temperature"})
-    for model, changes in (("gpt-4o", {}), ("gpt-5.2", {}), ("gpt-5.1", {"effort": "none"}), ("other", {})):
-        assert write(language, model, temperature=0.5, **changes)["temperature"] == 0.5
+    for model, effort in (("gpt-4o", None), ("gpt-5.2", None), ("gpt-5.1", "none"), ("other", None)):
+        assert write(language, model, temperature=0.5, effort=effort)["temperature"] == 0.5
     own = write(language, "gpt-5", temperature=0.5, dialect=language.DIALECT)
     assert own["temperature"] == 0.5
 
