@@ -164,8 +164,8 @@ def read_mark(said: CacheSaid | None) -> str | None:
     return None if said is None else said.ttl or DEFAULT_TTL
 
 
-def read_message(said: MessageSaid, path: str) -> list[Message]:
-    """The messages that one turn holds: the results of tools, each by itself, before what else is said."""
+def read_message(said: MessageSaid, path: str, messages: list[Message]) -> None:
+    """Appends the messages that one turn holds: the results of tools, each by itself, before what else is said."""
     role = _ROLES.get(said.role)
     if role is None:
         raise RequestInvalid(
@@ -173,20 +173,22 @@ def read_message(said: MessageSaid, path: str) -> list[Message]:
             param=f"{path}.role",
             hint="Use `user` or `assistant`; a system prompt may also stand in `system`.",
         )
-    text = _plain_text(said.content)
+    content = said.content
+    text = _plain_text(content)
     if text is not None and said.output_config is _NULL and said.clear_at is None:  # the usual case
-        return [Message(role, (Text(text),))]
-    if said.content is None and is_null(said.output_config):
+        messages.append(Message(role, (Text(text),)))
+        return
+    if content is None and is_null(said.output_config):
         raise required(f"{path}.content")
-    turn = _Turn()
+    before = len(messages)
+    parts: list[Part] = []
+    heard: list[Heard] = []
     if role == "system":
-        _read_settings(turn.parts, said)
-    content = [_Text(said.content)] if isinstance(said.content, str) else said.content or []
-    _read_blocks(turn, content, role, f"{path}.content")
-    parts = with_signatures(turn.parts, turn.heard) if turn.heard else turn.parts
-    if parts or not turn.results:
-        turn.results.append(Message(role, tuple(parts)))
-    return turn.results
+        _read_settings(parts, said)
+    blocks = [_Text(content)] if isinstance(content, str) else content or ()
+    _read_blocks(blocks, role, f"{path}.content", parts, messages, heard)
+    if parts or len(messages) == before:
+        messages.append(Message(role, tuple(with_signatures(parts, heard) if heard else parts)))
 
 
 def read_system(raw: Raw | None) -> tuple[Part, ...]:
@@ -204,9 +206,9 @@ def read_parts(content: str | Sequence[Any] | None, path: str) -> tuple[Part, ..
     text = _plain_text(content)
     if text is not None:  # the usual case
         return (Text(text),)
-    turn = _Turn()
-    _read_blocks(turn, content or (), "system", path)
-    return tuple(turn.parts)
+    parts: list[Part] = []
+    _read_blocks(content or (), "system", path, parts, [], [])
+    return tuple(parts)
 
 
 def _plain_text(content: str | Sequence[Any] | None) -> str | None:
@@ -218,21 +220,11 @@ def _plain_text(content: str | Sequence[Any] | None) -> str | None:
     return None
 
 
-class _Turn:
-    """What has been read of one turn."""
-
-    __slots__ = ("heard", "parts", "results")
-
-    def __init__(self) -> None:
-        self.parts: list[Part] = []
-        self.results: list[Message] = []
-        self.heard: list[Heard] = []
-
-
-def _read_blocks(turn: _Turn, blocks: Sequence[Any], role: Role, path: str) -> None:
+def _read_blocks(
+    blocks: Sequence[Any], role: Role, path: str, parts: list[Part], results: list[Message], heard: list[Heard]
+) -> None:
     """`blocks` are structs, or values as they stand. Calls stand only where the assistant speaks, results where the
     user does."""
-    parts = turn.parts
     for position, block in enumerate(blocks):
         if type(block) is Raw:
             block = _known(block, f"{path}[{position}]")
@@ -245,28 +237,28 @@ def _read_blocks(turn: _Turn, blocks: Sequence[Any], role: Role, path: str) -> N
         elif isinstance(block, _ToolResult):
             if role != "user":
                 raise _misplaced(f"{path}[{position}]", "tool_result", "user")
-            turn.results.append(_read_result(block, path, position))
+            results.append(_read_result(block, path, position))
         else:
-            _read_block(turn, block, f"{path}[{position}]")
+            _read_block(block, f"{path}[{position}]", parts, heard)
 
 
-def _read_block(turn: _Turn, block: Any, path: str) -> None:
+def _read_block(block: Any, path: str, parts: list[Part], heard: list[Heard]) -> None:
     match block:
         case _Thinking():
             one = hear(block.signature)
-            turn.parts.append(Thinking(block.thinking, one.signature, one.origin, id=one.id))
+            parts.append(Thinking(block.thinking, one.signature, one.origin, id=one.id))
         case _Redacted():
             one = hear(block.data)
             if one.call is None:
-                turn.parts.append(Thinking("", one.signature, one.origin, True, one.id))
+                parts.append(Thinking("", one.signature, one.origin, True, one.id))
             else:
-                turn.heard.append(one)
+                heard.append(one)
         case _Image():
-            _read_image(turn.parts, block, path)
+            _read_image(parts, block, path)
         case _Document():
-            _read_document(turn.parts, block, path)
+            _read_document(parts, block, path)
         case _:
-            turn.parts.append(block)
+            parts.append(block)
 
 
 def _known(raw: Raw, path: str) -> Any:
@@ -286,7 +278,8 @@ def _read_call(parts: list[Part], said: _ToolUse, path: str, position: int) -> N
         caller = take(_CALLER, said.caller, f"{path}[{position}].caller")
         if caller is not None and caller.type != "direct":
             parts.append(Opaque("tool_use.caller", said.caller, DIALECT))
-    _aside(parts, "tool_use.toolset_name", said.toolset_name)
+    if said.toolset_name is not _NULL:
+        _aside(parts, "tool_use.toolset_name", said.toolset_name)
 
 
 def _read_result(said: _ToolResult, path: str, position: int) -> Message:

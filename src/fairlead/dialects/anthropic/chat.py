@@ -158,9 +158,9 @@ def _read_messages(fields: dict[str, Raw]) -> tuple[Message, ...]:
         paths.append("system")
     turns = take_messages(need(fields, "messages"))
     for said, path in zip(turns, places("messages", len(turns)), strict=True):
-        read = read_message(said, path)
-        messages += read
-        paths += [path] * len(read)
+        read_message(said, path, messages)
+        while len(paths) < len(messages):
+            paths.append(path)
     check_tools(messages, paths)
     if not is_null(fields.get("cache_control")):
         _mark_last(messages, read_mark(take_optional(_CACHE, fields, "cache_control")))

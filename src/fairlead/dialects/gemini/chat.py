@@ -88,8 +88,8 @@ class _Conversation:
             parts.append(Text(said))
         else:
             for place, part in enumerate(said.all()):
-                if _is_text(part):
-                    parts.append(Text(part.text or ""))
+                if part.text is not None and not part.thought and part.signature is None:
+                    parts.append(Text(part.text))
                     continue
                 path = said.path("systemInstruction", place)
                 if part.result:
@@ -114,14 +114,15 @@ class _Conversation:
         parts: list[Part] = []
         results = calls = 0
         for place, said in enumerate(content.all()):
-            if _is_text(said):
-                parts.append(Text(said.text or ""))
+            text = said.text
+            if text is not None and not said.thought and said.signature is None:
+                parts.append(Text(text))
             elif said.result is not None:
                 where = content.path(path, place)
                 self.messages.append(self._read_result(said.result, where))
                 self.paths.append(where)
                 results += 1
-            elif said.call is not None and said.text is None:
+            elif said.call is not None and text is None:
                 parts.append(self._read_call(said.call, said.signature, position, calls))
                 calls += 1
             else:
@@ -211,11 +212,6 @@ class _Conversation:
         for name, value in take_object(self._as_it_stands(path), path).items():
             if name not in _SAID_OF_ANY and not is_idle(value):
                 self.others[f"{path}.{name}"] = value
-
-
-def _is_text(said: PartSaid) -> bool:
-    """Text, and no thought or signature."""
-    return said.text is not None and not said.thought and said.signature is None
 
 
 def _read_result_part(said: ResultPart, path: str) -> Media:
