@@ -56,6 +56,21 @@ def test_what_a_target_refuses_is_left_out_of_messages():
     assert assistant == {"role": "assistant", "content": None, "tool_calls": [CALL]}
 
 
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content", "reasoning_details"])
+def test_reasoning_is_left_out_under_all_of_its_names(name):
+    messages = [{"role": "assistant", "content": "Yes.", name: "hm"}]
+    assert passed({"returns_reasoning": False}, messages)["messages"] == [{"role": "assistant", "content": "Yes."}]
+
+
+def test_messages_without_reasoning_are_not_even_looked_into():
+    messages = b'[ {"role":"user",  "content":"no reasoning"} ]'
+    request = openai.read_request("chat", b'{"model":"r","messages":' + messages + b"}")
+    passed = openai.pass_request(
+        request, model="m", max_output_tokens=9, params={}, quirks={"returns_reasoning": False}
+    )
+    assert messages in passed
+
+
 def test_a_mistake_is_named():
     with pytest.raises(RequestInvalid) as caught:
         passed({"tool_ids": "mistral9"}, messages=[{"role": "assistant", "tool_calls": [{"id": 5}]}])

@@ -18,6 +18,7 @@ from fairlead.dialects.reading import is_null, take
 
 _SYSTEM_ROLES = frozenset({b'"system"', b'"developer"'})
 _REASONING = ("reasoning", "reasoning_content", "reasoning_details")
+_REASONED = b'"reasoning'  # how each of them begins
 
 _MESSAGES = msgspec.json.Decoder(list[dict[str, Raw]])
 _CALLS = msgspec.json.Decoder(list[dict[str, Raw]])
@@ -30,9 +31,12 @@ def retell(fields: dict[str, Any], limit: int, quirks: Mapping[str, Any]) -> Non
         _retell_thinking(fields, limit, quirks["reasoning"])
     nine = quirks.get("tool_ids") == "mistral9"
     role = quirks.get("system_role")
-    forgets = not quirks.get("returns_reasoning", True)
-    if (nine or role or forgets) and isinstance(fields.get("messages"), Raw):
-        messages = take(_MESSAGES, fields["messages"], "messages")
+    said = fields.get("messages")
+    if not isinstance(said, Raw):
+        return
+    forgets = not quirks.get("returns_reasoning", True) and _REASONED in bytes(said)
+    if nine or role or forgets:
+        messages = take(_MESSAGES, said, "messages")
         ids = Nine() if nine else None
         fields["messages"] = [_retold(said, f"messages[{at}]", ids, role, forgets) for at, said in enumerate(messages)]
 
