@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import pytest
 from msgspec import Raw
@@ -151,6 +152,20 @@ def test_calls_without_ids_get_them_from_their_places_and_results_find_them_by_n
         "call_0_2",
         "call_2_0",
     ]
+
+
+def test_a_call_that_is_named_again_waits_again():
+    chat = read(user(said("a")), model(call(id="x")), user(result(id="x")), model(call(id="x")), user(result()))
+    assert [message.tool_call_id for message in chat.messages if message.role == "tool"] == ["x", "x"]
+
+
+def test_the_calls_of_results_without_ids_are_found_in_one_go():
+    """However many there are: to look through all of them for each would take minutes."""
+    many = 30_000
+    contents = user(said("a")), model(*[call()] * many), user(*[result()] * many)
+    began = time.process_time()
+    assert len(read(*contents).messages) == many + 2
+    assert time.process_time() - began < 5
 
 
 def test_results_come_before_the_rest_of_what_the_user_said():

@@ -17,6 +17,8 @@ house is listed in `Chat.others` or kept as an Opaque part. What is asked of the
 | `videoMetadata` and whatever else a part says of its medium | `others` |
 """
 
+from collections import deque
+
 from msgspec import Raw
 from msgspec.structs import replace
 
@@ -78,7 +80,8 @@ class _Conversation:
         self.may_say_more = True  # there may be fields in the parts that are not read
         self._fields = fields
         self._parts: dict[str, Raw] | None = None  # by path, as they stand; looked for when first asked
-        self._open: dict[str, str] = {}  # ids of calls without a result -> name
+        self._open: dict[str, deque[str]] = {}  # name -> ids of its calls, in their order; also of some with a result
+        self._done: set[str] = set()  # ids of calls that have one
         self._called: set[str] = set()
 
     def instruct(self) -> None:
@@ -168,7 +171,8 @@ class _Conversation:
 
     def _read_call(self, said: CallSaid, signed: str | None, content: int, calls: int) -> ToolCall:
         id = said.id or f"call_{content}_{calls}"
-        self._open[id] = said.name
+        self._open.setdefault(said.name, deque()).append(id)
+        self._done.discard(id)
         self._called.add(id)
         arguments = "{}" if said.args == NULL else text_of(said.args)
         signature = None if signed is None else real(signed)
@@ -191,8 +195,11 @@ class _Conversation:
         """The id of the call that this is the result of."""
         found = said.id if said.id in self._called else None
         if found is None:
-            found = next((id for id, name in self._open.items() if name == said.name), said.id or said.name)
-        self._open.pop(found, None)
+            waiting = self._open.get(said.name, ())
+            while waiting and waiting[0] in self._done:
+                waiting.popleft()
+            found = waiting[0] if waiting else said.id or said.name
+        self._done.add(found)
         return found
 
     def _read_other(self, path: str, signature: str | None) -> list[Part]:
