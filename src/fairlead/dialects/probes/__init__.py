@@ -6,6 +6,8 @@ here is a table that could lie: the one in the documentation is made of these re
 
 from fairlead.dialects.probes.finding import (
     LANGUAGES,
+    MODELS,
+    QUIRKS,
     Fate,
     Finding,
     Topic,
@@ -19,6 +21,8 @@ from fairlead.dialects.probes.finding import (
 
 __all__ = [
     "LANGUAGES",
+    "MODELS",
+    "QUIRKS",
     "Fate",
     "Finding",
     "Topic",

@@ -22,7 +22,7 @@ QUIRKS: dict[str, dict[str, Any]] = {"openai": {"cache_control": True}, "respons
 # A language in which every maker's models are asked is probed with one of Claude's.
 MODELS = {"bedrock": "anthropic.claude-sonnet-4-6"}
 
-Topic = Literal["request", "answer", "return", "embedding"]
+Topic = Literal["request", "answer", "stream", "return", "embedding"]
 Fate = Literal["kept", "refused", "left out", "let go", "no word", "changed"]
 Split = Callable[[str, bytes], Iterable[tuple[str, bytes]]]  # (language, a whole stream) -> its events
 
@@ -68,7 +68,7 @@ def stream_findings(split: Split) -> list[Finding]:
         return _streamed(answer, language, split)
 
     return [
-        Finding("answer", probe.name, caller.DIALECT, target.DIALECT, _answer_fate(probe, caller, target, streamed))
+        Finding("stream", probe.name, caller.DIALECT, target.DIALECT, _answer_fate(probe, caller, target, streamed))
         for probe in answer_probes()
         for caller in LANGUAGES
         for target in LANGUAGES
