@@ -1,6 +1,7 @@
 """What holds of a conversation in every language: a tool's result answers a call, and ids tell the calls apart."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -9,9 +10,13 @@ from msgspec.structs import replace
 from fairlead.chat import Message, Part, ToolCall
 from fairlead.errors import RequestInvalid
 
+KEPT_PLACES = 2048
+
 
 def places(stem: str, count: int) -> Sequence[str]:
-    """`messages[0]`, `messages[1]`, ... so many of them; made once."""
+    """`messages[0]`, `messages[1]`, ... so many of them; made once, where they are not more than are kept."""
+    if count > KEPT_PLACES:
+        return [f"{stem}[{place}]" for place in range(count)]
     known = _places(stem)
     while len(known) < count:
         known.append(f"{stem}[{len(known)}]")
@@ -52,7 +57,7 @@ def _no_call(message: Message, path: str) -> RequestInvalid:
 
 
 def _twice(ids: Sequence[str], path: str) -> RequestInvalid:
-    twice = next(id for id in ids if ids.count(id) > 1)
+    twice, _ = max(Counter(ids).items(), key=lambda found: found[1])
     return RequestInvalid(
         f"`{path}`: two tool calls have the id {twice!r}.", param=path, hint="Give every call an id of its own."
     )
@@ -65,7 +70,7 @@ def with_ids(messages: Sequence[Message], *, taboo: re.Pattern[str], longest: in
     """
     if _are_fine(messages, taboo, longest):
         return messages
-    given: set[str] = set()
+    given: dict[str, int] = {}
     current: dict[str, str] = {}  # the caller's id -> the one that its latest call was given
     made: list[Message] = []
     for message in messages:
@@ -93,18 +98,20 @@ def _are_fine(messages: Sequence[Message], taboo: re.Pattern[str], longest: int)
 
 
 def _renamed(
-    parts: tuple[Part, ...], current: dict[str, str], given: set[str], taboo: re.Pattern[str], longest: int
+    parts: tuple[Part, ...], current: dict[str, str], given: dict[str, int], taboo: re.Pattern[str], longest: int
 ) -> tuple[Part, ...]:
+    """`given` are the names that are taken, each with the number that was last tried for it."""
     renamed: list[Part] = []
     for part in parts:
         if isinstance(part, ToolCall):
             fine = taboo.sub("_", part.id)[:longest] or "call"
-            name, again = fine, 1
+            name, again = fine, given.get(fine, 1)
             while name in given:
                 again += 1
                 suffix = f"_{again}"
                 name = fine[: longest - len(suffix)] + suffix
-            given.add(name)
+            given[fine] = again
+            given.setdefault(name, 1)
             current[part.id] = name
             part = part if name == part.id else replace(part, id=name)
         renamed.append(part)

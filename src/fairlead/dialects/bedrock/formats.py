@@ -125,7 +125,7 @@ class DocumentNames:
     """Names that Bedrock takes: a small alphabet, and no two alike in one request. The same request gets the same."""
 
     def __init__(self) -> None:
-        self._given: set[str] = set()
+        self._given: dict[str, int] = {}  # a name -> the number that was last tried for it
         self._unnamed = 0
 
     def give(self, name: str | None) -> str:
@@ -133,10 +133,11 @@ class DocumentNames:
         if not fine:
             self._unnamed += 1
             fine = f"document {self._unnamed}"
-        given, again = fine, 1
+        given, again = fine, self._given.get(fine, 1)
         while given in self._given:
             again += 1
             suffix = f" {again}"
             given = fine[: _LONGEST_NAME - len(suffix)] + suffix
-        self._given.add(given)
+        self._given[fine] = again
+        self._given.setdefault(given, 1)
         return given

@@ -18,6 +18,7 @@ house is listed in `Chat.others` or kept as an Opaque part. What is asked of the
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -238,15 +239,16 @@ def _gathered(messages: list[Message]) -> list[Message]:
     A stream tells it in pieces, the signature last, and clients give the pieces back as they came: as parts, or as
     contents in a row. The one who signed wants it whole.
     """
-    gathered: list[Message] = []
+    gathered: list[tuple[Message, list[Part]]] = []
     for message in messages:
-        if message.role == "assistant" and gathered and gathered[-1].role == "assistant":
-            message = replace(message, parts=gathered.pop().parts + message.parts)
-        gathered.append(message)
-    return [replace(message, parts=_joined(message.parts)) for message in gathered]
+        if message.role == "assistant" and gathered and gathered[-1][0].role == "assistant":
+            gathered[-1][1].extend(message.parts)
+        else:
+            gathered.append((message, list(message.parts)))
+    return [replace(message, parts=_joined(parts)) for message, parts in gathered]
 
 
-def _joined(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+def _joined(parts: Iterable[Part]) -> tuple[Part, ...]:
     joined: list[Part] = []
     for part in parts:
         if isinstance(part, Thinking) and part.signature is not None and part.origin != DIALECT and not part.text:

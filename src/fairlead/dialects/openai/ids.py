@@ -22,14 +22,16 @@ class Nine:
 
     def __init__(self) -> None:
         self._given: set[str] = set()
+        self._again: dict[str, int] = {}
         self._latest: dict[str, str] = {}
 
     def of_call(self, said: str) -> str:
         id = said if _FINE.fullmatch(said) else _nine(said, 0)
-        again = 0
+        again = self._again.get(said, 0)
         while id in self._given:  # an id may come again in a later turn
             again += 1
             id = _nine(said, again)
+        self._again[said] = again
         self._given.add(id)
         self._latest[said] = id
         return id
