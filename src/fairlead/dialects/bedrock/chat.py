@@ -75,6 +75,14 @@ class _Tool(Struct, rename="camel"):
     cache_point: _Point | None = None
 
 
+class _UsualTool(Struct, rename="camel", forbid_unknown_fields=True):
+    tool_spec: _Spec
+
+
+class _UsualConfig(Struct, forbid_unknown_fields=True):
+    tools: list[_UsualTool]
+
+
 class _Named(Struct):
     name: str
 
@@ -118,6 +126,7 @@ class _NovaInference(Struct, rename="camel"):
 _RAWS = msgspec.json.Decoder(list[Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _INFERENCE = msgspec.json.Decoder(Inference)
+_USUAL_CONFIG = msgspec.json.Decoder(_UsualConfig)
 _USUAL_INFERENCE = msgspec.json.Decoder(_UsualInference)
 _TOOLS = msgspec.json.Decoder(list[_Tool])
 _CHOICE = msgspec.json.Decoder(_Choice)
@@ -203,6 +212,9 @@ def _keep_paths(others: dict[str, Raw], fields: dict[str, Raw]) -> None:
 def _read_tools(
     fields: dict[str, Raw], added: dict[str, Raw], others: dict[str, Raw]
 ) -> tuple[tuple[Tool, ...], ToolChoice | None, bool | None]:
+    usual = _usual_tools(fields.get("toolConfig"))
+    if usual is not None and "tool_choice" not in added:
+        return usual, None, None
     config = _read_object(fields, "toolConfig")
     tools: list[Tool] = []
     raw = config.pop("tools", None)
@@ -216,6 +228,16 @@ def _read_tools(
     choice, parallel = _read_choice(config, added)
     others.update((f"toolConfig.{name}", value) for name, value in config.items())
     return tuple(tools), choice, parallel
+
+
+def _usual_tools(raw: Raw | None) -> tuple[Tool, ...] | None:
+    """The tools where nothing else is said of them; None where more is."""
+    if raw is None:
+        return ()
+    try:
+        return tuple([_read_tool(tool.tool_spec) for tool in _USUAL_CONFIG.decode(raw).tools])
+    except UNREADABLE:
+        return None
 
 
 def _read_tool(said: _Spec) -> Tool:

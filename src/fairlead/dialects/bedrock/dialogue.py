@@ -58,7 +58,7 @@ def read_conversation(fields: dict[str, Raw]) -> tuple[Message, ...]:
             paths.append(path)
             continue
         turn_messages = len(messages)
-        parts = _read_turn(role, content, _whole(raw, position), path, messages, paths)
+        parts = _read_turn(role, content, raw, position, path, messages, paths)
         if parts or len(messages) == turn_messages:
             messages.append(Message(role, tuple(parts)))
             paths.append(path)
@@ -90,9 +90,10 @@ def _read_system(fields: dict[str, Raw]) -> list[Part]:
 
 
 def _read_turn(
-    role: Role, content: list[Block], whole: Whole, path: str, messages: list[Message], paths: list[str]
+    role: Role, content: list[Block], raw: Raw, turn: int, path: str, messages: list[Message], paths: list[str]
 ) -> list[Part]:
     """What was said in a turn; the results of tools that stand there too become messages."""
+    whole: Whole | None = None  # for blocks that are read closely
     parts: list[Part | CallSignature] = []
     signed = after_result = False
     for position, block in enumerate(content):
@@ -105,10 +106,15 @@ def _read_turn(
         elif block.tool_result is not None and role == "user":
             after_result = True
             where = f"{path}.content[{position}].toolResult"
-            messages.append(_read_given(block.tool_result, whole, position, where))
+            given = _plain_result(block.tool_result)
+            if given is None:
+                whole = whole or _whole(raw, turn)
+                given = _read_given(block.tool_result, whole, position, where)
+            messages.append(given)
             paths.append(f"{where}.toolUseId")
         elif block.cache_point is None:
             after_result = False
+            whole = whole or _whole(raw, turn)
             part = read_part(block, whole, position, f"{path}.content", DIALECT, check_base64)
             signed = signed or type(part) is CallSignature
             parts.append(part)
@@ -119,12 +125,16 @@ def _read_turn(
     return with_signatures(parts) if signed else parts  # type: ignore[return-value]
 
 
-def _read_given(given: ToolResult, whole: Whole, position: int, path: str) -> Message:
+def _plain_result(given: ToolResult) -> Message | None:
+    """One that is a text and nothing else, as they mostly are."""
     content = given.content
-    if content is not None and len(content) == 1 and content[0].text is not None:  # the usual case
-        parts: tuple[Part, ...] = (Text(content[0].text),)
-    else:
-        parts = read_result(given, whole, position, path, check_base64)
+    if content is not None and len(content) == 1 and (text := content[0].text) is not None:
+        return Message("tool", (Text(text),), given.tool_use_id, given.status == "error")
+    return None
+
+
+def _read_given(given: ToolResult, whole: Whole, position: int, path: str) -> Message:
+    parts = read_result(given, whole, position, path, check_base64)
     return Message("tool", parts, given.tool_use_id, given.status == "error")
 
 
