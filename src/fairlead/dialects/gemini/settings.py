@@ -85,7 +85,22 @@ class _Entry(Struct, forbid_unknown_fields=True):
         return self.declared or self.declared_ or []
 
 
+class _UsualConfig(Struct, forbid_unknown_fields=True, rename="camel"):
+    """A generationConfig with nothing but plain values; its fields are called as in the house."""
+
+    max_output_tokens: _Limit | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    stop: tuple[str, ...] | None = field(default=None, name="stopSequences")
+    seed: int | None = None
+    samples: _Samples | None = field(default=None, name="candidateCount")
+
+
 _USUAL = msgspec.json.Decoder(list[_Entry])
+_USUAL_CONFIG = msgspec.json.Decoder(_UsualConfig)
 
 
 def read_settings(fields: dict[str, Raw]) -> Words:
@@ -96,7 +111,7 @@ def read_settings(fields: dict[str, Raw]) -> Words:
     others = {name: raw for name, raw in fields.items() if name not in _KNOWN and not is_idle(raw)}
     words: Words = {"others": others}
     if "generationConfig" in fields:
-        _read_config(take_object(fields["generationConfig"], "generationConfig"), words, others)
+        _read_config(fields["generationConfig"], words, others)
     if "tools" in fields:
         words["tools"] = _read_tools(fields, others)
     if "toolConfig" in fields:
@@ -104,7 +119,18 @@ def read_settings(fields: dict[str, Raw]) -> Words:
     return words
 
 
-def _read_config(config: dict[str, Raw], words: Words, others: dict[str, Raw]) -> None:
+def _read_config(raw_config: Raw, words: Words, others: dict[str, Raw]) -> None:
+    try:
+        usual = _USUAL_CONFIG.decode(raw_config)
+    except UNREADABLE:  # more than that, in other spellings, or wrong
+        _read_config_closely(take_object(raw_config, "generationConfig"), words, others)
+        return
+    for name in usual.__struct_fields__:
+        if (value := getattr(usual, name)) is not None:
+            words[name] = value
+
+
+def _read_config_closely(config: dict[str, Raw], words: Words, others: dict[str, Raw]) -> None:
     for name, raw in config.items():
         if (plain := _PLAIN.get(name)) is not None:
             words[plain[0]] = take(plain[1], raw, f"generationConfig.{name}")
@@ -197,7 +223,9 @@ def _read_tools(fields: dict[str, Raw], others: dict[str, Raw]) -> tuple[Tool, .
         entries = _USUAL.decode(fields["tools"])
     except UNREADABLE:  # more than that, or wrong: read closely
         return _read_closely(fields, others)
-    return tuple(_read_usual(said, place, i) for place, entry in enumerate(entries) for i, said in enumerate(entry.all))
+    return tuple(
+        [_read_usual(said, place, i) for place, entry in enumerate(entries) for i, said in enumerate(entry.all)]
+    )
 
 
 def _read_usual(said: _Declaration, entry: int, place: int) -> Tool:
