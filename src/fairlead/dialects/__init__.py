@@ -1,5 +1,6 @@
 """Pure translation between the languages spoken outside and the house language of `fairlead.chat`.
 
-One file, or a few of the same first name, per language: `openai` (both ways) and `anthropic` (outwards). No I/O, no
-credentials, no URLs: those are `backends/`. What a language can't say is refused with a path, never quietly lost.
+A package per language (`openai`, `responses`, `anthropic`, `gemini`, `bedrock`, `rerank`), each with the same names in
+front (`docs/architecture.md`), and modules for what holds in all of them. No I/O, no credentials, no URLs: those are
+`backends/`. What a language can't say is refused with its path, or left out and told; never quietly lost.
 """

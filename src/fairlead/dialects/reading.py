@@ -4,7 +4,8 @@ It knows JSON and paths; which fields there are is each dialect's own knowledge.
 """
 
 import re
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -12,6 +13,10 @@ from msgspec import Raw
 from fairlead.errors import RequestInvalid
 
 T = TypeVar("T")
+
+# A token stands for at least one byte of what was sent (a byte-level tokenizer has no smaller ones); the slack covers
+# what a template adds around it, the words by which a model is told to use tools among them.
+TEMPLATE_SLACK_TOKENS = 1024
 
 # All that msgspec raises on foreign bytes: bad JSON and wrong types, bytes that are not UTF-8, nesting without end.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -36,6 +41,22 @@ def read_fields(body: bytes) -> dict[str, Raw]:
         ) from None
     except UNREADABLE as error:
         raise malformed(error) from None
+
+
+class Once(Generic[T]):
+    """The full reading of a request's fields: done when first asked for, then kept."""
+
+    __slots__ = ("_fields", "_kept", "_read")
+
+    def __init__(self, read: Callable[[dict[str, Raw]], T], fields: dict[str, Raw]) -> None:
+        self._read = read
+        self._fields = fields
+        self._kept: T | None = None
+
+    def __call__(self) -> T:
+        if self._kept is None:
+            self._kept = self._read(self._fields)
+        return self._kept
 
 
 def check_utf8(data: bytes) -> None:

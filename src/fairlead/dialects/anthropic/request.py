@@ -9,17 +9,24 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from fairlead.chat import NOTHING, OPAQUE, Chat, Request, Spoken, Task
+from fairlead.chat import NOTHING, OPAQUE, Request, Spoken, Task
 from fairlead.dialects.anthropic.chat import OFF, read_chat, read_output_limit
 from fairlead.dialects.anthropic.signing import DIALECT
-from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take, take_optional
+from fairlead.dialects.reading import (
+    TEMPLATE_SLACK_TOKENS,
+    UNREADABLE,
+    Once,
+    is_null,
+    need,
+    read_fields,
+    required,
+    take,
+    take_optional,
+)
 from fairlead.dialects.steering import check_steering, costs_more
 
 TASKS: frozenset[Task] = frozenset({"chat"})
 
-# A token stands for at least one byte of what was sent; the slack covers what a template adds around it, the words by
-# which a model is told to use tools among them.
-TEMPLATE_SLACK_TOKENS = 1024
 # Fields by which text comes into the prompt that is not in the request.
 _UNBOUNDED_FIELDS = ("container", "mcp_servers", "thread")
 _TEXT_BLOCKS = frozenset(
@@ -98,23 +105,8 @@ def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None,
         wants_usage=True,  # in this language a stream always tells it
         needs=frozenset(needs) if needs else NOTHING,
         spoken=Spoken(DIALECT, fields),
-        read=_Reading(fields),
+        read=Once(read_chat, fields),
     )
-
-
-class _Reading:
-    """The full reading of a request: done when first asked for, then kept."""
-
-    __slots__ = ("_chat", "_fields")
-
-    def __init__(self, fields: dict[str, Raw]) -> None:
-        self._fields = fields
-        self._chat: Chat | None = None
-
-    def __call__(self) -> Chat:
-        if self._chat is None:
-            self._chat = read_chat(self._fields)
-        return self._chat
 
 
 # What the following say is whether the prompt's tokens have a bound; what a model must be able to do goes into `needs`.

@@ -10,18 +10,15 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from fairlead.chat import NOTHING, OPAQUE, Chat, Request, Spoken, Task
+from fairlead.chat import NOTHING, OPAQUE, Request, Spoken, Task
 from fairlead.dialects.bedrock.chat import read_chat, read_inference
 from fairlead.dialects.bedrock.signing import DIALECT
 from fairlead.dialects.bedrock.thinking import ADDITIONAL, read_thinking
 from fairlead.dialects.quirks import LIMITS
-from fairlead.dialects.reading import NULL, UNREADABLE, is_null, need, read_fields, take
+from fairlead.dialects.reading import NULL, TEMPLATE_SLACK_TOKENS, UNREADABLE, Once, is_null, need, read_fields, take
 from fairlead.dialects.steering import OTHER_LIMITS, costs_more
 from fairlead.errors import RequestInvalid
 
-# A token stands for at least one byte of what was sent (a byte-level tokenizer has no smaller ones); the slack covers
-# what a chat template adds around it.
-TEMPLATE_SLACK_TOKENS = 1024
 TASKS: frozenset[Task] = frozenset({"chat", "count"})
 
 _MEDIA = frozenset({"image", "document", "video", "audio"})
@@ -122,23 +119,8 @@ def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None,
         wants_usage=stream,
         needs=needs or NOTHING,
         spoken=Spoken(DIALECT, fields),
-        read=_Reading(fields),
+        read=Once(read_chat, fields),
     )
-
-
-class _Reading:
-    """The full reading of a request: done when first asked for, then kept."""
-
-    __slots__ = ("_chat", "_fields")
-
-    def __init__(self, fields: dict[str, Raw]) -> None:
-        self._fields = fields
-        self._chat: Chat | None = None
-
-    def __call__(self) -> Chat:
-        if self._chat is None:
-            self._chat = read_chat(self._fields)
-        return self._chat
 
 
 # --- what a model must be able to do ---------------------------------------------------------------------------------

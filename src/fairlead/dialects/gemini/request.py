@@ -5,25 +5,30 @@ stands, because signatures of other providers are in it or because it asks for o
 is known by having no `spoken`.
 """
 
-from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
-from fairlead.chat import NOTHING, OPAQUE, Chat, Embed, Request, Spoken, Task
+from fairlead.chat import NOTHING, OPAQUE, Request, Spoken, Task
 from fairlead.dialects.gemini.chat import read_chat
 from fairlead.dialects.gemini.embed import read_embed
 from fairlead.dialects.gemini.media import kind_at
 from fairlead.dialects.gemini.names import DIALECT, NULL, camel, camelled, is_idle, take_object
 from fairlead.dialects.gemini.settings import read_output_limit, read_samples, read_tool_list
 from fairlead.dialects.gemini.signing import has_wrapped
-from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take
+from fairlead.dialects.reading import (
+    TEMPLATE_SLACK_TOKENS,
+    UNREADABLE,
+    Once,
+    is_null,
+    need,
+    read_fields,
+    required,
+    take,
+)
 from fairlead.dialects.steering import costs_more
 from fairlead.errors import RequestInvalid
-
-# A token stands for at least one byte of what was sent; the slack covers what a chat template adds around it.
-TEMPLATE_SLACK_TOKENS = 1024
 
 # Kinds of parts whose prompt is in the request, and what may be said beside them.
 _BOUNDED = frozenset({
@@ -85,22 +90,6 @@ _SLIM = msgspec.json.Decoder(_Slim)
 _ENTRIES = msgspec.json.Decoder(Annotated[list[_Entry], Meta(min_length=1)])
 
 
-class _Reading:
-    """The full reading of a request: done when first asked for, then kept."""
-
-    __slots__ = ("_fields", "_kept", "_read")
-
-    def __init__(self, read: Callable[[dict[str, Raw]], Chat | Embed], fields: dict[str, Raw]) -> None:
-        self._read = read
-        self._fields = fields
-        self._kept: Chat | Embed | None = None
-
-    def __call__(self) -> Chat | Embed:
-        if self._kept is None:
-            self._kept = self._read(self._fields)
-        return self._kept
-
-
 def read_request(task: Task, body: bytes, *, route: str | None = None, stream: bool | None = None) -> Request:
     """Read one request of the given task, no deeper than the road needs. Raises RequestInvalid (`param` is the path).
 
@@ -142,7 +131,7 @@ def _chat(task: Task, body: bytes, fields: dict[str, Raw], route: str | None, st
         wants_usage=stream,
         needs=frozenset(needs) if needs else NOTHING,
         spoken=Spoken(DIALECT, fields) if passes else None,
-        read=_Reading(read_chat, fields),
+        read=Once(read_chat, fields),
     )
 
 
@@ -165,7 +154,7 @@ def _embedding(body: bytes, fields: dict[str, Raw], route: str | None) -> Reques
         input_bytes=len(body),
         needs=frozenset(needs) if needs else NOTHING,
         spoken=None if batch is None else Spoken(DIALECT, fields),
-        read=_Reading(read_embed, fields),
+        read=Once(read_embed, fields),
     )
 
 

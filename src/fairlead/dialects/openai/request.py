@@ -17,13 +17,19 @@ from fairlead.dialects.openai.complete import read_completion
 from fairlead.dialects.openai.embed import count_of, read_embed, read_inputs
 from fairlead.dialects.openai.language import DIALECT
 from fairlead.dialects.openai.parts import MODALITIES
-from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, take, take_optional
+from fairlead.dialects.reading import (
+    TEMPLATE_SLACK_TOKENS,
+    UNREADABLE,
+    Once,
+    is_null,
+    need,
+    read_fields,
+    take,
+    take_optional,
+)
 from fairlead.dialects.steering import OTHER_LIMITS, check_steering, costs_more
 from fairlead.errors import RequestInvalid
 
-# A token stands for at least one byte of what was sent (a byte-level tokenizer has no smaller ones); the slack covers
-# what a chat template adds around it.
-TEMPLATE_SLACK_TOKENS = 1024
 MAX_SAMPLES = 1024  # more than any provider allows, and small enough to multiply a hold by
 
 # Fields by which a provider reads, searches or writes prompt text that is not in the request.
@@ -157,24 +163,8 @@ def _request(
         wants_usage=wants_usage,
         needs=_needed_beside(fields, needs or NOTHING) if task == "chat" else NOTHING,
         spoken=Spoken(DIALECT, fields),
-        read=_Reading(fields, _READERS[task]),
+        read=Once(_READERS[task], fields),
     )
-
-
-class _Reading:
-    """The full reading of a request: done when first asked for, then kept."""
-
-    __slots__ = ("_fields", "_kept", "_read")
-
-    def __init__(self, fields: dict[str, Raw], read: Callable[[dict[str, Raw]], Chat | Embed]) -> None:
-        self._fields = fields
-        self._read = read
-        self._kept: Chat | Embed | None = None
-
-    def __call__(self) -> Chat | Embed:
-        if self._kept is None:
-            self._kept = self._read(self._fields)
-        return self._kept
 
 
 # --- what it needs ---------------------------------------------------------------------------------------------------

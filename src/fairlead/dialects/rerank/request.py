@@ -18,7 +18,7 @@ from msgspec import Meta, Raw, Struct
 
 from fairlead.chat import NOTHING, Media, Opaque, Request, Rerank, Spoken, Task
 from fairlead.dialects.media import check_base64, read_url
-from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take, take_optional
+from fairlead.dialects.reading import UNREADABLE, Once, is_null, need, read_fields, required, take, take_optional
 from fairlead.dialects.steering import check_steering
 from fairlead.errors import RequestInvalid
 
@@ -83,23 +83,8 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
         input_bytes=len(body) + (len(documents) - 1) * len(bytes(query)),
         needs=_IMAGES if pictured else NOTHING,
         spoken=Spoken(DIALECT, fields),
-        read=_Reading(fields),
+        read=Once(read_rerank, fields),
     )
-
-
-class _Reading:
-    """The full reading of a request: done when first asked for, then kept."""
-
-    __slots__ = ("_fields", "_rerank")
-
-    def __init__(self, fields: dict[str, Raw]) -> None:
-        self._fields = fields
-        self._rerank: Rerank | None = None
-
-    def __call__(self) -> Rerank:
-        if self._rerank is None:
-            self._rerank = read_rerank(self._fields)
-        return self._rerank
 
 
 def read_rerank(fields: dict[str, Raw]) -> Rerank:

@@ -8,14 +8,21 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from fairlead.chat import OPAQUE, Chat, Request, Spoken, Task
-from fairlead.dialects.reading import UNREADABLE, is_null, need, read_fields, required, take, take_optional
+from fairlead.chat import OPAQUE, Request, Spoken, Task
+from fairlead.dialects.reading import (
+    TEMPLATE_SLACK_TOKENS,
+    UNREADABLE,
+    Once,
+    is_null,
+    need,
+    read_fields,
+    required,
+    take,
+    take_optional,
+)
 from fairlead.dialects.responses.chat import has_more_input, read_chat, read_output_limit
 from fairlead.dialects.responses.language import DIALECT
 from fairlead.dialects.steering import check_steering, costs_more
-
-# A token stands for at least one byte of what was sent; the slack covers what a chat template adds around it.
-TEMPLATE_SLACK_TOKENS = 1024
 
 # All the text of these items is in the request. Of reasoning that is so where it is told or encrypted.
 _WHOLE_ITEMS = frozenset({
@@ -87,7 +94,7 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
         wants_usage=True,
         needs=frozenset(needs),
         spoken=Spoken(DIALECT, fields),
-        read=_Reading(fields),
+        read=Once(read_chat, fields),
     )
 
 
@@ -102,21 +109,6 @@ def route_of(fields: dict[str, Raw]) -> str | None:
         return _ROUTE.decode(fields.get("model", b""))
     except UNREADABLE:
         return None
-
-
-class _Reading:
-    """The full reading of a request: done when first asked for, then kept."""
-
-    __slots__ = ("_chat", "_fields")
-
-    def __init__(self, fields: dict[str, Raw]) -> None:
-        self._fields = fields
-        self._chat: Chat | None = None
-
-    def __call__(self) -> Chat:
-        if self._chat is None:
-            self._chat = read_chat(self._fields)
-        return self._chat
 
 
 def _look(fields: dict[str, Raw]) -> tuple[bool, set[str]]:
