@@ -48,6 +48,10 @@ _IDLE = frozenset({b"null", b"false", b"{}", b"[]"})
 _IDLE_OF = {"store": frozenset({b"null"}), "truncation": frozenset({b"null", b'"disabled"'})}
 
 
+# What is included where no more is told than reasoning can be sent back with.
+_NOTHING_TOLD = (None, raw_json([ENCRYPTED_REASONING]))
+
+
 class _Format(Struct):
     type: str
     name: str | None = None
@@ -373,6 +377,8 @@ def _read_reasoning_wish(fields: dict[str, Raw], others: dict[str, Raw]) -> tupl
 
 def _read_logprobs(fields: dict[str, Raw], others: dict[str, Raw]) -> int | None:
     top = take_optional(_COUNT, fields, "top_logprobs") or 0
+    if fields.get("include") in _NOTHING_TOLD:
+        return top or None
     included = take_optional(_STRINGS, fields, "include")
     if not included:
         return top or None
