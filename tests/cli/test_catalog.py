@@ -65,3 +65,18 @@ def test_what_is_shown_to_be_pasted_is_a_good_backend(row: Provider) -> None:
 def test_a_provider_that_is_not_there_is_told_with_the_nearest_one() -> None:
     done = run("providers", "grok")
     assert done.exit_code == 1 and "grok" in done.stderr and "'groq'" in done.stderr
+
+
+def test_what_is_conserved_between_two_languages_is_found_out() -> None:
+    rows = json.loads(run("languages", "--caller", "openai", "--target", "gemini", "--json").stdout)
+    fates = {(row["topic"], row["probe"]): row["fate"] for row in rows}
+    assert {(row["caller"], row["target"]) for row in rows} == {("openai", "gemini")}
+    assert fates["request", "seed"] == "kept"
+    assert fates["request", "one tool at a time"] == "refused"
+    assert {topic for topic, _ in fates} == {"request", "answer", "stream", "return", "embedding"}
+
+
+def test_a_language_that_nobody_speaks_is_none() -> None:
+    done = run("languages", "--caller", "latin")
+    assert done.exit_code == 1
+    assert "latin" in done.stderr and "openai" in done.stderr
