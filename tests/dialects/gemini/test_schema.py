@@ -130,3 +130,19 @@ _schemas = some.recursive(
 @given(_schemas)
 def test_schemas_of_the_usual_kind_come_back_as_they_went(schema: dict):
     assert inwards(outwards(schema)) == schema
+
+
+def test_a_schema_that_doubles_at_every_level_is_cut_off_and_told_once():
+    losses = Losses("Gemini's API", lossy=True)
+    twice = {"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}, "b": {"$ref": "#/$defs/n"}}}
+    outwards({"$defs": {"n": twice}, "$ref": "#/$defs/n"}, losses)
+    assert losses.told == ("p.$ref",)
+
+
+def test_a_schema_that_is_nested_without_end_is_refused():
+    deep: Any = {"type": "string"}
+    for _ in range(400):
+        deep = {"type": "array", "items": deep}
+    with pytest.raises(RequestInvalid) as caught:
+        outwards(deep)
+    assert caught.value.param == "p"

@@ -104,6 +104,7 @@ _KEPT = frozenset({
 # What says nothing about what is valid, or is said otherwise here.
 _IDLE = frozenset({"$schema", "$id", "$defs", "definitions", "$comment", "type", "nullable", "enum", "examples"})
 _DEEPEST = 32
+_MOST_PARTS = 5_000  # that a schema may come to, once references are followed
 
 Lose = Callable[[str, str], None]
 
@@ -114,11 +115,14 @@ def write_schema(raw: Raw, path: str, losses: Losses) -> Any:
     A closed object (`additionalProperties: false`) needs no word: answers have only the properties that are named.
     What has no word is lost (`losses`) at `path` and below.
     """
-    schema = _ANY.decode(raw)
-    if not isinstance(schema, dict):
-        return {"type": "OBJECT"}
-    definitions = {**_table(schema, "definitions"), **_table(schema, "$defs")}
-    return _Writing(definitions, losses).write(schema, path, 0)
+    try:
+        schema = _ANY.decode(raw)
+        if not isinstance(schema, dict):
+            return {"type": "OBJECT"}
+        definitions = {**_table(schema, "definitions"), **_table(schema, "$defs")}
+        return _Writing(definitions, losses, path).write(schema, path, 0)
+    except RecursionError as error:
+        raise malformed(error, path) from None
 
 
 def _table(schema: dict[str, Any], name: str) -> dict[str, Any]:
@@ -127,14 +131,24 @@ def _table(schema: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 class _Writing:
-    """One schema on its way out, with the definitions that it refers to."""
+    """One schema on its way out, with the definitions that it refers to.
 
-    def __init__(self, definitions: dict[str, Any], losses: Losses) -> None:
+    Two references of a schema to itself would double at every level: so its parts are counted, and where it is cut off
+    that is told once, by the path of the whole.
+    """
+
+    def __init__(self, definitions: dict[str, Any], losses: Losses, root: str) -> None:
         self._definitions = definitions
         self._lose = losses.lose
+        self._root = root
+        self._parts = 0
 
     def write(self, schema: Any, path: str, depth: int) -> dict[str, Any]:
         if not isinstance(schema, dict):  # true: anything goes
+            return {}
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            self._lose(f"{self._root}.$ref", f"a schema of more than {_MOST_PARTS:,} parts")
             return {}
         schema = self._resolved(schema, path, depth)
         if schema is None:
@@ -163,15 +177,17 @@ class _Writing:
         for _ in range(_DEEPEST):
             if isinstance(reference := schema.get("$ref"), str):
                 found = self._definitions.get(reference.rpartition("/")[2])
-                if not isinstance(found, dict) or depth > _DEEPEST:
-                    self._lose(f"{path}.$ref", "a schema that contains itself" if found else "this reference")
+                if not isinstance(found, dict):
+                    self._lose(f"{path}.$ref", "this reference")
                     return None
+                if depth > _DEEPEST:
+                    break
                 schema = {**found, **{name: value for name, value in schema.items() if name != "$ref"}}
             elif isinstance(parts := schema.get("allOf"), list) and len(parts) == 1 and isinstance(parts[0], dict):
                 schema = {**parts[0], **{name: value for name, value in schema.items() if name != "allOf"}}
             else:
                 return schema
-        self._lose(f"{path}.$ref", "a schema that contains itself")
+        self._lose(f"{self._root}.$ref", "a schema that contains itself")
         return None
 
     def _write_type(self, made: dict[str, Any], schema: dict[str, Any], path: str, depth: int) -> None:
