@@ -4,13 +4,18 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
+import msgspec
+from msgspec import Raw
 from msgspec.structs import replace
 
 from fairlead.chat import Message, Part, ToolCall
+from fairlead.dialects.reading import UNREADABLE
 from fairlead.errors import RequestInvalid
 
 KEPT_PLACES = 2048
+_JSON = msgspec.json.Decoder(Raw)  # checks all of it, and makes nothing
 
 
 def places(stem: str, count: int) -> Sequence[str]:
@@ -61,6 +66,19 @@ def _twice(ids: Sequence[str], path: str) -> RequestInvalid:
     return RequestInvalid(
         f"`{path}`: two tool calls have the id {twice!r}.", param=path, hint="Give every call an id of its own."
     )
+
+
+def as_object(arguments: str) -> Any:
+    """What a model wrote, as an object: JSON that is none stays readable to it under a name that says so."""
+    if not arguments or arguments.isspace():
+        return {}
+    if arguments[0] == "{" or arguments.lstrip()[0] == "{":
+        try:
+            _JSON.decode(arguments)
+            return Raw(arguments.encode())
+        except UNREADABLE:
+            pass
+    return {"invalid_json": arguments}
 
 
 def with_ids(messages: Sequence[Message], *, taboo: re.Pattern[str], longest: int) -> Sequence[Message]:

@@ -13,7 +13,8 @@ from msgspec import Raw, Struct
 
 from fairlead.chat import Answer, Finish, Media, Opaque, Part, Said, Task, Text, Thinking, ToolCall, Usage
 from fairlead.dialects.anthropic.signing import DIALECT, write_call_signature, write_thinking
-from fairlead.dialects.anthropic.turns import Block, write_input
+from fairlead.dialects.anthropic.turns import Block
+from fairlead.dialects.conversation import as_object
 from fairlead.dialects.failures import unclear
 from fairlead.dialects.reading import UNREADABLE
 
@@ -147,7 +148,7 @@ def _write_parts(parts: tuple[Part, ...], message: str) -> list[Any]:
                 calls += 1
                 if call.signature is not None:
                     blocks.append(write_call_signature(call))
-                arguments = write_input(call.arguments)
+                arguments = as_object(call.arguments)
                 blocks.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments})
             case Media():
                 medium = write_medium(part)

@@ -14,9 +14,8 @@ from msgspec import Raw, Struct
 from fairlead.chat import Chat, Media, Message, Opaque, Part, Text, Thinking, Tool, ToolCall
 from fairlead.dialects.anthropic.blocks import DEFAULT_TTL
 from fairlead.dialects.anthropic.signing import DIALECT, write_thinking
-from fairlead.dialects.conversation import places, with_ids
+from fairlead.dialects.conversation import as_object, places, with_ids
 from fairlead.dialects.losses import Losses
-from fairlead.dialects.reading import UNREADABLE
 
 Block = dict[str, Any]
 
@@ -118,7 +117,7 @@ class Turns(Struct, frozen=True):
     def _call(self, call: ToolCall, path: str) -> Block:
         if call.signature is not None:
             self.losses.leave(f"{path}.tool_calls.signature")
-        arguments = write_input(call.arguments)
+        arguments = as_object(call.arguments)
         if type(arguments) is dict and arguments:
             self.losses.leave(f"{path}.tool_calls.arguments")
         block = {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
@@ -237,17 +236,6 @@ def _asides(parts: Iterable[Part], owner: str) -> Block:
             if dot and whose == owner:
                 asides[field] = part.raw
     return asides
-
-
-def write_input(arguments: str) -> Any:
-    """What the model wrote, as an object: JSON that is none stays readable to it under a name that says so."""
-    if not arguments.strip():
-        return {}
-    try:
-        _OBJECT.decode(arguments)
-    except UNREADABLE:
-        return {"invalid_json": arguments}
-    return Raw(arguments.encode())
 
 
 def _guessed(data: str) -> str:

@@ -20,7 +20,7 @@ from fairlead.dialects.bedrock.signing import (
     write_call_signature,
     write_reasoning,
 )
-from fairlead.dialects.bedrock.turns import write_input
+from fairlead.dialects.conversation import as_object
 from fairlead.dialects.failures import unclear
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 from fairlead.errors import RequestInvalid, TargetError
@@ -259,7 +259,7 @@ def _write_part(part: Part, names: DocumentNames) -> list[Any]:
         case Text(text=text):
             return [{"text": text}]
         case ToolCall():
-            call = {"toolUseId": part.id, "name": part.name, "input": write_input(part.arguments)}
+            call = {"toolUseId": part.id, "name": part.name, "input": as_object(part.arguments)}
             if part.signature is None:
                 return [{"toolUse": call}]
             signature = write_call_signature(part.id, part.signature, part.origin)

@@ -24,9 +24,8 @@ from msgspec import Raw
 from fairlead.chat import Chat, Media, Message, Opaque, Text, Thinking, ToolCall
 from fairlead.dialects.bedrock.formats import S3, DocumentNames, format_of
 from fairlead.dialects.bedrock.signing import DIALECT
-from fairlead.dialects.conversation import with_ids
+from fairlead.dialects.conversation import as_object, with_ids
 from fairlead.dialects.losses import Losses
-from fairlead.dialects.reading import UNREADABLE
 
 Block = dict[str, Any]
 
@@ -152,7 +151,7 @@ class Writer:
         if name and not is_fine_name(name):
             self._losses.lose(path, f"the name of the tool {name!r}", NAME_HINT)
             name = NAME_TABOO.sub("_", name)[:LONGEST_NAME] or "_"
-        arguments = write_input(call.arguments)
+        arguments = as_object(call.arguments)
         if type(arguments) is dict and arguments:
             self._losses.leave(f"{path}.arguments")
         return {"toolUseId": call.id, "name": name, "input": arguments}
@@ -209,17 +208,6 @@ def _source(media: Media) -> Block | None:
     if media.url is not None and media.url.startswith(S3):
         return {"s3Location": {"uri": media.url}}
     return None
-
-
-def write_input(arguments: str) -> Any:
-    """What the model wrote, as an object: JSON that is none stays readable to it under a name that says so."""
-    if not arguments.strip():
-        return {}
-    try:
-        _OBJECT.decode(arguments)
-    except UNREADABLE:
-        return {"invalid_json": arguments}
-    return Raw(arguments.encode())
 
 
 def _is(block: Any, *kinds: str) -> bool:

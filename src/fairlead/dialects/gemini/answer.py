@@ -21,6 +21,7 @@ from msgspec import Raw, Struct
 
 from fairlead.chat import Answer, Finish, Media, Opaque, Part, Said, Task, Text, Thinking, ToolCall, Usage
 from fairlead.dialects import failures
+from fairlead.dialects.conversation import as_object
 from fairlead.dialects.failures import failure, unclear
 from fairlead.dialects.gemini.embed import read_vectors, write_vectors
 from fairlead.dialects.gemini.logprobs import read_logprobs, write_logprobs
@@ -37,7 +38,7 @@ from fairlead.dialects.gemini.said import (
     read_usage,
 )
 from fairlead.dialects.gemini.signing import wrap
-from fairlead.dialects.gemini.turns import sign_last, write_arguments
+from fairlead.dialects.gemini.turns import sign_last
 from fairlead.dialects.losses import Losses
 from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
 
@@ -150,7 +151,7 @@ def write_parts(parts: Iterable[Part]) -> list[dict[str, Any] | Raw]:
 
 
 def write_call(call: ToolCall) -> dict[str, Any]:
-    said = {"functionCall": {"id": call.id, "name": call.name, "args": write_arguments(call.arguments)}}
+    said = {"functionCall": {"id": call.id, "name": call.name, "args": as_object(call.arguments)}}
     return said if call.signature is None else {**said, "thoughtSignature": wrap(call)}
 
 

@@ -18,13 +18,12 @@ from typing import Any
 from msgspec import Raw
 
 from fairlead.chat import Media, Message, Opaque, Part, Text, Thinking, ToolCall
-from fairlead.dialects.conversation import places
+from fairlead.dialects.conversation import as_object, places
 from fairlead.dialects.gemini.media import write_media
-from fairlead.dialects.gemini.names import DIALECT, RAWS
+from fairlead.dialects.gemini.names import DIALECT
 from fairlead.dialects.gemini.results import write_result
 from fairlead.dialects.gemini.signing import NO_SIGNATURE
 from fairlead.dialects.losses import Losses
-from fairlead.dialects.reading import UNREADABLE
 
 Fields = dict[str, Any]
 
@@ -93,7 +92,7 @@ class Turns:
 
     def _call(self, call: ToolCall, path: str) -> Fields:
         self._names[call.id] = call.name
-        arguments = write_arguments(call.arguments)
+        arguments = as_object(call.arguments)
         if type(arguments) is dict and arguments:
             self._losses.leave(f"{path}.tool_calls.arguments")
         said: Fields = {"name": call.name, "args": arguments}
@@ -150,17 +149,6 @@ def sign_last(parts: list[Fields | Raw], signature: str) -> None:
         last["thoughtSignature"] = signature
     else:
         parts.append({"text": "", "thoughtSignature": signature})
-
-
-def write_arguments(arguments: str) -> Any:
-    """What a model wrote, as an object: JSON that is none stays readable under a name that says so."""
-    if not arguments.strip():
-        return {}
-    try:
-        RAWS.decode(arguments)
-    except UNREADABLE:
-        return {"invalid_json": arguments}
-    return Raw(arguments.encode())
 
 
 def excuse_calls(contents: list[Fields]) -> None:
