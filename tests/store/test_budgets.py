@@ -16,15 +16,15 @@ from store.made import closed, intent, outcome
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Iterator[Connection]:
-    with open_store(tmp_path) as store, store.begin() as connection:
+def books(place: Path | str) -> Iterator[Connection]:
+    with open_store(place) as store, store.begin() as connection:
         yield connection
 
 
 @pytest.fixture
-def spendings(tmp_path: Path) -> Iterator[Connection]:
+def spendings(place: Path | str, tmp_path: Path) -> Iterator[Connection]:
     """Three calls at 100, 200 and 300 µs (keys k1, k1, k2; the last of unknown cost), and a denied one."""
-    with open_store(tmp_path / "data") as store:
+    with open_store(place) as store:
         with Spool(tmp_path / "spool" / "w") as spool:
             for at_us, key, team, route, cost in (
                 (100, "k1", "red", "a", 10),

@@ -18,9 +18,9 @@ from store.made import closed, intent, outcome
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Iterator[Connection]:
+def books(place: Path | str, tmp_path: Path) -> Iterator[Connection]:
     """Ten good calls on route a; one that fell back from nano to mini; one denied; one on b that failed."""
-    with open_store(tmp_path / "data") as store:
+    with open_store(place) as store:
         with Spool(tmp_path / "spool" / "w") as spool:
             for n in range(1, 11):
                 one = intent(f"good{n:02d}", at_us=n, route="a")
@@ -83,10 +83,12 @@ def test_a_summary_counts_calls_where_they_ended_and_attempts_where_they_were_ma
     assert (mini.input_tokens, mini.output_tokens, mini.cache_read_tokens, mini.reasoning_tokens) == (110, 55, 20, 10)
 
 
-def test_a_summary_tells_how_many_answers_had_not_the_form_that_was_asked_for(tmp_path: Path) -> None:
+def test_a_summary_tells_how_many_answers_had_not_the_form_that_was_asked_for(
+    place: Path | str, tmp_path: Path
+) -> None:
     tried = (("good", "valid", "primary"), ("mended", "invalid", "primary"), ("mended", "valid", "repair"),
              ("bad", "invalid", "fallback"), ("bad", "invalid", "repair"), ("free", "", "primary"))  # fmt: skip
-    with open_store(tmp_path) as store:
+    with open_store(place) as store:
         with Spool(tmp_path / "spool" / "w") as spool:
             for n, (call, shape, purpose) in enumerate(tried):
                 one = intent(call, at_us=n, purpose=purpose)

@@ -7,8 +7,8 @@ from fairlead.store.configs import latest_config, list_configs, record_config
 from fairlead.store.opening import open_store
 
 
-def test_a_configuration_is_noted_when_it_changes_and_not_when_it_is_loaded_again(tmp_path: Path) -> None:
-    with open_store(tmp_path) as store, store.begin() as books:
+def test_a_configuration_is_noted_when_it_changes_and_not_when_it_is_loaded_again(place: Path | str) -> None:
+    with open_store(place) as store, store.begin() as books:
         assert latest_config(books) is None
         first = record_config(books, hash="aa", source="fairlead.toml", body="x = 1", actor="serve", at_us=1)
         assert record_config(books, hash="aa", source="fairlead.toml", body="x = 1", actor="serve", at_us=2) == first
@@ -23,8 +23,8 @@ def test_a_configuration_is_noted_when_it_changes_and_not_when_it_is_loaded_agai
         ]
 
 
-def test_the_audit_lists_the_newest_first_and_from_a_moment_on(tmp_path: Path) -> None:
-    with open_store(tmp_path) as store, store.begin() as books:
+def test_the_audit_lists_the_newest_first_and_from_a_moment_on(place: Path | str) -> None:
+    with open_store(place) as store, store.begin() as books:
         rows = [note(books, actor="a", action=f"do.{n}", subject="s", details={"n": n}, at_us=n) for n in range(4)]
         assert list_audit(books) == rows[::-1]
         assert list_audit(books, since_us=2, limit=1) == [rows[3]]

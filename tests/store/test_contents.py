@@ -13,8 +13,8 @@ from fairlead.store.opening import open_store
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Iterator[Connection]:
-    with open_store(tmp_path) as store, store.begin() as connection:
+def books(place: Path | str) -> Iterator[Connection]:
+    with open_store(place) as store, store.begin() as connection:
         yield connection
 
 

@@ -16,8 +16,8 @@ from fairlead.store.opening import open_store
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Iterator[Connection]:
-    with open_store(tmp_path) as store, store.begin() as connection:
+def books(place: Path | str) -> Iterator[Connection]:
+    with open_store(place) as store, store.begin() as connection:
         yield connection
 
 
@@ -121,8 +121,8 @@ def test_every_change_of_a_key_is_noted(books: Connection) -> None:
     assert (revoked.actor, revoked.action, revoked.subject) == ("cli", "key.revoke", row.id)
 
 
-def test_a_change_that_is_rolled_back_is_not_noted(tmp_path: Path) -> None:
-    with open_store(tmp_path) as store:
+def test_a_change_that_is_rolled_back_is_not_noted(place: Path | str) -> None:
+    with open_store(place) as store:
         with pytest.raises(RequestInvalid), store.begin() as connection:
             new_key(connection, name="n", actor="cli")
             new_key(connection, name="n", actor="cli")

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, event, exc
 
 from fairlead.errors import OperatorError, StoreMismatch, Unavailable
 from fairlead.store import schema
+from fairlead.store.postgres import NAMES, postgres_engine
 
 FILE = "fairlead.db"
 BUSY_MS = 5000
@@ -118,9 +119,10 @@ def open_store(place: Path | str, *, create: bool = True) -> Store:
 def connect(place: Path | str, *, create: bool = True) -> Engine:
     """An engine for that place, whatever may be there. Raises StoreMismatch for a missing file if not to `create`."""
     if isinstance(place, str) and "://" in place:
-        engine = sqlalchemy.create_engine(place)
-        if engine.dialect.name != "sqlite":
-            return engine
+        url = sqlalchemy.make_url(place)
+        if url.drivername in NAMES:
+            return postgres_engine(url)
+        engine = sqlalchemy.create_engine(url)
     else:
         path = Path(place) / FILE
         if not create and not path.exists():
