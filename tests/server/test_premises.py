@@ -26,6 +26,35 @@ def test_secrets_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
     premises.close()
 
 
+def test_each_start_is_counted_and_the_name_stays(tmp_path: Path) -> None:
+    premises = Premises(str(tmp_path), Tenant(1))
+    first = premises.next_life()
+    premises.close()
+    again = Premises(str(tmp_path), Tenant(1))
+    second, third = again.next_life(), again.next_life(after=40)
+    again.close()
+    assert first.id == second.id == third.id and (first.epoch, second.epoch, third.epoch) == (1, 2, 41)
+    assert third.holder == f"{first.id}.41" and third.writers == f"{first.id}-41-"
+
+
+def test_two_data_directories_are_two_replicas(tmp_path: Path) -> None:
+    both = [Premises(str(tmp_path / name), Tenant(1)) for name in "ab"]
+    ids = {premises.next_life().id for premises in both}
+    for premises in both:
+        premises.close()
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("broken", [b"", b"{}", b"\xff", b'{"id": 7, "epoch": 1}'])
+def test_a_replicas_name_that_is_none_is_refused_and_left_as_it_is(tmp_path: Path, broken: bytes) -> None:
+    premises = Premises(str(tmp_path), Tenant(1))
+    (tmp_path / "replica.id").write_bytes(broken)
+    with pytest.raises(OperatorError, match="no replica's name"):
+        premises.next_life()
+    premises.close()
+    assert (tmp_path / "replica.id").read_bytes() == broken
+
+
 def test_a_path_too_long_for_a_socket_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 100)
     with pytest.raises(OperatorError, match="too long"):

@@ -48,14 +48,15 @@ class Orders:
 
 
 class Crew:
-    """`handle` serves what workers ask; `died` is told of each one that is gone."""
+    """`handle` serves what workers ask; `died` is told of each one that is gone; their names begin with `names`."""
 
-    def __init__(self, listener: socket.socket, handle: Handle, died: Callable[[Hand], None]) -> None:
+    def __init__(self, listener: socket.socket, handle: Handle, died: Callable[[Hand], None], names: str = "") -> None:
         self.hands: dict[str, Hand] = {}
         self.refused_before = 0  # unauthenticated requests that workers counted who are gone
         self._listener = listener
         self._handle = handle
         self._died = died
+        self._names = names
         self._orders: Orders
         self._watching: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -170,7 +171,7 @@ class Crew:
             except OSError as error:
                 ours.close()
                 raise OperatorError(f"no process for a worker: {error}", hint="is the machine full?") from error
-        hand = Hand(f"worker-{new_id()}", process)
+        hand = Hand(self._names + new_id(), process)
         hand.channel = await Channel.over(ours, lambda message: self._handle(hand, message))
         return hand
 

@@ -1,6 +1,7 @@
 """The data directory and the two addresses: taken by one steward at a time, with a clear word to the second.
 
-The lock is held by the process, so that it is free again after any kind of death.
+The lock is held by the process, so that it is free again after any kind of death. Under it starts are counted: who
+this steward is among others on one store, and which of its own lives this one is.
 """
 
 import errno
@@ -28,6 +29,29 @@ class Tenant(Struct, frozen=True):
     listen: str = ""
     admin: str = ""
     doing: str = "serve"
+
+
+class Replica(Struct, frozen=True):
+    """A data directory and one of its lives: `id` is drawn at its first start, `epoch` counts the starts.
+
+    The holder of leases is `ID.EPOCH`; the spool of each of its processes is named `ID-EPOCH-` and an id.
+    """
+
+    id: str
+    epoch: int
+
+    @property
+    def holder(self) -> str:
+        return holder(self.id, self.epoch)
+
+    @property
+    def writers(self) -> str:
+        """How the names of this life's spools begin."""
+        return f"{self.id}-{self.epoch}-"
+
+
+def holder(replica: str, epoch: int) -> str:
+    return f"{replica}.{epoch}"
 
 
 class Premises:
@@ -69,9 +93,38 @@ class Premises:
             fresh.replace(path)
         return bytes.fromhex(path.read_text(encoding="ascii"))
 
+    def next_life(self, after: int = 0) -> Replica:
+        """This start, counted and written down before anybody else can learn of it; its epoch is more than `after`.
+
+        Raises OperatorError where that can't be written, or where what stands there is no replica's name.
+        """
+        path = self.path / "replica.id"
+        try:
+            last = msgspec.json.decode(path.read_bytes(), type=Replica) if path.exists() else Replica(_new_replica(), 0)
+            this = Replica(last.id, max(last.epoch, after) + 1)
+            fresh = path.with_suffix(".new")
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(msgspec.json.encode(this))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except msgspec.DecodeError as error:
+            raise OperatorError(
+                f"{path} is no replica's name: {error}",
+                hint="put it back from a copy; if there is none, remove it: then what an earlier run had leased of "
+                "limits counts as spent",
+            ) from error
+        except OSError as error:
+            raise OperatorError(f"{path} can't be written: {error.strerror}", hint="see to the disk") from error
+        return this
+
     def close(self) -> None:
         os.ftruncate(self._lock, 0)
         os.close(self._lock)
+
+
+def _new_replica() -> str:
+    return secrets.token_hex(8)
 
 
 def tenant_of(data_dir: Path) -> Tenant | None:

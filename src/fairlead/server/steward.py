@@ -26,7 +26,7 @@ from fairlead.server import channel as say
 from fairlead.server.broker import LeaseBroker
 from fairlead.server.crew import Crew, Hand, Orders
 from fairlead.server.engine_room import EngineRoom, addresses
-from fairlead.server.premises import Premises, Tenant, address_of, bind, is_loopback
+from fairlead.server.premises import Premises, Replica, Tenant, address_of, bind, is_loopback
 from fairlead.telemetry import Metrics
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Steward:
         self._tasks: set[asyncio.Task[None]] = set()
         self.metrics = Metrics()
         self.premises: Premises
+        self.replica: Replica
         self.office: Office
         self.engines: EngineRoom
         self.crew: Crew
@@ -162,7 +163,8 @@ class Steward:
         self._listener = bind(server.listen, "listen")
         house.callback(self._listener.close)
         self.listen = address_of(self._listener)
-        self.crew = Crew(self._listener, self._serve_worker, self._worker_died)
+        self.replica = self.premises.next_life()
+        self.crew = Crew(self._listener, self._serve_worker, self._worker_died, self.replica.writers)
         house.push_async_callback(self._drain)  # of recruits, where the start fails before they have their orders
         await self.crew.recruit(server.workers)
         # Loaded here, while the workers load theirs: SQL is half of what a start takes.
