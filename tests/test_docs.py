@@ -114,7 +114,7 @@ def test_what_the_example_shows_as_usual_is_the_default() -> None:
     assert msgspec.structs.replace(settings.engines["mini"], model="") == config.EngineSettings(model="")
     assert msgspec.structs.asdict(settings.targets["gpt"].timeouts) == msgspec.structs.asdict(Timeouts())
     route, usual = settings.routes["invoices"], config.RouteSettings(targets=())
-    assert (route.heartbeat_s, route.total_s) == (usual.heartbeat_s, usual.total_s)
+    assert (route.heartbeat_s, route.total_s, route.retry) == (usual.heartbeat_s, usual.total_s, usual.retry)
 
 
 def test_the_settings_that_want_a_restart_are_marked() -> None:

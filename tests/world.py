@@ -3,11 +3,12 @@ count."""
 
 import asyncio
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 from fairlead.chat import Answer, Chunk, Head, Item, Request, Stream, Usage
 from fairlead.errors import FairleadError, RequestInvalid, Unavailable
-from fairlead.gateway.call import Asking, Call, Caller, Context, Fetch, Limit, Route, Target
+from fairlead.gateway.call import Asking, Call, Caller, Clock, Context, Fetch, Limit, Route, Target
 from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.ledger import Ledger
 from fairlead.gateway.purse import Lease, LeasedPurse
@@ -96,6 +97,17 @@ class Table:
                 yield item
 
 
+def in_turn(*lines: Line) -> Callable[[Request], Line]:
+    """These, one after the other; the last of them from then on."""
+    left = list(lines)
+
+    def line(asked: Request) -> Line:
+        said = left.pop(0) if len(left) > 1 else left[0]
+        return copy(said) if isinstance(said, FairleadError) else said  # what is known of one failure stays with it
+
+    return line
+
+
 def said(text: str = "hello", **changes: Any) -> Answer:
     return Answer(**{"model": "m-1", "dialect": "openai", "spoken": text.encode(), "usage": USAGE, **changes})
 
@@ -133,6 +145,7 @@ class World:
         lines: Mapping[str, Any],
         limits: tuple[tuple[str, Limit], ...] = (),
         fetch: Fetch | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.spool = ListSpool()
         self.broker = CountingBroker()
@@ -140,7 +153,7 @@ class World:
         self.table = Table(lines)
         named = Routes({route.name: route for route in routes}, limits, "c0ffee")
         self.gateway = Gateway(
-            Generation(named, {"table": self.table}, STRATEGIES), Ledger(self.spool, "c0ffee"), self.purse, fetch
+            Generation(named, {"table": self.table}, STRATEGIES), Ledger(self.spool, "c0ffee"), self.purse, fetch, clock
         )
 
     async def answer(self, asked: Request | None = None, by: Caller | None = None) -> Answer:

@@ -29,6 +29,7 @@ from fairlead.config import (
     Limits,
     MediaSettings,
     PriceSettings,
+    RetrySettings,
     Secret,
     TargetSettings,
 )
@@ -41,6 +42,7 @@ from fairlead.gateway.call import (
     Limit,
     MediaRules,
     Purse,
+    Retry,
     Route,
     Spool,
     Target,
@@ -222,6 +224,19 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         media=_media(settings.media),
         repair=settings.repair,
         total_s=settings.total_s,
+        retry=_retry(settings.retry),
+    )
+
+
+def _retry(settings: RetrySettings) -> Retry | None:
+    if not settings.attempts:
+        return None
+    return Retry(
+        attempts=settings.attempts,
+        backoff_s=settings.backoff_s,
+        max_backoff_s=settings.max_backoff_s,
+        budget=settings.budget,
+        on=frozenset(settings.on),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from fairlead.chat import Chunk, Head
 from fairlead.errors import StreamBroken, TargetFailed, TargetOverloaded, TargetRejected
-from fairlead.gateway.call import Limit
+from fairlead.gateway.call import Limit, Retry
 from server.client import CHAT, Client, ask, code, one
 from world import World, caller, route, said, target, words
 
@@ -131,6 +131,42 @@ def test_limits_tell_when_to_try_again() -> None:
     status, _, body = ask(client)
     error = json.loads(body)["error"]
     assert (status, error["code"], error["amount_nusd"]) == (402, "budget_exhausted", 10)
+
+
+def test_clients_are_told_whether_asking_again_is_of_use() -> None:
+    spent = Client(World([route(target("a"), retry=Retry(backoff_s=0.0))], {"a": TargetFailed("500")}))
+    status, headers, _ = ask(spent)
+    assert (status, headers["x-should-retry"]) == (502, "false") and len(spent.world.spool.intents()) == 3
+    two = (target("a"), target("b"))
+    busy = TargetOverloaded("429", retry_after_s=2.5)
+    both = Client(World([route(*two, retry=Retry(backoff_s=0.0))], {"a": busy, "b": TargetFailed("500")}))
+    status, headers, _ = ask(both)
+    assert (status, headers["x-should-retry"], headers["retry-after"]) == (502, "false", "3")
+    assert headers["retry-after-ms"] == "2500"
+    status, headers, _ = ask(one(TargetFailed("500")))
+    assert status == 502 and "x-should-retry" not in headers  # a route that asks once leaves it to the client
+    for amount, told in ((1, "true"), (0, "false")):
+        places = Limit("key:k1:requests:minute", "key tests", "requests", amount, "minute")
+        client = Client(World([route(target("a"))], {"a": said()}), by=caller(limits=(places,)))
+        ask(client)
+        status, headers, _ = ask(client)
+        assert (status, headers["x-should-retry"], "retry-after" in headers) == (429, told, told == "true")
+
+
+def test_a_caller_may_name_a_deadline_of_its_own() -> None:
+    client = one(said())
+    assert ask(client, headers={"x-fairlead-timeout-s": "2.5"})[0] == 200
+    assert client.world.table.asked[0].target.timeouts.total_s <= 2.5
+    assert ask(client, headers={"x-fairlead-timeout-s": "900"})[0] == 200
+    assert client.world.table.asked[1].target.timeouts.total_s == pytest.approx(600, abs=60)  # the route's
+
+
+@pytest.mark.parametrize("said_s", ["", "0", "-1", "nan", "inf", "1e3", "2,5", "5s", "86401", "٣", "1" * 400])
+def test_a_deadline_that_is_none_is_refused(said_s: str) -> None:
+    client = one(said())
+    status, _, body = ask(client, headers={"x-fairlead-timeout-s": said_s})
+    assert (status, json.loads(body)["error"]["param"]) == (400, "x-fairlead-timeout-s")
+    assert client.world.table.asked == []
 
 
 def test_models_are_the_routes_that_the_caller_may_use() -> None:

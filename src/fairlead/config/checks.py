@@ -18,6 +18,7 @@ from fairlead.config.sections import (
     Config,
     MediaSettings,
     PriceSettings,
+    RetrySettings,
     RouteSettings,
     Section,
     TargetSettings,
@@ -151,8 +152,14 @@ class _Checks:
             raise self.wrong(f"{path}.budget", f"{route.budget!r} is no budget", 'such as "5usd/day"')
         if route.max_cost_per_call and not MONEY.match(route.max_cost_per_call):
             raise self.wrong(f"{path}.max_cost_per_call", "is no money", 'such as "0.50usd"')
+        self._retry(f"{path}.retry", route.retry)
         self._media(f"{path}.media", route.media)
         self._bounded(f"{path}.limits", route.limits, 1, *route.limits.__struct_fields__)
+
+    def _retry(self, path: str, retry: RetrySettings) -> None:
+        self._bounded(path, retry, 0, "attempts", below=11)
+        self._bounded(path, retry, 0, "backoff_s", "max_backoff_s", below=3601)
+        self._bounded(path, retry, 0, "budget", below=11)
 
     def _media(self, path: str, media: MediaSettings) -> None:
         if media.urls == "inline" and not media.hosts:

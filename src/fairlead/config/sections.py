@@ -171,6 +171,22 @@ class MediaSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timeout_s: float = 10.0  # for all of a request
 
 
+class RetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the same target is asked again; what the fields mean is in `gateway/call.py`."""
+
+    attempts: int = 2  # 0: never
+    backoff_s: float = 0.25
+    max_backoff_s: float = 8.0
+    budget: float = 0.2
+    on: tuple[Literal["unreachable", "overloaded", "failed", "unclear", "broken", "timeout"], ...] = (
+        "unreachable",
+        "overloaded",
+        "failed",
+        "unclear",
+        "broken",
+    )
+
+
 class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     targets: tuple[str, ...]
     strategy: Literal["single", "fallback"] | None = None  # None: fallback where there are several targets
@@ -185,6 +201,7 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     keep_responses_s: float = 0.0  # how long a response can be continued by its id; 0: not at all, nothing is kept
     media: MediaSettings = MediaSettings()
     repair: bool = True  # ask once more where an answer has not the form that was asked for
+    retry: RetrySettings = RetrySettings()
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

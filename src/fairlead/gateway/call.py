@@ -114,6 +114,18 @@ class MediaRules(Struct, frozen=True):
     total_s: float = 10.0
 
 
+class Retry(Struct, frozen=True):
+    """When the same target is asked again. `attempts`: further ones, of a whole call. A wait is chance times
+    `backoff_s`, twice as much each time; what a provider asks for comes before it. `budget`: retries for each request
+    of a target, over all calls. `on`: kinds of failures (see `retrying.py`)."""
+
+    attempts: int = 2
+    backoff_s: float = 0.25
+    max_backoff_s: float = 8.0  # nor is a provider's wish to wait longer fulfilled
+    budget: float = 0.2
+    on: frozenset[str] = frozenset({"unreachable", "overloaded", "failed", "unclear", "broken"})
+
+
 class Route(Struct, frozen=True):
     """A task, with its rules."""
 
@@ -130,6 +142,7 @@ class Route(Struct, frozen=True):
     keep_responses_s: float = 0.0  # how long a response may be continued by its id
     media: MediaRules = MediaRules()
     repair: bool = True  # whether a target is asked once more where its answer has not the form that was asked for
+    retry: Retry | None = None  # None: no target is asked again because it failed
 
 
 class Context(Struct, frozen=True):
@@ -142,6 +155,7 @@ class Context(Struct, frozen=True):
     session: str | None = None
     parent: str | None = None
     request_hash: str = ""
+    timeout_s: float | None = None  # the caller's own deadline, where one is named
 
 
 class Call(Struct, frozen=True):
@@ -164,7 +178,7 @@ class Form(Protocol):
     """Knows what form one answer must have. It turns what comes into what was asked for, and judges it.
 
     `verdict` is valid, invalid or "" (not judged). `answered` and `end` raise OutputInvalid; `take` gives what may be
-    passed on now, `end` the rest.
+    passed on now, `end` the rest; `anew` is the same form for another attempt.
     """
 
     verdict: str
@@ -172,6 +186,7 @@ class Form(Protocol):
     def answered(self, answer: Answer) -> Answer: ...
     def take(self, item: Item) -> Iterable[Item]: ...
     def end(self) -> Iterable[Item]: ...
+    def anew(self) -> "Form": ...
 
 
 class Ask(Protocol):
@@ -235,6 +250,14 @@ class Spool(Protocol):
     """
 
     def append(self, record: Record) -> None: ...
+
+
+class Clock(Protocol):
+    """Time and luck. `now` is in seconds of a clock that never goes backwards; `chance` lies evenly from 0 up to 1."""
+
+    def now(self) -> float: ...
+    async def sleep(self, seconds: float) -> None: ...
+    def chance(self) -> float: ...
 
 
 class Purse(Protocol):

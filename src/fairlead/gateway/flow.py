@@ -11,11 +11,13 @@ from msgspec import Struct
 from fairlead.chat import Answer, Request, Stream
 from fairlead.errors import RequestInvalid
 from fairlead.gateway.attempt import Attempts
-from fairlead.gateway.call import Ask, Backend, Call, Caller, Context, Fetch, Purse, Strategy
+from fairlead.gateway.call import Ask, Backend, Call, Caller, Clock, Context, Fetch, Purse, Strategy
+from fairlead.gateway.clock import SystemClock
 from fairlead.gateway.elsewhere import with_hint
 from fairlead.gateway.inlining import inlined
 from fairlead.gateway.ledger import Book, Ledger
 from fairlead.gateway.policies import narrow
+from fairlead.gateway.retrying import RetryBudgets, retrying
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.shaping import shaped
 
@@ -31,11 +33,19 @@ class Generation(Struct, frozen=True):
 class Gateway:
     """`generation` is replaced as a whole by a reload; a call keeps the one that it began with."""
 
-    def __init__(self, generation: Generation, ledger: Ledger, purse: Purse, fetch: Fetch | None = None) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        ledger: Ledger,
+        purse: Purse,
+        fetch: Fetch | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.generation = generation
         self.ledger = ledger
         self.purse = purse
         self._fetch = fetch
+        self._retry_budgets = RetryBudgets(clock or SystemClock())
 
     def open(self, caller: Caller, request: Request, context: Context) -> Book:
         """The books of one call; `answer` and `stream` work within them."""
@@ -62,8 +72,10 @@ class Gateway:
                 raise with_hint(error, call, generation.backends) from None
 
     def _ask(self, generation: Generation, call: Call, book: Book) -> Ask:
-        """What the strategy may do: ask, be answered in the form that the caller wants, and be in the books."""
-        return shaped(Attempts(call, book, generation.backends, self.purse), call, generation.backends)
+        """What the strategy may do: ask, be answered in the form that the caller wants, ask again where that helps, and
+        be in the books."""
+        attempts = Attempts(call, book, generation.backends, self.purse)
+        return shaped(retrying(attempts, call, book, self._retry_budgets), call, generation.backends)
 
     def _call(self, generation: Generation, book: Book) -> Call:
         book.call = generation.routes.call(book.id, book.caller, book.request, book.context)

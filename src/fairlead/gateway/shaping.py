@@ -134,7 +134,7 @@ class Shaped:
         return "prompt" if way == "tool" and self._chat.tools else way
 
     def _form(self, wording: Wording) -> "Checked":
-        return Checked(self._check, shaping.FromTool(wrapped=wording.wrapped) if wording.by_tool else None, wording)
+        return _checked(self._check, wording)
 
 
 def _bytes(text: str) -> int:
@@ -158,6 +158,10 @@ def _asking_for(request: Request, chat: Chat, added: int) -> Request:
         input_bound=bound,
         input_bytes=request.input_bytes + added,
     )
+
+
+def _checked(check: Check, wording: Wording) -> "Checked":
+    return Checked(check, shaping.FromTool(wrapped=wording.wrapped) if wording.by_tool else None, wording)
 
 
 class _Choice(Struct):
@@ -204,6 +208,9 @@ class Checked:
         for choice in self._choices.values():
             self._judge(choice)
         return self._held
+
+    def anew(self) -> "Checked":
+        return _checked(self._check, self._wording)
 
     def _judge(self, choice: _Choice) -> None:
         if choice.finish != "stop" or choice.refused:

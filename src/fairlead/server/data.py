@@ -32,6 +32,9 @@ log = logging.getLogger("fairlead.data")
 JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 TAGS_AT_MOST = 16
+TIMEOUT = b"x-fairlead-timeout-s"
+SECONDS = re.compile(rb"\d{1,6}(?:\.\d{1,9})?\Z")
+LONGEST_TIMEOUT_S = 86_400
 CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
 
 
@@ -91,8 +94,8 @@ class Exchange:
         return body
 
     def describe(self, body: bytes) -> Context:
-        """What surrounds the request: its trace, its tags, and a keyed hash that tells equal requests apart from others
-        without telling what they say."""
+        """What surrounds the request: its trace, its tags, the caller's own deadline, and a keyed hash that tells equal
+        requests apart from others without telling what they say. Raises RequestInvalid where the deadline is none."""
         found = TRACEPARENT.match(self.headers.get(b"traceparent", b""))
         fresh = token_hex(24)
         trace_id, flags = (found[1].decode(), found[3].decode()) if found else (fresh[16:], "01")
@@ -105,6 +108,7 @@ class Exchange:
             tags=tuple(tag.strip()[:64] for tag in tags.split(",") if tag.strip())[:TAGS_AT_MOST],
             session=session or None,
             request_hash=blake2b(body, digest_size=16, key=self.listener.hash_key).hexdigest(),
+            timeout_s=_seconds(self.headers.get(TIMEOUT)),
         )
         return self.context
 
@@ -235,6 +239,20 @@ class DataListener:
 
     def _hint(self, path: str) -> Hint:
         return next((hint for hint in self._hints if path.startswith(hint.prefix)), NO_HINT)
+
+
+def _seconds(said: bytes | None) -> float | None:
+    """The caller's own deadline."""
+    if said is None:
+        return None
+    seconds = float(said) if SECONDS.match(said) else 0.0
+    if not 0 < seconds <= LONGEST_TIMEOUT_S:
+        raise RequestInvalid(
+            f"`x-fairlead-timeout-s` must be seconds above 0 and at most {LONGEST_TIMEOUT_S}",
+            param="x-fairlead-timeout-s",
+            hint="Such as 2.5; the route's own deadline holds as well.",
+        )
+    return seconds
 
 
 def _is_below(path: str, stem: str) -> bool:

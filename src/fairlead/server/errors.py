@@ -5,7 +5,14 @@ from types import ModuleType
 
 from fairlead import errors
 from fairlead.dialects import bedrock, openai
-from fairlead.errors import FairleadError, TargetError, TargetRejected
+from fairlead.errors import (
+    AllTargetsFailed,
+    BudgetHeld,
+    FairleadError,
+    LimitExceeded,
+    TargetError,
+    TargetRejected,
+)
 
 STATUS: dict[type[FairleadError], tuple[int, str]] = {
     errors.FairleadError: (500, "server_error"),
@@ -69,11 +76,33 @@ def body_of(error: FairleadError, language: ModuleType = openai) -> bytes:
 
 
 def headers_of(error: FairleadError, language: ModuleType = openai) -> list[tuple[bytes, bytes]]:
-    """`Retry-After` where we know it, rounded up to whole seconds; the error's type, where a language has it there."""
-    headers = []
+    """`Retry-After` where we know it, rounded up to whole seconds, and exactly; whether asking again is of use, in the
+    words of OpenAI's and Anthropic's clients; the error's type, where a language has it there."""
+    headers: list[tuple[bytes, bytes]] = []
     if language is bedrock:
         headers.append((b"x-amzn-errortype", bedrock.error_type(status_of(error)).encode()))
-    wait_s = error.retry_after_s if isinstance(error, TargetError) else error.details.get("retry_after_s")
-    if isinstance(wait_s, int | float) and math.isfinite(wait_s) and wait_s >= 0:
+    if (wait_s := _wait_s(error)) is not None:
         headers.append((b"retry-after", str(math.ceil(wait_s)).encode()))
+        headers.append((b"retry-after-ms", str(math.ceil(wait_s * 1000)).encode()))
+    if (helps := _asking_again_helps(error)) is not None:
+        headers.append((b"x-should-retry", b"true" if helps else b"false"))
     return headers
+
+
+def _wait_s(error: FairleadError) -> float | None:
+    """The shortest wait that anybody asked for."""
+    if isinstance(error, AllTargetsFailed):
+        said = [failure.retry_after_s for failure in error.failures]
+    else:
+        said = [error.retry_after_s if isinstance(error, TargetError) else error.details.get("retry_after_s")]
+    waits = [one for one in said if isinstance(one, int | float) and math.isfinite(one) and one >= 0]
+    return min(waits, default=None)
+
+
+def _asking_again_helps(error: FairleadError) -> bool | None:
+    """None: whoever asked may go by the status. False where it was asked again here as often as it may be: a client
+    that does the same multiplies that."""
+    if isinstance(error, LimitExceeded | BudgetHeld):
+        return error.details.get("retry_after_s") is not None
+    last = error.failures[-1] if isinstance(error, AllTargetsFailed) else error
+    return False if isinstance(last, TargetError) and last.spent else None

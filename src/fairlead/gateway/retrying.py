@@ -1,0 +1,181 @@
+"""Asking the same target once more where that is safe and likely to help.
+
+`Retrying` stands around the Ask of one call. What it asks again is a failure of the target's before any word is out,
+of a kind that the route names; never a caller's own mistake, and never a refusal, which is an answer. While the call
+has another target that would take it, that one is asked first: only a provider who says "soon" is waited for.
+
+How often: `attempts` further times for a whole call, whatever its targets and repairs, so that a call makes at most as
+many attempts as it has targets, and these. How often over all calls: `RetryBudgets`, so that a target that is down is
+not asked three times as much as one that is up.
+"""
+
+from collections.abc import Callable
+from contextlib import aclosing
+
+from fairlead.chat import Answer, Chunk, Item, Request, Stream
+from fairlead.errors import (
+    BudgetExceeded,
+    FairleadError,
+    LimitExceeded,
+    StreamBroken,
+    TargetError,
+    TargetFailed,
+    TargetOverloaded,
+    TargetTimeout,
+    TargetUnclear,
+    TargetUnreachable,
+    Unavailable,
+)
+from fairlead.gateway.call import Ask, Call, Clock, Form, Retry, Target
+from fairlead.gateway.ledger import Book
+
+SOON_S = 1.0  # a provider that names no longer wait is asked again before another target is
+BURST = 10.0  # retries of one target that are there at once,
+FLOOR_PER_S = 1.0  # and that come back with time alone, where there are few requests
+
+_KINDS: tuple[tuple[type[TargetError], str], ...] = (
+    (TargetUnreachable, "unreachable"),
+    (TargetOverloaded, "overloaded"),
+    (TargetFailed, "failed"),
+    (TargetTimeout, "timeout"),
+    (TargetUnclear, "unclear"),
+    (StreamBroken, "broken"),
+)
+SPENT = "retries of this target are spent for now: too large a share of its requests fails"
+
+
+class RetryBudget:
+    """One target's, in this process: each request brings a share of a retry, and so does time."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self, at: float) -> None:
+        self._at = at
+        self._left = BURST
+
+    def deposit(self, share: float) -> None:
+        self._left = min(BURST, self._left + share)
+
+    def withdraw(self, at: float) -> bool:
+        """Whether there is one. What was paid in beyond BURST is gone: calm hours pay for no storm."""
+        self._left = min(BURST, self._left + max(0.0, at - self._at) * FLOOR_PER_S)
+        self._at = at
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class RetryBudgets:
+    """By target, for all calls of this process; a reload leaves them as they are."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._budgets: dict[str, RetryBudget] = {}
+
+    def of(self, target: str) -> RetryBudget:
+        found = self._budgets.get(target)
+        if found is None:
+            found = self._budgets[target] = RetryBudget(self.clock.now())
+        return found
+
+
+def retrying(ask: Ask, call: Call, book: Book, budgets: RetryBudgets) -> Ask:
+    """The same power on a route that asks once; else one that asks again."""
+    rules = call.route.retry
+    return ask if rules is None else Retrying(ask, call, rules, budgets, book.elapsed_us)
+
+
+class Retrying:
+    """An Ask around the Ask. A try again is an attempt of its own in the books, with the purpose `retry`."""
+
+    def __init__(
+        self, ask: Ask, call: Call, rules: Retry, budgets: RetryBudgets, elapsed_us: Callable[[], int]
+    ) -> None:
+        self._ask = ask
+        self._call = call
+        self._rules = rules
+        self._budgets = budgets
+        self._clock = budgets.clock
+        self._elapsed_us = elapsed_us
+        self._made = 0
+
+    async def answer(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Answer:
+        self._budgets.of(target.name).deposit(self._rules.budget)
+        failed: TargetError | None = None
+        while True:
+            try:
+                return await self._ask.answer(target, request, purpose, form)
+            except TargetError as error:
+                failed, wait_s = error, self._wait_s(target, error)
+            except (BudgetExceeded, LimitExceeded, Unavailable) as error:
+                raise _unaffordable(failed, error) from error
+            if wait_s is None:
+                raise failed
+            await self._clock.sleep(wait_s)
+            purpose, form = "retry", form and form.anew()
+
+    async def stream(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Stream:
+        self._budgets.of(target.name).deposit(self._rules.budget)
+        failed: TargetError | None = None
+        while True:
+            async with aclosing(self._ask.stream(target, request, purpose, form)) as items:
+                early: list[Item] = []
+                try:
+                    async for item in items:
+                        early.append(item)
+                        if type(item) is Chunk and item.words:
+                            break
+                    wait_s = None
+                except TargetError as error:
+                    failed, wait_s = error, self._wait_s(target, error)
+                    if wait_s is None:
+                        raise
+                except (BudgetExceeded, LimitExceeded, Unavailable) as error:
+                    raise _unaffordable(failed, error) from error
+                if wait_s is None:
+                    for item in early:
+                        yield item
+                    async for item in items:
+                        yield item
+                    return
+            await self._clock.sleep(wait_s)
+            purpose, form = "retry", form and form.anew()
+
+    def _wait_s(self, target: Target, error: TargetError) -> float | None:
+        """How long to wait before the same target is asked again; None: it is not."""
+        rules, asked = self._rules, error.retry_after_s
+        if kind_of(error) not in rules.on:
+            return None
+        if target.name != self._call.targets[-1].name and (asked is None or asked > SOON_S):
+            return None  # the next one is asked first
+        if self._made >= rules.attempts:
+            error.spent = True
+            return None
+        if asked is not None and asked > rules.max_backoff_s:
+            return None  # the caller is told how long, and may wait for it or ask elsewhere
+        wait_s = min(rules.max_backoff_s, rules.backoff_s * 2**self._made) * self._clock.chance() + (asked or 0.0)
+        if wait_s >= self._call.route.total_s - self._elapsed_us() / 1_000_000:
+            return None
+        if not self._budgets.of(target.name).withdraw(self._clock.now()):
+            error.spent = True
+            error.hint = f"{error.hint} {SPENT}".strip()
+            return None
+        self._made += 1
+        return wait_s
+
+
+def kind_of(error: TargetError) -> str:
+    """What a failure is called in the configuration; "" for one that asking again does not mend."""
+    kind = next((name for of, name in _KINDS if isinstance(error, of)), "")
+    if kind == "timeout" and error.details.get("stage") == "connect":
+        return "unreachable"  # nothing was sent
+    return kind
+
+
+def _unaffordable(failed: TargetError | None, error: FairleadError) -> FairleadError:
+    """What stopped a try: the first as it is; of a further one the failure that it was to mend says more."""
+    if failed is None:
+        return error
+    failed.hint = f"{failed.hint} It could not be asked again: {error.code}.".strip()
+    return failed
