@@ -88,6 +88,8 @@ class Account:
             return answer, request_id(response.header)
         if not answer.strip():
             raise self._unclear(response, answer, "nothing", asking)
+        if packed := compressed(response):
+            raise self._unclear(response, b"", packed, asking)
         if _is_page(response, answer):
             raise self._unclear(response, answer[:MAX_ERROR_BYTES], "a web page", asking)
         return answer, request_id(response.header)
@@ -165,6 +167,13 @@ def _streamed(paths: Mapping[str, str]) -> dict[str, str]:
 
 def _deadlines(limits: "Timeouts") -> Deadlines:
     return Deadlines(limits.connect_s, limits.first_token_s, limits.between_tokens_s, limits.total_s)
+
+
+def compressed(response: Response) -> str:
+    """What to say of a body that is packed although nobody asked for it; it is not unpacked: it may be a bomb. ""
+    where it is not."""
+    encoding = response.headers.get("content-encoding", "identity").lower()
+    return "" if encoding in ("identity", "") else f"a body packed as {encoding[:20]}, which nobody asked for"
 
 
 def _is_page(response: Response, body: bytes) -> bool:

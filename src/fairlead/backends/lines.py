@@ -19,8 +19,9 @@
     # malformed = true                   # the answer can't be read
     # cut_after = 3                      # the stream breaks after so many pieces
     # stall_after = 3                    # the stream falls silent after so many, until a deadline passes
+    # fault = "garbled"                  # something goes wrong on the wire; `faults.py` has the words
 
-It plays nothing itself: that is `script.py`.
+It plays nothing itself: that is `script.py`, and `standin/` over TCP.
 """
 
 import re
@@ -31,10 +32,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from fairlead.backends.faults import FAULTS, Fault, Wrong
 from fairlead.chat import Finish, ToolCall, Usage
 from fairlead.errors import ConfigInvalid
 
 Stage = Literal["connect", "first_token", "between_tokens", "total"]
+FAULTY = ("status", "timeout", "cut_after", "stall_after", "fault")  # each of them, where it is said
 
 
 class ScriptedCall(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +82,13 @@ class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     malformed: bool = False
     cut_after: int | None = None
     stall_after: int | None = None
+    fault: Wrong | None = None
+
+    @property
+    def fault_row(self) -> Fault:
+        """What its fault does. Only for a line that has one."""
+        assert self.fault is not None
+        return FAULTS[self.fault]
 
     @property
     def whole(self) -> str | None:
@@ -141,12 +151,12 @@ def _check_line(line: Line, file: str, path: str) -> None:
         re.compile(line.when)
     except re.error as why:
         raise _wrong(file, f"{path}.when", f"not a regular expression: {why}") from None
-    faults = [name for name in ("status", "timeout", "cut_after", "stall_after") if getattr(line, name) is not None]
+    faults = [name for name in FAULTY if getattr(line, name) is not None]
     faults += [name for name in ("refuse", "malformed") if getattr(line, name)]
     if len(faults) > 1:
         raise _wrong(file, f"{path}.{faults[1]}", f"a line has one fault, and this one has {faults[0]} already")
     says = line.text is not None or line.pieces or line.tool_calls or line.reasoning is not None
-    if not says and (not faults or faults[0] in ("cut_after", "stall_after")) and line.finish is None:
+    if not says and (not faults or faults[0] in ("cut_after", "stall_after", "fault")) and line.finish is None:
         raise _wrong(file, path, "the line says nothing: give it text, tool_calls, a finish or a fault")
     if line.pieces and line.text is not None and "".join(line.pieces) != line.text:
         raise _wrong(file, f"{path}.pieces", "put together, they are not the text")

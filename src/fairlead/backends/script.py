@@ -5,19 +5,17 @@ does. It speaks the house language, so whatever it says is written anew in the c
 """
 
 import asyncio
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Raw
-
-from fairlead.backends.lines import Line, check
+from fairlead.backends.lines import Line
 from fairlead.backends.status import error_for
-from fairlead.chat import Answer, Chunk, Head, Part, Request, Said, Stream, Text, Thinking, ToolDelta, Usage
+from fairlead.backends.turns import PLAYED, Turns, breaks_at, in_pieces, prompts, whole
+from fairlead.chat import Answer, Head, Request, Stream, Usage
 from fairlead.errors import (
     RequestInvalid,
     StreamBroken,
+    TargetError,
     TargetRejected,
     TargetTimeout,
     TargetUnclear,
@@ -29,13 +27,10 @@ if TYPE_CHECKING:
     from fairlead.gateway.call import Asking
 
 DIALECT = "house"
-PLAYED = frozenset({"chat", "complete", "count"})
-_PROMPT = msgspec.json.Decoder(str)
 
 
 class Script:
-    """Plays lines. Those whose `when` is found in the last user text come first, else those without one; among several
-    the one that was played least, so that they follow each other and begin anew.
+    """Plays lines, in the order of `turns.py`.
 
     Conversations, completions and counts; what is no text raises RequestInvalid `unsupported_feature`. Raises
     ConfigInvalid at once where a line makes no sense.
@@ -44,14 +39,12 @@ class Script:
     dialect = DIALECT
 
     def __init__(self, lines: Sequence[Line]) -> None:
-        self._lines = check(tuple(lines))
-        self._whens = [re.compile(line.when) if line.when else None for line in self._lines]
-        self._plays = [0] * len(self._lines)
+        self._turns = Turns(lines)
 
     @property
     def plays(self) -> tuple[int, ...]:
         """How often each line was played."""
-        return tuple(self._plays)
+        return self._turns.plays
 
     async def answer(self, request: Request, asking: "Asking") -> Answer:
         line, prompt = self._next(request, asking)
@@ -66,7 +59,9 @@ class Script:
             await clock.stall("total")
         if line.cut_after is not None:
             raise _broken(asking)
-        said = Said(_parts(line), line.end)
+        if line.fault is not None:
+            await _go_wrong(line, line.fault_row.answer, clock, "total", asking)
+        said = whole(line)
         return Answer(
             id=f"script-{new_id()}",
             model=asking.target.model,
@@ -82,16 +77,23 @@ class Script:
         clock = _Clock(asking)
         _fail(line, asking)
         await clock.pause(line.latency_s, "first_token")
+        wrong = line.fault_row.stream if line.fault is not None else None
+        if wrong is not None and line.fault_row.at == "start":
+            await _go_wrong(line, wrong, clock, "first_token", asking)
         yield Head(f"script-{new_id()}", asking.target.model, asking.target.name, DIALECT)
-        chunks = _chunks(line, request.samples)
-        cut, stall = (None if n is None else min(n, len(chunks) - 1) for n in (line.cut_after, line.stall_after))
+        chunks = in_pieces(line, request.samples)
+        breaks = breaks_at(line, chunks)
         for count, chunk in enumerate(chunks):
             if count:
                 await clock.pause(line.delay_s, "between_tokens")
-            if count == cut:
+            if count == breaks:
+                if line.cut_after is not None:
+                    raise _broken(asking)
+                if line.stall_after is not None:
+                    await clock.stall("between_tokens" if count else "first_token")
+                await _go_wrong(line, wrong, clock, "between_tokens", asking)
+            if wrong is not None and chunk.finish is not None:  # all words came, and no end
                 raise _broken(asking)
-            if count == stall:
-                await clock.stall("between_tokens" if count else "first_token")
             yield chunk
         usage: Usage | None = line.used(prompt)
         if usage is not None:
@@ -108,10 +110,9 @@ class Script:
                 code="unsupported_feature",
                 hint="Give the route a target whose backend is no script.",
             )
-        prompt, last = _prompts(request)
-        fitting = [n for n, when in enumerate(self._whens) if when is not None and when.search(last)]
-        fitting = fitting or [n for n, when in enumerate(self._whens) if when is None]
-        if not fitting:
+        prompt, last = prompts(request)
+        number = self._turns.next(last)
+        if number is None:
             raise TargetRejected(
                 f"{asking.target.name} plays a script, and none of its lines fits this text",
                 code="script_has_no_line",
@@ -119,9 +120,7 @@ class Script:
                 target=asking.target.name,
                 dialect=DIALECT,
             )
-        number = min(fitting, key=self._plays.__getitem__)
-        self._plays[number] += 1
-        return self._lines[number], prompt
+        return self._turns.lines[number], prompt
 
 
 class _Clock:
@@ -162,6 +161,15 @@ def _fail(line: Line, asking: "Asking") -> None:
         raise error_for(line.status, said, b"", headers, target=name, dialect=DIALECT)
 
 
+async def _go_wrong(line: Line, kind: type[TargetError] | None, clock: _Clock, stage: str, asking: "Asking") -> None:
+    """What a fault on the wire leads to. Raises TargetError, or does nothing where it does no harm."""
+    if kind is TargetTimeout:
+        await clock.stall(stage)
+    if kind is not None:
+        name = asking.target.name
+        raise kind(f"{name} went wrong: {line.fault_row.says}", target=name, dialect=DIALECT)
+
+
 def _late(asking: "Asking", stage: str) -> TargetTimeout:
     seconds = getattr(asking.target.timeouts, f"{stage}_s")
     name = asking.target.name
@@ -171,37 +179,3 @@ def _late(asking: "Asking", stage: str) -> TargetTimeout:
 def _broken(asking: "Asking") -> StreamBroken:
     name = asking.target.name
     return StreamBroken(f"{name} broke off in the middle of its answer", target=name, dialect=DIALECT)
-
-
-def _parts(line: Line) -> tuple[Part, ...]:
-    """All that a line says, whole."""
-    reasoning = (Thinking(line.reasoning),) if line.reasoning else ()
-    text = (Text(line.whole),) if line.whole is not None else ()
-    return (*reasoning, *text, *line.calls())
-
-
-def _chunks(line: Line, samples: int) -> list[Chunk]:
-    """All that a line says, piece by piece, for every choice; each one's finish last."""
-    calls = line.calls()
-    pieces = [Chunk(reasoning=line.reasoning, words=True)] if line.reasoning else []
-    pieces += [Chunk(text=cut, words=True) for cut in line.cuts]
-    for slot, call in enumerate(calls):
-        pieces.append(Chunk(tool=ToolDelta(slot, call.id, call.name), words=True))
-        pieces.append(Chunk(tool=ToolDelta(slot, arguments=call.arguments), words=True))
-    pieces.append(Chunk(finish=line.end))
-    return [msgspec.structs.replace(piece, index=index) for index in range(samples) for piece in pieces]
-
-
-def _prompts(request: Request) -> tuple[str, str]:
-    """All text of the request, and the last thing that the user said."""
-    if request.task == "complete":
-        raw = request.spoken.fields.get("prompt", Raw(b'""')) if request.spoken is not None else Raw(b'""')
-        try:
-            prompt = _PROMPT.decode(raw)
-        except msgspec.ValidationError:  # several prompts, or tokens
-            prompt = bytes(raw).decode()
-        return prompt, prompt
-    messages = request.chat().messages
-    texts = [(m.role, " ".join(part.text for part in m.parts if isinstance(part, Text))) for m in messages]
-    last = next((text for role, text in reversed(texts) if role == "user"), "")
-    return "\n".join(text for _, text in texts), last

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
-from fairlead.backends.account import Account
+from fairlead.backends.account import Account, compressed
 from fairlead.backends.status import request_id
 from fairlead.chat import Head, Item, Stream, Usage
-from fairlead.errors import StreamBroken, TargetError, TargetTimeout
+from fairlead.errors import StreamBroken, TargetError, TargetTimeout, TargetUnclear
 from fairlead.wire.response import Decoder, Response
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ async def read_stream(
                         yield item if type(item) is not Head else _introduced(item, asking, dropped, response)
                 if reader.ended:
                     break
-        except (StreamBroken, TargetTimeout):
+        except (StreamBroken, TargetTimeout, TargetUnclear):
             if not reader.complete:
+                _check_packing(response, asking)
                 raise
         finally:
             if reader.ended:
@@ -70,9 +71,16 @@ async def read_stream(
         for item in reader.close():
             yield item
         if not reader.complete:
+            _check_packing(response, asking)
             raise StreamBroken(f"{asking.target.name} ended its stream before its answer was whole")
     except TargetError as error:
         raise account.named(error, asking) from None
+
+
+def _check_packing(response: Response, asking: "Asking") -> None:
+    """Raises TargetUnclear where that is why nothing could be read."""
+    if packed := compressed(response):
+        raise TargetUnclear(f"{asking.target.name} answered {response.status} with {packed}")
 
 
 def _introduced(head: Head, asking: "Asking", dropped: list[str], response: Response) -> Head:

@@ -33,6 +33,7 @@ COMMANDS = {
     "engine": "List and restart the engines of the running server.",
     "catalog": "Show who can be asked and what models can do; renew the lists.",
     "store": "Look after the store.",
+    "script": "Play scripts: stand in for a provider, with every fault that there is.",
     "completion": "Print the completion script of a shell.",
 }
 
