@@ -21,7 +21,9 @@ def call(**changes: object) -> CallClosed:
 
 
 def exposed(metrics: Metrics) -> str:
-    return metrics.exposition(open_calls={"w": 2}, refused=3, engines={"mini": (True, 1)}, lag_s=0.5).decode()
+    return metrics.exposition(
+        open_calls={"w": 2}, refused=3, engines={"mini": (True, 1)}, lag_s=0.5, keys_age_s=2.5
+    ).decode()
 
 
 def test_calls_attempts_tokens_and_money_are_counted() -> None:
@@ -35,6 +37,7 @@ def test_calls_attempts_tokens_and_money_are_counted() -> None:
     assert 'fairlead_time_to_first_token_seconds_count{target="t"} 1.0' in text
     assert 'fairlead_open_calls{worker="w"} 2.0' in text and "fairlead_unauthenticated_requests 3.0" in text
     assert 'fairlead_engine_up{engine="mini"} 1.0' in text and "fairlead_spool_lag_seconds 0.5" in text
+    assert "fairlead_keys_age_seconds 2.5" in text
 
 
 def test_an_unknown_price_is_counted_as_such_and_never_as_nothing() -> None:
@@ -55,4 +58,4 @@ def test_names_that_callers_make_up_do_not_become_labels() -> None:
 def test_workers_that_are_gone_are_not_shown() -> None:
     metrics = Metrics()
     exposed(metrics)
-    assert 'worker="w"' not in metrics.exposition(open_calls={}, refused=0, engines={}, lag_s=0).decode()
+    assert 'worker="w"' not in metrics.exposition(open_calls={}, refused=0, engines={}, lag_s=0, keys_age_s=0).decode()

@@ -48,6 +48,9 @@ class Metrics:
             "fairlead_engine_restarts", "Times that the engine was restarted", ["engine"], registry=registry
         )
         self._lag = Gauge("fairlead_spool_lag_seconds", "Since the spool was last shipped whole", registry=registry)
+        self._keys_age = Gauge(
+            "fairlead_keys_age_seconds", "Since the keys were known to be those of the store", registry=registry
+        )
         self._targets: dict[str, tuple[str, str]] = {}  # open attempts: route and target
 
     def saw(self, records: Iterable[Record]) -> None:
@@ -83,6 +86,7 @@ class Metrics:
         refused: int,
         engines: Mapping[str, tuple[bool, int]],
         lag_s: float,
+        keys_age_s: float,
     ) -> bytes:
         """The text that Prometheus reads. `engines`: whether each is up, and its restarts."""
         self._open.clear()
@@ -93,4 +97,5 @@ class Metrics:
             self._engine_restarts.labels(engine).set(restarts)
         self._refused.set(refused)
         self._lag.set(lag_s)
+        self._keys_age.set(keys_age_s)
         return generate_latest(self.registry)

@@ -70,3 +70,28 @@ def test_an_empty_list_says_what_to_do_and_a_missing_place_is_not_made(folder: P
     fairlead(folder, "key", "revoke", "app")
     empty = fairlead(folder, "key", "list")
     assert empty.exit_code == 0 and empty.stdout == "" and "fairlead key new" in empty.stderr
+
+
+def test_a_rotated_key_gets_a_new_secret_and_is_shown_as_rotating(folder: Path) -> None:
+    before = fairlead(folder, "key", "new", "--name", "app", "--budget", "5usd/day").stdout.strip()
+    turned = fairlead(folder, "key", "rotate", "app", "--overlap", "2h")
+    secret = turned.stdout.strip()
+    assert turned.exit_code == 0 and secret.startswith("fl_") and secret != before and before not in turned.output
+    (listed,) = json.loads(fairlead(folder, "key", "list", "--json").stdout)
+    assert secret.startswith(listed["prefix"]) and before.startswith(listed["past"][0]["prefix"])
+    assert (listed["name"], listed["budgets"]) == ("app", ["5usd/day"])
+    assert "rotating" in fairlead(folder, "key", "list").stdout
+
+
+def test_without_overlap_the_old_secret_is_good_no_longer(folder: Path) -> None:
+    fairlead(folder, "key", "new", "--name", "app")
+    turned = fairlead(folder, "key", "rotate", "app", "--overlap", "0s")
+    assert turned.exit_code == 0 and "no longer" in turned.stderr
+    assert "rotating" not in fairlead(folder, "key", "list").stdout
+
+
+def test_what_is_no_key_or_no_span_is_not_rotated(folder: Path) -> None:
+    fairlead(folder, "key", "new", "--name", "app")
+    assert fairlead(folder, "key", "rotate", "nobody").exit_code == 1
+    assert fairlead(folder, "key", "rotate", "app", "--overlap", "soon").exit_code == 2
+    assert fairlead(folder, "key", "rotate", "app", "--overlap", "99999w").exit_code == 1

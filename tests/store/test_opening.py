@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from fairlead.errors import OperatorError, StoreMismatch
+from fairlead.errors import OperatorError, StoreMismatch, Unavailable
 from fairlead.store import schema
 from fairlead.store.opening import FILE, Store, connect, migrate, open_store, revision
 
@@ -188,3 +188,29 @@ def test_a_store_that_cannot_be_reached_says_so(tmp_path: Path) -> None:
     (tmp_path / "fairlead.db").mkdir()
     with pytest.raises(OperatorError, match=r"fairlead\.db can't be opened"):
         open_store(tmp_path)
+
+
+def test_who_is_patient_gets_a_store_that_is_away_and_it_is_looked_at_before_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"Dear diary, today I was not a database. " * 50)
+    with open_store(tmp_path, patient=True) as store:
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="can't be used yet") as caught, store.read():
+                pass
+            assert caught.value.code == "store_unavailable"
+        (tmp_path / FILE).unlink()
+        open_store(tmp_path / "elsewhere").close()
+        change(tmp_path / "elsewhere" / FILE, "UPDATE alembic_version SET version_num = '9999'")
+        (tmp_path / "elsewhere" / FILE).rename(tmp_path / FILE)
+        with pytest.raises(Unavailable, match="9999"), store.begin():
+            pass
+        change(tmp_path / FILE, f"UPDATE alembic_version SET version_num = '{schema.HEAD}'")
+        with store.begin() as connection:
+            assert connection.execute(schema.audit.select()).all() == []
+
+
+@pytest.mark.parametrize("version", ["0000", "9999"])
+def test_patience_does_not_take_a_store_of_another_revision(tmp_path: Path, version: str) -> None:
+    open_store(tmp_path).close()
+    change(tmp_path / FILE, f"UPDATE alembic_version SET version_num = '{version}'")
+    with pytest.raises(StoreMismatch, match=version):
+        open_store(tmp_path, patient=True)

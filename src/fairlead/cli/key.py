@@ -30,7 +30,7 @@ COLUMNS = (
 
 @click.group()
 def key() -> None:
-    """Make, list and revoke the keys of callers."""
+    """Make, list, rotate and revoke the keys of callers."""
 
 
 @key.command()
@@ -113,6 +113,35 @@ def revoke(place: Place, ref: str, wants_json: bool) -> None:
         terminal.show_json(gone)
     else:
         note(f'Key "{gone.name}" ({gone.prefix}…) is revoked.')
+        if gone.pending:
+            warn("the store is away: other replicas learn of it when it is back")
+
+
+@key.command()
+@click.argument("ref", metavar="KEY")
+@click.option(
+    "--overlap",
+    type=Span(),
+    default="24h",
+    show_default=True,
+    metavar="SPAN",
+    help="How long the old secret is good for yet.",
+)
+@as_json
+@placed
+@here
+def rotate(place: Place, ref: str, overlap: int, wants_json: bool) -> None:
+    """Give a key a new secret, which is printed this once. The key keeps its name, limits and budgets, and for a while
+    its old secret."""
+    from fairlead.server.office import Rotation
+
+    made: KeyMade = place.ask(lambda desk: desk.rotate_key(ref, Rotation(overlap)), doing="key rotate")
+    if wants_json:
+        terminal.show_json(made)
+        return
+    terminal.say(made.secret)
+    ends = f"until {terminal.moment(made.key.past[-1].expires_us)}" if overlap else "no longer"
+    note(f'Key "{made.key.name}" has a new secret, which is shown this once. The old one is good {ends}.')
 
 
 def _warn_of_unknown(place: Place, routes: tuple[str, ...]) -> None:
@@ -142,4 +171,6 @@ def _row(found: "KeyShown") -> tuple[str, ...]:
 def _state(found: "KeyShown") -> str:
     if found.revoked_us is not None:
         return "revoked"
-    return "expired" if found.expires_us is not None and found.expires_us <= now_us() else "ok"
+    if found.expires_us is not None and found.expires_us <= now_us():
+        return "expired"
+    return "rotating" if any(past.expires_us > now_us() for past in found.past) else "ok"

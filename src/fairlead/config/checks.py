@@ -25,6 +25,7 @@ from fairlead.config.sections import (
     Zone,
 )
 from fairlead.errors import ConfigInvalid
+from fairlead.spans import seconds_of
 from fairlead.units import PLAIN, SEARCHES, TOKENS
 
 
@@ -77,6 +78,7 @@ class _Checks:
         self._bounded("server", server, 0.001, "max_body_mb")
         self._bounded("server", server, 0, "drain_s")
         self._bounded("store", self.config.store, 0.01, "ship_every_s")
+        self._span("store.keys_good_for", self.config.store.keys_good_for)
 
     def _backend(self, path: str, backend: BackendSettings) -> None:
         if not backend.kind and not backend.provider:
@@ -179,6 +181,10 @@ class _Checks:
         for field in fields:
             if (value := getattr(section, field)) is not None and not least <= value < below:  # `nan` is not, either
                 raise self.wrong(f"{path}.{field}", f"must be at least {least:g} and below {below}")
+
+    def _span(self, path: str, text: str) -> None:
+        if seconds_of(text) is None:
+            raise self.wrong(path, f"{text!r} is no span of time", 'such as "12h" or "30d"')
 
     def _exists(self, path: str, name: str, table: Mapping[str, Any]) -> None:
         if name and name not in table:

@@ -57,6 +57,7 @@ class Server(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class StoreSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sync: Literal["none", "interval"] = "none"  # of the spool: interval survives power loss, but for the last second
     ship_every_s: float = 0.25
+    keys_good_for: str = "7d"  # how old the keys may be that a start goes by while the store is away
 
 
 class AwsSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

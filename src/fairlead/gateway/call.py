@@ -54,8 +54,9 @@ class Caller(Struct, frozen=True):
     routes: tuple[str, ...] = ()  # that this key may use; ("*",) is all of them
     zone: Zone = "public"  # the widest zone that this caller tolerates
     limits: tuple[Limit, ...] = ()
-    expires_us: int | None = None
+    expires_us: int | None = None  # this secret, or the key itself
     revoked: bool = False
+    rotated: bool = False  # the key has a newer secret than this one
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,13 +1,20 @@
-"""A key becomes a caller. Keys are known here only by their SHA-256; where they are kept is not known here."""
+"""A key becomes a caller. Keys are known here only by their SHA-256; where they are kept is not known here.
+
+How long it takes tells nothing about the keys that there are: one is looked up by the first half of its digest, which
+nobody can steer towards another's without trying 2^128 secrets, and the whole digest is compared in constant time.
+"""
 
 import hashlib
 from collections.abc import Mapping
+from hmac import compare_digest
 
 from fairlead.errors import Unauthenticated
 from fairlead.gateway.call import Caller
 from fairlead.ids import now_us
 
 HINT = "send `Authorization: Bearer <key>`; `fairlead key new` makes one"
+ROTATED = "the key was rotated: use its new secret"
+HALF = 32  # digits of a digest
 
 
 def digest(secret: str) -> str:
@@ -16,14 +23,15 @@ def digest(secret: str) -> str:
 
 
 class Identities:
-    """All keys, by digest; replaced as a whole when one is made or revoked."""
+    """All keys, by digest; replaced as a whole when one is made, rotated or revoked."""
 
     def __init__(self, callers: Mapping[str, Caller] | None = None) -> None:
-        self._callers: Mapping[str, Caller] = callers or {}
+        self._callers: dict[str, tuple[str, Caller]] = {}
         self.refused = 0  # unauthenticated requests are counted, not stored
+        self.replace(callers or {})
 
     def replace(self, callers: Mapping[str, Caller]) -> None:
-        self._callers = callers
+        self._callers = {whole[:HALF]: (whole, caller) for whole, caller in callers.items()}
 
     def authenticate(self, authorization: str | None) -> Caller:
         """`authorization` is the header's value (`Bearer <key>`) or the bare key. Raises Unauthenticated."""
@@ -31,16 +39,18 @@ class Identities:
         if secret[:7].lower() in ("bearer", "bearer "):
             secret = secret[7:].strip()
         if not secret:
-            self.refused += 1
-            raise Unauthenticated("no key was sent", hint=HINT, code="key_missing")
-        caller = self._callers.get(digest(secret))  # a lookup by hash leaks nothing about the key in its timing
-        if caller is None:
-            self.refused += 1
-            raise Unauthenticated("this key is not known here", hint=HINT, code="key_unknown")
+            raise self._refused("no key was sent", code="key_missing")
+        whole = digest(secret)
+        known, caller = self._callers.get(whole[:HALF], (whole, None))
+        if caller is None or not compare_digest(known, whole):
+            raise self._refused("this key is not known here", code="key_unknown")
         if caller.revoked:
-            self.refused += 1
-            raise Unauthenticated(f"key {caller.name!r} was revoked", hint=HINT, code="key_revoked")
+            raise self._refused(f"key {caller.name!r} was revoked", code="key_revoked")
         if caller.expires_us is not None and caller.expires_us <= now_us():
-            self.refused += 1
-            raise Unauthenticated(f"key {caller.name!r} has expired", hint=HINT, code="key_expired")
+            what = f"this secret of key {caller.name!r}" if caller.rotated else f"key {caller.name!r}"
+            raise self._refused(f"{what} has expired", code="key_expired", hint=ROTATED if caller.rotated else HINT)
         return caller
+
+    def _refused(self, message: str, *, code: str, hint: str = HINT) -> Unauthenticated:
+        self.refused += 1
+        return Unauthenticated(message, hint=hint, code=code)

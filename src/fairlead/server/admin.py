@@ -24,7 +24,7 @@ from starlette.routing import Route
 from fairlead import __version__, config
 from fairlead.errors import FairleadError, NotFound, RequestInvalid, Unauthenticated
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
-from fairlead.server.office import CallFilter, KeyWanted
+from fairlead.server.office import CallFilter, KeyWanted, Rotation
 from fairlead.server.premises import address_of, bind, is_loopback, names_loopback
 from fairlead.server.protocol import BoundedProtocol
 
@@ -114,6 +114,7 @@ class AdminListener:
             Route("/api/keys", self._edge(self._keys, trusted)),
             Route("/api/keys", self._edge(self._new_key, trusted), methods=["POST"]),
             Route("/api/keys/{ref:path}/revoke", self._edge(self._revoke, trusted), methods=["POST"]),
+            Route("/api/keys/{ref:path}/rotate", self._edge(self._rotate, trusted), methods=["POST"]),
             Route("/api/calls", self._edge(self._calls, trusted)),
             Route("/api/calls/{ref}", self._edge(self._call, trusted)),
             Route("/api/summary", self._edge(self._summary, trusted)),
@@ -157,7 +158,12 @@ class AdminListener:
 
     async def _readyz(self, _: Request) -> Response:
         workers = len(self._steward.crew.hands)
-        body = {"status": "ready" if workers else "down", "config": self._steward.settings.hash, "workers": workers}
+        body = {
+            "status": "ready" if workers else "down",
+            "config": self._steward.settings.hash,
+            "workers": workers,
+            "keys_age_s": round(self._steward.keyring.age_s(), 1),
+        }
         return _json(body, 200 if workers else 503)
 
     async def _metrics(self, _: Request) -> Response:
@@ -194,13 +200,17 @@ class AdminListener:
         made = await self._steward.office.new_key(
             _read(await request.body(), KeyWanted), by="admin", timezone=self._steward.settings.timezone
         )
-        await self._steward.tell_keys()
+        await self._steward.keyring.look()
         return _json(made, 201)
 
     async def _revoke(self, request: Request) -> Response:
-        revoked = await self._steward.office.revoke_key(request.path_params["ref"], by="admin")
-        await self._steward.tell_keys()
-        return _json(revoked)
+        return _json(await self._steward.keyring.revoke(request.path_params["ref"], by="admin"))
+
+    async def _rotate(self, request: Request) -> Response:
+        wanted = _read(await request.body() or b"{}", Rotation)
+        made = await self._steward.office.rotate_key(request.path_params["ref"], wanted, by="admin")
+        await self._steward.keyring.look()
+        return _json(made)
 
     async def _calls(self, request: Request) -> Response:
         await self._steward.ship()

@@ -13,10 +13,10 @@ from msgspec import Meta, Struct
 from fairlead.app import limits
 from fairlead.config import BUDGET, LARGEST, Config, Limits
 from fairlead.errors import RequestInvalid
-from fairlead.gateway.call import Caller, Limit
+from fairlead.gateway.call import Limit
 from fairlead.ids import now_us
 from fairlead.money import format_usd
-from fairlead.store import budgets, calls, configs, contents, keys
+from fairlead.store import budgets, calls, configs, contents, editions, keys
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
 from fairlead.store.opening import Connection, Store, open_store
@@ -24,6 +24,8 @@ from fairlead.store.opening import Connection, Store, open_store
 T = TypeVar("T")
 QUICK_START = "quickstart"
 QUICK_START_HOURS = 24
+DAY_US = 86_400_000_000
+LONGEST_OVERLAP_S = 366 * 86_400
 
 
 class KeyWanted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,8 +42,22 @@ class KeyWanted(Struct, frozen=True, forbid_unknown_fields=True):
     expires_us: int | None = None
 
 
+class Rotation(Struct, frozen=True, forbid_unknown_fields=True):
+    """`overlap_s`: how long what was the secret is good for yet."""
+
+    overlap_s: int = 86_400
+
+
+class PastShown(Struct, frozen=True):
+    """A secret that was rotated away, until it expires."""
+
+    prefix: str
+    expires_us: int
+
+
 class KeyShown(Struct, frozen=True):
-    """A key as people see it: without its hash, with its budgets."""
+    """A key as people see it: without its hashes, with its budgets. `pending`: the store has not been told yet that it
+    is revoked."""
 
     id: str
     name: str
@@ -54,6 +70,8 @@ class KeyShown(Struct, frozen=True):
     created_us: int
     expires_us: int | None
     revoked_us: int | None
+    past: tuple[PastShown, ...] = ()
+    pending: bool = False
 
 
 class KeyMade(Struct, frozen=True):
@@ -78,9 +96,9 @@ class Office:
         self.store = store
 
     @classmethod
-    async def open(cls, data_dir: Path, *, create: bool = True) -> "Office":
-        """Raises StoreMismatch."""
-        return cls(await asyncio.to_thread(lambda: open_store(data_dir, create=create)))
+    async def open(cls, data_dir: Path, *, create: bool = True, patient: bool = False) -> "Office":
+        """Raises StoreMismatch; OperatorError where it can't be reached, unless `patient`."""
+        return cls(await asyncio.to_thread(lambda: open_store(data_dir, create=create, patient=patient)))
 
     def close(self) -> None:
         self.store.close()
@@ -113,7 +131,13 @@ class Office:
         )
 
     async def forget_expired(self) -> None:
-        await self._write(lambda connection: contents.forget_expired(connection, now_us()))
+        """What was kept of responses; secrets that were rotated away, a day after their end."""
+
+        def write(connection: Connection) -> None:
+            contents.forget_expired(connection, now_us())
+            keys.forget_past_secrets(connection, now_us() - DAY_US)
+
+        await self._write(write)
 
     async def new_key(self, wanted: KeyWanted, *, by: str, timezone: str = "UTC") -> KeyMade:
         """Raises RequestInvalid for a name that is taken or a budget that is none."""
@@ -149,26 +173,40 @@ class Office:
                     timezone=timezone,
                     actor=by,
                 )
-            return KeyMade(_shown(row, (wanted.budget,) if budget else ()), secret)
+            return KeyMade(shown(row, (wanted.budget,) if budget else ()), secret)
 
         return await self._write(write)
 
     async def keys(self, *, revoked: bool = False) -> list[KeyShown]:
         def read(connection: Connection) -> list[KeyShown]:
-            of: dict[str, list[str]] = {}
-            for row in budgets.list_budgets(connection, scope="key"):
-                of.setdefault(row.scope_id, []).append(f"{_plain_usd(row.amount)}/{row.window}")
-            return [_shown(row, tuple(of.get(row.id, ()))) for row in keys.list_keys(connection, revoked=revoked)]
+            of = _budgets(connection)
+            return [shown(row, of.get(row.id, ())) for row in keys.list_keys(connection, revoked=revoked)]
 
         return await self._read(read)
 
     async def revoke_key(self, ref: str, *, by: str) -> KeyShown:
         """Raises NotFound."""
-        return _shown(await self._write(lambda connection: keys.revoke_key(connection, ref, actor=by)), ())
+        return shown(await self._write(lambda connection: keys.revoke_key(connection, ref, actor=by)), ())
 
-    async def callers(self) -> dict[str, Caller]:
-        """All keys as workers need them, by digest."""
-        return {key.hash: _caller(key) for key in await self._read(keys.live_keys)}
+    async def rotate_key(self, ref: str, wanted: Rotation, *, by: str) -> KeyMade:
+        """A new secret for the same key. Raises NotFound, RequestInvalid."""
+        if not 0 <= wanted.overlap_s <= LONGEST_OVERLAP_S:
+            raise RequestInvalid("so long can no two secrets be good", hint="a year at most", param="overlap_s")
+
+        def write(connection: Connection) -> KeyMade:
+            overlap_us = wanted.overlap_s * 1_000_000
+            row, secret = keys.rotate_key(connection, ref, overlap_us=overlap_us, actor=by)
+            return KeyMade(shown(row, _budgets(connection).get(row.id, ())), secret)
+
+        return await self._write(write)
+
+    async def keys_edition(self) -> int:
+        """It differs from before where keys changed."""
+        return await self._read(lambda connection: editions.edition(connection, "keys"))
+
+    async def known_keys(self) -> tuple[int, tuple[LiveKey, ...]]:
+        """All keys as the road needs them, and their edition. It is read first: what changes meanwhile is read anew."""
+        return await self._read(lambda one: (editions.edition(one, "keys"), tuple(keys.live_keys(one))))
 
     async def quick_start_key(self) -> str:
         """A fresh key that is good for a day, for a server without a configuration file."""
@@ -241,7 +279,16 @@ def _plain_usd(nusd: int) -> str:
     return format_usd(nusd).replace(".00usd", "usd")
 
 
-def _shown(row: KeyRow, of_it: tuple[str, ...]) -> KeyShown:
+def _budgets(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Of keys, by their ids."""
+    of: dict[str, tuple[str, ...]] = {}
+    for row in budgets.list_budgets(connection, scope="key"):
+        of[row.scope_id] = (*of.get(row.scope_id, ()), f"{_plain_usd(row.amount)}/{row.window}")
+    return of
+
+
+def shown(row: KeyRow, of_it: tuple[str, ...], *, pending: bool = False) -> KeyShown:
+    """A key for people; `of_it` are its budgets."""
     return KeyShown(
         id=row.id,
         name=row.name,
@@ -254,37 +301,6 @@ def _shown(row: KeyRow, of_it: tuple[str, ...]) -> KeyShown:
         created_us=row.created_us,
         expires_us=row.expires_us,
         revoked_us=row.revoked_us,
-    )
-
-
-def _caller(key: LiveKey) -> Caller:
-    people = f"key {key.name}"
-    rates = Limits(
-        requests_per_minute=key.limits.requests_per_minute,
-        tokens_per_minute=key.limits.tokens_per_minute,
-        concurrent=key.limits.concurrent,
-    )
-    made = limits("key", key.id, people, "", rates, "UTC")
-    made += tuple(
-        Limit(
-            id=f"key:{key.id}:{budget.unit}:{budget.window}",
-            scope=people,
-            unit=budget.unit,  # type: ignore[arg-type]  # the store holds no other
-            amount=budget.amount,
-            window=budget.window,  # type: ignore[arg-type]
-            timezone=budget.timezone,
-            over="key",
-            owner=key.id,
-        )
-        for budget in key.budgets
-    )
-    return Caller(
-        key=key.id,
-        name=key.name,
-        team=key.team,
-        routes=key.routes,
-        zone=key.zone,  # type: ignore[arg-type]
-        limits=made,
-        expires_us=key.expires_us,
-        revoked=key.revoked,
+        past=tuple(PastShown(past.prefix, past.expires_us) for past in row.past),
+        pending=pending,
     )

@@ -18,7 +18,7 @@ import msgspec
 
 from fairlead.engines.supervisor import EngineStatus
 from fairlead.errors import InUse, NotFound, OperatorError, RemoteFailed
-from fairlead.server.office import CallFilter, KeyMade, KeyShown, KeyWanted, Office
+from fairlead.server.office import CallFilter, KeyMade, KeyShown, KeyWanted, Office, Rotation
 from fairlead.server.premises import Premises, Tenant, tenant_of
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.shipping import Shipper
@@ -40,6 +40,7 @@ class Desk(Protocol):
     async def new_key(self, wanted: KeyWanted) -> KeyMade: ...
     async def keys(self, *, revoked: bool = False) -> list[KeyShown]: ...
     async def revoke_key(self, ref: str) -> KeyShown: ...
+    async def rotate_key(self, ref: str, wanted: Rotation) -> KeyMade: ...
     async def calls(self, wanted: CallFilter) -> list[CallRow]: ...
     async def call(self, ref: str) -> CallShown: ...
     async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]: ...
@@ -60,6 +61,9 @@ class Local:
 
     async def revoke_key(self, ref: str) -> KeyShown:
         return await self._office.revoke_key(ref, by="cli")
+
+    async def rotate_key(self, ref: str, wanted: Rotation) -> KeyMade:
+        return await self._office.rotate_key(ref, wanted, by="cli")
 
     async def calls(self, wanted: CallFilter) -> list[CallRow]:
         return await self._office.calls(wanted)
@@ -88,6 +92,9 @@ class Remote:
 
     async def revoke_key(self, ref: str) -> KeyShown:
         return await self._ask("POST", f"/api/keys/{_segment(ref)}/revoke", KeyShown)
+
+    async def rotate_key(self, ref: str, wanted: Rotation) -> KeyMade:
+        return await self._ask("POST", f"/api/keys/{_segment(ref)}/rotate", KeyMade, body=wanted)
 
     async def calls(self, wanted: CallFilter) -> list[CallRow]:
         query = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}

@@ -27,9 +27,11 @@ from fairlead.server.broker import LeaseBroker
 from fairlead.server.crew import Crew, Hand, Orders
 from fairlead.server.engine_room import EngineRoom, addresses
 from fairlead.server.premises import Premises, Replica, Tenant, address_of, bind, is_loopback
+from fairlead.spans import seconds_of
 from fairlead.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from fairlead.server.keyring import Keyring
     from fairlead.server.office import Office
     from fairlead.server.shipping import ShippingRoom
 
@@ -64,13 +66,13 @@ class Steward:
         self._path = path
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
-        self._telling = asyncio.Lock()
         self._in_force_us = 0  # since when this configuration is
         self._tasks: set[asyncio.Task[None]] = set()
         self.metrics = Metrics()
         self.premises: Premises
         self.replica: Replica
         self.office: Office
+        self.keyring: Keyring
         self.engines: EngineRoom
         self.crew: Crew
         self._shipping: ShippingRoom
@@ -123,12 +125,8 @@ class Steward:
             refused=self.crew.refused(),
             engines={status.name: (status.state == "ready", status.restarts) for status in self.engines.status()},
             lag_s=self._shipping.lag_s(),
+            keys_age_s=self.keyring.age_s(),
         )
-
-    async def tell_keys(self) -> None:
-        """Returns when all workers know all keys."""
-        async with self._telling:  # so that nobody is told what was read before a later change
-            await self.crew.tell_keys(await self.office.callers())
 
     async def ship(self) -> None:
         """What has ended until now stands in the store when this returns, if the store is there."""
@@ -168,11 +166,14 @@ class Steward:
         house.push_async_callback(self._drain)  # of recruits, where the start fails before they have their orders
         await self.crew.recruit(server.workers)
         # Loaded here, while the workers load theirs: SQL is half of what a start takes.
+        from fairlead.server.keyring import Keyring
         from fairlead.server.office import Office
         from fairlead.server.shipping import ShippingRoom
 
-        self.office = await Office.open(self.premises.path)
+        self.office = await Office.open(self.premises.path, patient=True)
         house.callback(self.office.close)
+        self.keyring = Keyring(self.office, self.premises.path, self.crew.tell_keys)
+        await self.keyring.open(seconds_of(self.settings.store.keys_good_for) or 0)
         self._shipping = ShippingRoom(self.office.store, self.premises.path / "spool", self.metrics)
         await self._shipping.ship()  # what an earlier run left behind
         house.push_async_callback(self._shipping.ship)
@@ -186,7 +187,7 @@ class Steward:
         house.push_async_callback(self._shipping.stop)
         running = await self.engines.prepare(self.settings)
         self.engines.commit(running, 0)
-        self._key = "" if self.settings.source else await self.office.quick_start_key()
+        self._key = await self._quick_start_key()
         house.push_async_callback(self._drain)  # before the engines stop and the store closes
         await self.crew.muster(
             Orders(
@@ -197,9 +198,11 @@ class Steward:
                     metrics=is_loopback(self.listen),
                 ),
                 say.Prepare(config.encode(self.settings), addresses(running)),
-                await self.office.callers(),
+                self.keyring.callers(),
             ),
         )
+        self.keyring.start()
+        house.push_async_callback(self.keyring.stop)
         await self._note_configuration()
         forgetting = asyncio.create_task(self._forget_expired())
         house.callback(forgetting.cancel)
@@ -208,6 +211,14 @@ class Steward:
         self.admin = AdminListener(self)
         await self.admin.start()
         house.push_async_callback(self.admin.stop)
+
+    async def _quick_start_key(self) -> str:
+        """Where there is no configuration file, there is nobody's key either."""
+        if self.settings.source:
+            return ""
+        secret = await self.office.quick_start_key()
+        await self.keyring.open(0)
+        return secret
 
     async def _forget_expired(self) -> None:
         """What was kept of responses goes when its time has come; while the store is away, none is given out."""

@@ -10,6 +10,7 @@ from fairlead.errors import NotFound, RequestInvalid
 from fairlead.ids import new_id
 from fairlead.store import schema
 from fairlead.store.audit import note
+from fairlead.store.editions import turn
 from fairlead.windows import window_start_us
 
 SCOPES = ("key", "team", "route", "all")
@@ -47,6 +48,7 @@ def add_budget(
     window_start_us(window, timezone, 0)  # raises where there is no such window or time zone
     row = BudgetRow(new_id(), scope, scope_id, unit, amount, window, timezone)
     connection.execute(schema.budget.insert().values(**structs.asdict(row)))
+    turn(connection, "keys")  # whose budgets travel with them
     note(connection, actor=actor, action="budget.new", subject=row.id, details=structs.asdict(row))
     return row
 
@@ -55,6 +57,7 @@ def remove_budget(connection: Connection, id: str, *, actor: str) -> None:
     """Raises NotFound."""
     if not connection.execute(schema.budget.delete().where(schema.budget.c.id == id)).rowcount:
         raise NotFound(f"there is no budget {id}")
+    turn(connection, "keys")
     note(connection, actor=actor, action="budget.remove", subject=id)
 
 

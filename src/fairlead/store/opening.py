@@ -4,7 +4,9 @@ SQLite in a file by default, any other database by URL. What is in the tables is
 them; every one of their functions is given a connection from here.
 """
 
+import logging
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,18 +21,24 @@ from fairlead.store.postgres import NAMES, postgres_engine
 FILE = "fairlead.db"
 BUSY_MS = 5000
 HINT = "is it on a disk that is there, not full, and may it be written?"
+UNREADABLE = "store_unreadable"
 OURS = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)  # mistakes of this program, not of the store
+
+_log = logging.getLogger(__name__)
 
 
 class Store:
     """An open store. Close it at the end.
 
-    `begin` and `read` raise Unavailable (`store_unavailable`) where it is locked, away or broken.
+    `begin` and `read` raise Unavailable (`store_unavailable`) where it is locked, away or broken. One that is `unseen`
+    was away when it was to be opened: it is looked at, as `open_store` does, before anything is done with it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, unseen: bool = False) -> None:
         self.engine = engine
-        self._file = _identity(engine)
+        self._unseen = unseen
+        self._looking = threading.Lock()
+        self._file = None if unseen else _identity(engine)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -53,6 +61,8 @@ class Store:
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
+        if self._unseen:
+            self._look()
         if self._file is not None and _identity(self.engine) != self._file:  # SQLite would go on in what has no name
             raise Unavailable(
                 f"the store at {_shown(self.engine)} was removed or replaced while it was open",
@@ -66,6 +76,19 @@ class Store:
         except exc.DBAPIError as error:
             message = f"the store at {_shown(self.engine)} can't be used now: {_reason(error)}"
             raise Unavailable(message, hint=HINT, code="store_unavailable") from error
+
+    def _look(self) -> None:
+        """Raises Unavailable as long as it is away, or is not what this program can use."""
+        with self._looking:
+            if not self._unseen:
+                return
+            try:
+                _make_or_check(self.engine, create=True)
+            except (exc.DBAPIError, StoreMismatch) as error:
+                message = f"the store at {_shown(self.engine)} can't be used yet: {_reason(error)}"
+                raise Unavailable(message, hint=getattr(error, "hint", HINT), code="store_unavailable") from error
+            self._file = _identity(self.engine)
+            self._unseen = False
 
     def __enter__(self) -> "Store":
         return self
@@ -89,31 +112,42 @@ def _reason(error: Exception) -> str:
     return str(error.orig if isinstance(error, exc.DBAPIError) else error)
 
 
-def open_store(place: Path | str, *, create: bool = True) -> Store:
+def open_store(place: Path | str, *, create: bool = True, patient: bool = False) -> Store:
     """The store in a data directory (a Path) or at a database URL (a text with `://`).
 
     Where there is none, a fresh one is made, unless `create` is False. Raises StoreMismatch where the store is missing,
     older or newer than this program, or no store of ours, and OperatorError where it can't be reached; then nothing was
-    changed.
+    changed. Who is `patient` gets one that can't be reached or read nevertheless, for when it is back.
     """
     engine = connect(place, create=create)
     try:
-        found = revision(engine)
-        if found is None and not create:
-            raise StoreMismatch(f"there is no store at {_shown(engine)}", hint="fairlead serve makes one")
-        if found is None:
-            _create(engine)
-        elif found != schema.HEAD:
-            raise _mismatch(engine, found)
-        if engine.dialect.name == "sqlite":
-            _write_ahead(engine)
-    except (exc.OperationalError, Unavailable) as error:
+        _make_or_check(engine, create=create)
+    except (exc.DBAPIError, Unavailable, StoreMismatch) as error:
+        unread = not isinstance(error, StoreMismatch) or error.code == UNREADABLE
+        if patient and unread:
+            _log.error("%s can't be opened, it is tried again and again: %s", _shown(engine), _reason(error))
+            return Store(engine, unseen=True)
         engine.dispose()
+        if isinstance(error, StoreMismatch):
+            raise
         raise OperatorError(f"{_shown(engine)} can't be opened: {_reason(error)}", hint=HINT) from error
     except BaseException:
         engine.dispose()
         raise
     return Store(engine)
+
+
+def _make_or_check(engine: Engine, *, create: bool) -> None:
+    """Leaves a store of this program's revision there. Raises StoreMismatch, DBAPIError, Unavailable."""
+    found = revision(engine)
+    if found is None and not create:
+        raise StoreMismatch(f"there is no store at {_shown(engine)}", hint="fairlead serve makes one")
+    if found is None:
+        _create(engine)
+    elif found != schema.HEAD:
+        raise _mismatch(engine, found)
+    if engine.dialect.name == "sqlite":
+        _write_ahead(engine)
 
 
 def connect(place: Path | str, *, create: bool = True) -> Engine:
@@ -148,7 +182,8 @@ def revision(engine: Engine) -> str | None:
     except exc.OperationalError:
         raise
     except exc.DatabaseError as error:
-        raise StoreMismatch(f"{_shown(engine)} is no database: {error.orig}", hint="move the file away") from error
+        message = f"{_shown(engine)} is no database: {error.orig}"
+        raise StoreMismatch(message, hint="move the file away", code=UNREADABLE) from error
     raise StoreMismatch(f"{_shown(engine)} has tables, but they are not Fairlead's", hint="choose another data_dir")
 
 

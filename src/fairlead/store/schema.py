@@ -7,7 +7,7 @@ types only, so that every SQL database can hold them. It knows no engine and ope
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy import text as sql
 
-HEAD = "0004"  # the revision of these tables; revisions sort as texts
+HEAD = "0005"  # the revision of these tables; revisions sort as texts
 
 metadata = MetaData()
 
@@ -114,6 +114,23 @@ key = Table(
         sqlite_where=sql("revoked_us IS NULL"),
         postgresql_where=sql("revoked_us IS NULL"),
     ),
+)
+
+past_secret = Table(  # what a key's secret was before it was rotated; it is good until its end
+    "past_secret",
+    metadata,
+    Column("hash", String(64), primary_key=True),  # SHA-256, as in `key`
+    Column("key", String(32), nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Index("past_secret_key", "key"),
+)
+
+edition = Table(  # how often something changed, so that other replicas see that it did
+    "edition",
+    metadata,
+    Column("subject", String(32), primary_key=True),  # keys
+    Column("number", BigInteger, nullable=False),
 )
 
 budget = Table(
