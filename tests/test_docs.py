@@ -113,6 +113,7 @@ def test_what_the_example_shows_as_usual_is_the_default() -> None:
     assert settings.timezone == config.Config(data_dir="").timezone
     assert msgspec.structs.replace(settings.engines["mini"], model="") == config.EngineSettings(model="")
     assert msgspec.structs.asdict(settings.targets["gpt"].timeouts) == msgspec.structs.asdict(Timeouts())
+    assert settings.targets["gpt"].breaker == config.BreakerSettings()
     route, usual = settings.routes["invoices"], config.RouteSettings(targets=())
     assert (route.heartbeat_s, route.total_s, route.retry) == (usual.heartbeat_s, usual.total_s, usual.retry)
 

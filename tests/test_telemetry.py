@@ -22,7 +22,12 @@ def call(**changes: object) -> CallClosed:
 
 def exposed(metrics: Metrics) -> str:
     return metrics.exposition(
-        open_calls={"w": 2}, refused=3, engines={"mini": (True, 1)}, lag_s=0.5, keys_age_s=2.5
+        open_calls={"w": 2},
+        refused=3,
+        engines={"mini": (True, 1)},
+        lag_s=0.5,
+        keys_age_s=2.5,
+        circuits=[("t", "b", "open")],
     ).decode()
 
 
@@ -38,6 +43,7 @@ def test_calls_attempts_tokens_and_money_are_counted() -> None:
     assert 'fairlead_open_calls{worker="w"} 2.0' in text and "fairlead_unauthenticated_requests 3.0" in text
     assert 'fairlead_engine_up{engine="mini"} 1.0' in text and "fairlead_spool_lag_seconds 0.5" in text
     assert "fairlead_keys_age_seconds 2.5" in text
+    assert 'fairlead_circuit{backend="b",state="open",target="t"} 1.0' in text
 
 
 def test_an_unknown_price_is_counted_as_such_and_never_as_nothing() -> None:
@@ -55,7 +61,8 @@ def test_names_that_callers_make_up_do_not_become_labels() -> None:
     assert 'fairlead_calls_total{code="route_not_found",route="(unknown)",status="denied"} 50.0' in text
 
 
-def test_workers_that_are_gone_are_not_shown() -> None:
+def test_what_is_gone_is_not_shown() -> None:
     metrics = Metrics()
     exposed(metrics)
-    assert 'worker="w"' not in metrics.exposition(open_calls={}, refused=0, engines={}, lag_s=0, keys_age_s=0).decode()
+    text = metrics.exposition(open_calls={}, refused=0, engines={}, lag_s=0, keys_age_s=0).decode()
+    assert 'worker="w"' not in text and "fairlead_circuit{" not in text

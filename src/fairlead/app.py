@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -16,7 +16,7 @@ from fairlead.accounts import Account, Aws, find_account
 from fairlead.backends.account import Signer
 from fairlead.backends.build import build as build_backend
 from fairlead.backends.formats import FORMATS
-from fairlead.capabilities import Served, find_capabilities, find_prefill
+from fairlead.capabilities import Served, find_capabilities
 from fairlead.catalog.prices import find_price
 from fairlead.config import (
     BUDGET,
@@ -24,6 +24,7 @@ from fairlead.config import (
     MONEY,
     AwsSettings,
     BackendSettings,
+    BreakerSettings,
     Config,
     GoogleSettings,
     Limits,
@@ -32,12 +33,14 @@ from fairlead.config import (
     RetrySettings,
     Secret,
     TargetSettings,
+    fingerprint,
 )
 from fairlead.dialects.quirks import check_settings
 from fairlead.errors import ConfigInvalid, ExtraMissing
 from fairlead.gateway.call import (
     ZONES,
     Backend,
+    BreakerRules,
     Caller,
     Limit,
     MediaRules,
@@ -53,7 +56,6 @@ from fairlead.gateway.call import (
 from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.identity import Identities
 from fairlead.gateway.ledger import Ledger
-from fairlead.gateway.rescuing import continues
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.strategies import STRATEGIES
 from fairlead.money import Price
@@ -63,7 +65,7 @@ from fairlead.wire.fetching import Fetcher
 from fairlead.wire.pool import Pool
 
 NUSD = 10**9
-LLAMACPP_QUIRKS = {"counts_one_sample": True, "prefill": "last"}
+LLAMACPP_QUIRKS = {"counts_one_sample": True}
 
 
 class EngineAddress(Struct, frozen=True):
@@ -118,12 +120,28 @@ def generation(
             f"engine:{name}",
             build_backend(name, kind="openai", base_url=url, key=address.key, quirks=LLAMACPP_QUIRKS, pool=pool),
         )
-    return Generation(routes=Routes(routes, _house_limits(config), config.hash), backends=made, strategies=STRATEGIES)
+    return Generation(
+        routes=Routes(routes, _house_limits(config), config.hash),
+        backends=made,
+        strategies=STRATEGIES,
+        accounts=all_accounts(config),
+    )
 
 
 def all_targets(config: Config) -> dict[str, Target]:
     """Every configured target by name, with its zone and price, whether a route names it or not."""
     return {name: _target(config, name, settings) for name, settings in config.targets.items()}
+
+
+def all_accounts(config: Config) -> frozenset[str]:
+    """Every target at every backend of it, each by a name that changes with its settings."""
+    return frozenset(_account_name(config, name, settings) for name, settings in config.targets.items())
+
+
+def _account_name(config: Config, name: str, settings: TargetSettings) -> str:
+    if settings.engine:
+        return f"{name}@engine:{settings.engine}#{fingerprint(settings, config.engines[settings.engine])}"
+    return f"{name}@{settings.backend}#{fingerprint(settings, config.backends[settings.backend])}"
 
 
 def find_signer(config: Config, name: str, account: Account) -> Signer | None:
@@ -210,12 +228,6 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
             f"routes.{name}.zone: no target of it lies within {settings.zone}, so every call would be denied",
             hint="a target lies where its backend does; an engine is private",
         )
-    if settings.on_break == "continue" and not any(continues(targets[target]) for target in settings.targets):
-        raise ConfigInvalid(
-            f"routes.{name}.on_break: none of its targets is known to go on with an answer that has been begun",
-            hint='set `prefill = true` in [targets.NAME.can] of one that does, or on_break = "buffer"',
-            path=f"routes.{name}.on_break",
-        )
     most = MONEY.match(settings.max_cost_per_call)
     return Route(
         name=name,
@@ -230,7 +242,6 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         keep_responses_s=settings.keep_responses_s,
         media=_media(settings.media),
         repair=settings.repair,
-        on_break=settings.on_break,
         total_s=settings.total_s,
         retry=_retry(settings.retry),
     )
@@ -239,13 +250,8 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
 def _retry(settings: RetrySettings) -> Retry | None:
     if not settings.attempts:
         return None
-    return Retry(
-        attempts=settings.attempts,
-        backoff_s=settings.backoff_s,
-        max_backoff_s=settings.max_backoff_s,
-        budget=settings.budget,
-        on=frozenset(settings.on),
-    )
+    given: dict[str, Any] = asdict(settings) | {"on": frozenset(settings.on)}
+    return Retry(**given)
 
 
 def _media(settings: MediaSettings) -> MediaRules:
@@ -267,15 +273,7 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         if settings.zone and ZONES.index(settings.zone) < ZONES.index(zone):
             message = f"targets.{name}.zone: {settings.zone} is narrower than its home's zone {zone}"
             raise ConfigInvalid(message, hint="set the backend's zone", path=f"targets.{name}.zone")
-        prefill = find_prefill(account.kind, settings.model, account.quirks)
-        if prefill is False and settings.can.prefill:
-            raise ConfigInvalid(
-                f"targets.{name}.can.prefill: {settings.model} does not go on with an answer that has been begun",
-                hint="remove it",
-                path=f"targets.{name}.can.prefill",
-            )
-        tasks = account.tasks and (*account.tasks, *account.paths)
-        served = Served(settings.model, provider, tasks=tasks, prefill=prefill)
+        served = Served(settings.model, provider, tasks=account.tasks and (*account.tasks, *account.paths))
     model = settings.model or settings.engine
     try:
         check_settings("openai", params=settings.params, quirks={})
@@ -293,7 +291,14 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         timeouts=Timeouts(**given),
         can=find_capabilities(served, settings.can),
         structured=settings.structured,
+        breaker=_breaker(settings.breaker),
+        account=_account_name(config, name, settings),
     )
+
+
+def _breaker(settings: BreakerSettings) -> BreakerRules | None:
+    given = asdict(settings)
+    return BreakerRules(**given) if given.pop("on") else None
 
 
 def _own_price(target: str, price: PriceSettings) -> Price:

@@ -20,6 +20,7 @@ FairleadError
 │  ├─ TargetRefused              4xx: our credential, our model name
 │  ├─ TargetRejected             4xx: the caller's request; no other target is asked
 │  ├─ TargetUnclear              an answer that can't be read: HTML, empty, broken JSON
+│  ├─ CircuitOpen                not asked: it failed too often, or asked to be left alone
 │  ├─ OutputInvalid              the answer has not the form that was asked for
 │  └─ StreamBroken               the stream ended before its end
 ├─ AllTargetsFailed              every target that the call allowed was asked in vain
@@ -128,8 +129,7 @@ class TargetError(FairleadError):
 
     `target` is its name; `status` the HTTP status that came, if any; `body` the provider's own error body and
     `dialect` the language that it is in, so that it can be passed on to a caller who speaks the same;
-    `retry_after_s` what the provider asked for; `request_id` its own name of the request; `usage` what was used until
-    then (a `chat.Usage`), once the attempt is in the books.
+    `retry_after_s` what the provider asked for; `request_id` its own name of the request.
     `spent`: it was asked again as often as it may be, so whoever called should not begin anew at once.
     """
 
@@ -158,7 +158,6 @@ class TargetError(FairleadError):
         self.dialect = dialect
         self.retry_after_s = retry_after_s
         self.spent = False
-        self.usage: Any = None
 
 
 class TargetUnreachable(TargetError):
@@ -190,6 +189,12 @@ class TargetRejected(TargetError):
 
 class TargetUnclear(TargetError):
     code = "target_unclear"
+
+
+class CircuitOpen(TargetError):
+    """Nothing was asked. `details`: state (open, half-open, resting), backend, why, since_us, until_us."""
+
+    code = "circuit_open"
 
 
 class OutputInvalid(TargetError):

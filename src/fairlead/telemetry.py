@@ -47,6 +47,12 @@ class Metrics:
         self._engine_restarts = Gauge(
             "fairlead_engine_restarts", "Times that the engine was restarted", ["engine"], registry=registry
         )
+        self._circuits = Gauge(
+            "fairlead_circuit",
+            "1 for each target that is left alone at a backend",
+            ["target", "backend", "state"],
+            registry=registry,
+        )
         self._lag = Gauge("fairlead_spool_lag_seconds", "Since the spool was last shipped whole", registry=registry)
         self._keys_age = Gauge(
             "fairlead_keys_age_seconds", "Since the keys were known to be those of the store", registry=registry
@@ -87,14 +93,19 @@ class Metrics:
         engines: Mapping[str, tuple[bool, int]],
         lag_s: float,
         keys_age_s: float,
+        circuits: Iterable[tuple[str, str, str]] = (),
     ) -> bytes:
-        """The text that Prometheus reads. `engines`: whether each is up, and its restarts."""
+        """The text that Prometheus reads. `engines`: whether each is up, and its restarts. `circuits`: target, backend
+        and state of each that is not closed."""
         self._open.clear()
         for worker, count in open_calls.items():
             self._open.labels(worker).set(count)
         for engine, (up, restarts) in engines.items():
             self._engine_up.labels(engine).set(up)
             self._engine_restarts.labels(engine).set(restarts)
+        self._circuits.clear()
+        for circuit in circuits:
+            self._circuits.labels(*circuit).set(1)
         self._refused.set(refused)
         self._lag.set(lag_s)
         self._keys_age.set(keys_age_s)

@@ -1,6 +1,7 @@
 """`fairlead status`: what is running, as the running server tells it."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,19 @@ from fairlead.cli import terminal
 from fairlead.cli.engine import show_engines
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import as_json
+from fairlead.ids import now_us
+
+if TYPE_CHECKING:
+    from fairlead.gateway.breaking import CircuitState
+
+CIRCUITS = (
+    ("left alone", "left"),
+    ("backend", "left"),
+    ("state", "left"),
+    ("why", "left"),
+    ("since", "right"),
+    ("for another", "right"),
+)
 
 
 @click.command()
@@ -39,3 +53,19 @@ def status(place: Place, wants_json: bool) -> None:
     if found.engines:
         terminal.say()
         show_engines(msgspec.convert(found.engines, list[EngineStatus]))
+    if found.circuits:
+        terminal.say()
+        terminal.show_table(CIRCUITS, map(_row, found.circuits), empty="")
+
+
+def _row(circuit: "CircuitState") -> tuple[str, ...]:
+    now = now_us()
+    since, left = max(0, now - circuit.since_us), max(0, circuit.until_us - now)
+    return (
+        circuit.target,
+        circuit.backend,
+        circuit.state,
+        circuit.why,
+        terminal.duration(since),
+        terminal.duration(left),
+    )

@@ -6,7 +6,7 @@ backend, an engine or a strategy does with its settings is not known here.
 """
 
 from fairlead.config.checks import host_and_port
-from fairlead.config.handing import decode, encode, masked
+from fairlead.config.handing import decode, encode, fingerprint, masked
 from fairlead.config.reading import BUILT_IN, find_data_dir, find_file, load, parse
 from fairlead.config.sections import (
     BUDGET,
@@ -16,6 +16,7 @@ from fairlead.config.sections import (
     ZONE_ORDER,
     AwsSettings,
     BackendSettings,
+    BreakerSettings,
     BudgetSettings,
     CanSettings,
     Config,
@@ -45,6 +46,7 @@ __all__ = [
     "ZONE_ORDER",
     "AwsSettings",
     "BackendSettings",
+    "BreakerSettings",
     "BudgetSettings",
     "CanSettings",
     "Config",
@@ -67,6 +69,7 @@ __all__ = [
     "environment",
     "find_data_dir",
     "find_file",
+    "fingerprint",
     "host_and_port",
     "load",
     "masked",

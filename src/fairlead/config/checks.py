@@ -14,6 +14,7 @@ from fairlead.config.sections import (
     ZONE_ORDER,
     AwsSettings,
     BackendSettings,
+    BreakerSettings,
     BudgetSettings,
     Config,
     MediaSettings,
@@ -120,11 +121,18 @@ class _Checks:
                 f"{path}.zone", f"{target.zone} is narrower than its home's zone {home}", "set the backend's zone"
             )
         self._bounded(f"{path}.timeouts", target.timeouts, 0.001, *target.timeouts.__struct_fields__)
+        self._breaker(f"{path}.breaker", target.breaker)
         if target.price:
             self._price(f"{path}.price", target.price)
         self._bounded(f"{path}.can", target.can, 1, "context", "max_output")
         if target.can.tasks == ():
             raise self.wrong(f"{path}.can.tasks", "empty", "leave it out where nothing is known")
+
+    def _breaker(self, path: str, breaker: BreakerSettings) -> None:
+        self._bounded(path, breaker, 0.01, "failure_rate", below=2)
+        self._bounded(path, breaker, 1, "min_attempts", "in_a_row")
+        self._bounded(path, breaker, 0.1, "window_s", "pause_s", "max_pause_s", below=86_401)
+        self._bounded(path, breaker, 0, "max_rest_s", below=86_401)
 
     def _price(self, path: str, price: PriceSettings) -> None:
         self._bounded(path, price, 0, "input", "output", "cache_read", "cache_write", "per_request", below=10**9)

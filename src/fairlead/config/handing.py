@@ -1,10 +1,11 @@
 """One generation on its way: from the steward to its workers with its secrets, to people without them."""
 
+import hashlib
 from typing import Any
 
 import msgspec
 
-from fairlead.config.sections import Config, Secret
+from fairlead.config.sections import Config, Secret, Section
 
 
 def encode(config: Config) -> bytes:
@@ -14,6 +15,12 @@ def encode(config: Config) -> bytes:
 
 def decode(data: bytes) -> Config:
     return msgspec.msgpack.decode(data, type=Config, dec_hook=lambda _kind, pair: Secret(*pair))
+
+
+def fingerprint(*sections: Section | None) -> str:
+    """Tells settings apart that differ in anything, their secrets' values too. Nothing can be read from it."""
+    said = msgspec.msgpack.encode(sections, enc_hook=_open_secret)
+    return hashlib.sha256(said).hexdigest()[:16]
 
 
 def masked(config: Config) -> dict[str, Any]:

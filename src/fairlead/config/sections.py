@@ -129,7 +129,6 @@ class CanSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     tools: bool | None = None
     schema: bool | None = None
     thinking: bool | None = None
-    prefill: bool | None = None  # goes on with an answer that has been begun
     context: int | None = None  # tokens of the longest prompt
     max_output: int | None = None  # tokens of the longest answer
 
@@ -139,6 +138,19 @@ class TimeoutSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=
     first_token_s: float | None = None
     between_tokens_s: float | None = None
     total_s: float | None = None
+
+
+class BreakerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a target is left alone; what the fields mean is in `gateway/call.py`."""
+
+    on: bool = True
+    failure_rate: float = 0.5
+    window_s: float = 30.0
+    min_attempts: int = 20
+    in_a_row: int = 5
+    pause_s: float = 2.0
+    max_pause_s: float = 60.0
+    max_rest_s: float = 10.0  # 0: a 429 rests nobody
 
 
 class TargetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,6 +165,7 @@ class TargetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
     can: CanSettings = CanSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     structured: Literal["native", "tool", "prompt"] | None = None  # how it is made to keep to a schema; None: as it can
+    breaker: BreakerSettings = BreakerSettings()
 
 
 class Limits(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -204,7 +217,6 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     media: MediaSettings = MediaSettings()
     repair: bool = True  # ask once more where an answer has not the form that was asked for
     retry: RetrySettings = RetrySettings()
-    on_break: Literal["error", "buffer", "continue"] = "error"  # of a stream that breaks after its first word
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,6 +24,7 @@ from fairlead.errors import (
     Unavailable,
 )
 from fairlead.gateway import estimating
+from fairlead.gateway.breaking import Circuit, Circuits
 from fairlead.gateway.call import GENERATING, Asking, Backend, Call, Form, Limit, Purse, Target
 from fairlead.gateway.ledger import HANG_UPS, Book
 from fairlead.ids import new_id, now_us
@@ -36,11 +37,14 @@ UNANSWERED = ("target_unreachable", "target_overloaded", "target_failed", "targe
 class Attempts:
     """Asks targets on behalf of one call; its `answer` and `stream` are the `Ask` of the strategies."""
 
-    def __init__(self, call: Call, book: Book, backends: Mapping[str, Backend], purse: Purse) -> None:
+    def __init__(
+        self, call: Call, book: Book, backends: Mapping[str, Backend], purse: Purse, circuits: Circuits
+    ) -> None:
         self._call = call
         self._book = book
         self._backends = backends
         self._purse = purse
+        self._circuits = circuits
 
     async def answer(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Answer:
         attempt = await self._begin(target, request, purpose, form)
@@ -67,6 +71,19 @@ class Attempts:
                 yield told
 
     async def _begin(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
+        """Raises CircuitOpen before anything is held, where the target is left alone."""
+        circuit = self._circuits.of(target)
+        probing = circuit is not None and circuit.admit()
+        try:
+            attempt = await self._hold(target, request, purpose, form)
+        except BaseException:
+            if circuit is not None and probing:
+                circuit.leave()
+            raise
+        attempt.circuit, attempt.probing = circuit, probing
+        return attempt
+
+    async def _hold(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
         """Reserve the worst case, then put the intent on record."""
         at_us = now_us()
         asking = self._asking(target, request, whole=form is not None)
@@ -163,6 +180,8 @@ class Attempt:
         self.usage: Usage | None = None
         self.cost_nusd: int | None = 0
         self.estimated = False
+        self.circuit: Circuit | None = None
+        self.probing = False  # its circuit closes, or stays open, by how this ends
         self._call = attempts._call
         self._book = attempts._book
         self._purse = attempts._purse
@@ -230,6 +249,8 @@ class Attempt:
                 if self._first_us is None:
                     self._first_us = self._last_us
                     self._book.first_word_us = self._book.first_word_us or self._book.elapsed_us()
+                    if self.probing and self.circuit is not None:
+                        self.circuit.spoke()
             if item.finish:
                 self._finish = item.finish
         elif isinstance(item, Usage):
@@ -252,11 +273,11 @@ class Attempt:
         if isinstance(error, TargetError):
             self._request_id = self._request_id or error.request_id
         self._book.request_id = self._request_id
+        if self.circuit is not None:
+            self.circuit.ended(error, probing=self.probing, hurried=error is not None and self._was_hurried())
         self.usage = self.usage or self._estimate(error)
         self.estimated = self.usage.estimated
         self.cost_nusd = self._cost(self.usage)
-        if isinstance(error, TargetError):
-            error.usage = self.usage
         if isinstance(error, OutputInvalid):
             error.cost_nusd = self.cost_nusd
         outcome = self._outcome(error, self.usage)
@@ -268,6 +289,12 @@ class Attempt:
 
     def _elapsed_us(self) -> int:
         return round((time.monotonic() - self._started) * 1_000_000)
+
+    def _was_hurried(self) -> bool:
+        """Whether it had less than half the time that the target and its route give."""
+        route = self._call.route
+        usual_s = min(self._target.timeouts.total_s, self._call.routes.get(route.name, route).total_s)
+        return self.asking.target.timeouts.total_s < usual_s / 2
 
     def _estimate(self, error: BaseException | None) -> Usage:
         """Tokens where the target did not count, or not to the end; none where it refused."""

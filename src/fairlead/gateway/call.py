@@ -22,7 +22,6 @@ ZONES: tuple[Zone, ...] = ("private", "contract", "public")  # from the narrowes
 
 GENERATING = frozenset({"chat", "complete"})  # the tasks that have an output to bound and to pay for
 
-OnBreak = Literal["error", "buffer", "continue"]
 Structured = Literal["native", "tool", "prompt"]
 Unit = Literal["nusd", "tokens", "requests", "concurrent"]
 Window = Literal["minute", "hour", "day", "week", "month", "total"]
@@ -83,9 +82,21 @@ class Capabilities(Struct, frozen=True):
     tools: bool | None = None
     schema: bool | None = None  # answers in the form of a JSON schema, by the provider's own means
     thinking: bool | None = None
-    prefill: bool | None = None  # goes on with an answer that has been begun
     context_tokens: int | None = None
     max_output_tokens: int | None = None
+
+
+class BreakerRules(Struct, frozen=True):
+    """When an account is left alone: where `failure_rate` of at least `min_attempts` in `window_s` failed, or
+    `in_a_row` found no connection; for `pause_s`, twice as long each time. `max_rest_s` bounds what a 429 asks for."""
+
+    failure_rate: float = 0.5
+    window_s: float = 30.0
+    min_attempts: int = 20
+    in_a_row: int = 5
+    pause_s: float = 2.0
+    max_pause_s: float = 60.0
+    max_rest_s: float = 10.0
 
 
 class Target(Struct, frozen=True):
@@ -101,6 +112,8 @@ class Target(Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     can: Capabilities | None = None  # None: nothing is known
     structured: Structured | None = None  # how it is made to keep to a schema; None: as it can
+    breaker: BreakerRules | None = None  # None: it is asked however often it fails
+    account: str = ""  # names this target at this backend with these settings, for what is remembered of it
 
     def price_at(self, at_us: int) -> Price | None:
         """None: unknown."""
@@ -146,7 +159,6 @@ class Route(Struct, frozen=True):
     media: MediaRules = MediaRules()
     repair: bool = True  # whether a target is asked once more where its answer has not the form that was asked for
     retry: Retry | None = None  # None: no target is asked again because it failed
-    on_break: OnBreak = "error"  # what becomes of a stream that breaks after its first word
 
 
 class Context(Struct, frozen=True):

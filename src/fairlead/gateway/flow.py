@@ -11,13 +11,13 @@ from msgspec import Struct
 from fairlead.chat import Answer, Request, Stream
 from fairlead.errors import RequestInvalid
 from fairlead.gateway.attempt import Attempts
+from fairlead.gateway.breaking import Circuits
 from fairlead.gateway.call import Ask, Backend, Call, Caller, Clock, Context, Fetch, Purse, Strategy
 from fairlead.gateway.clock import SystemClock
 from fairlead.gateway.elsewhere import with_hint
 from fairlead.gateway.inlining import inlined
 from fairlead.gateway.ledger import Book, Ledger
 from fairlead.gateway.policies import narrow
-from fairlead.gateway.rescuing import rescuing
 from fairlead.gateway.retrying import RetryBudgets, retrying
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.shaping import shaped
@@ -29,10 +29,12 @@ class Generation(Struct, frozen=True):
     routes: Routes
     backends: Mapping[str, Backend]
     strategies: Mapping[str, Strategy]
+    accounts: frozenset[str] = frozenset()  # of all targets, for what is remembered of them
 
 
 class Gateway:
-    """`generation` is replaced as a whole by a reload; a call keeps the one that it began with."""
+    """`generation` is replaced as a whole by a reload; a call keeps the one that it began with. What is known of how
+    targets do outlives it."""
 
     def __init__(
         self,
@@ -46,7 +48,14 @@ class Gateway:
         self.ledger = ledger
         self.purse = purse
         self._fetch = fetch
-        self._retry_budgets = RetryBudgets(clock or SystemClock())
+        clock = clock or SystemClock()
+        self.circuits = Circuits(clock)
+        self._retry_budgets = RetryBudgets(clock)
+
+    def take(self, generation: Generation) -> None:
+        """Use it from the next call on."""
+        self.generation = generation
+        self.circuits.keep(generation.accounts)
 
     def open(self, caller: Caller, request: Request, context: Context) -> Book:
         """The books of one call; `answer` and `stream` work within them."""
@@ -75,10 +84,8 @@ class Gateway:
     def _ask(self, generation: Generation, call: Call, book: Book) -> Ask:
         """What the strategy may do: ask, be answered in the form that the caller wants, ask again where that helps, and
         be in the books."""
-        ask: Ask = Attempts(call, book, generation.backends, self.purse)
-        if call.route.on_break != "error":
-            ask = rescuing(ask, call, book)
-        return shaped(retrying(ask, call, book, self._retry_budgets), call, generation.backends)
+        attempts = Attempts(call, book, generation.backends, self.purse, self.circuits)
+        return shaped(retrying(attempts, call, book, self._retry_budgets, self.circuits), call, generation.backends)
 
     def _call(self, generation: Generation, book: Book) -> Call:
         book.call = generation.routes.call(book.id, book.caller, book.request, book.context)

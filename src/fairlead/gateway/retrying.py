@@ -15,6 +15,7 @@ from contextlib import aclosing
 from fairlead.chat import Answer, Chunk, Item, Request, Stream
 from fairlead.errors import (
     BudgetExceeded,
+    CircuitOpen,
     FairleadError,
     LimitExceeded,
     StreamBroken,
@@ -26,6 +27,7 @@ from fairlead.errors import (
     TargetUnreachable,
     Unavailable,
 )
+from fairlead.gateway.breaking import Circuits
 from fairlead.gateway.call import Ask, Call, Clock, Form, Retry, Target
 from fairlead.gateway.ledger import Book
 
@@ -80,22 +82,29 @@ class RetryBudgets:
         return found
 
 
-def retrying(ask: Ask, call: Call, book: Book, budgets: RetryBudgets) -> Ask:
+def retrying(ask: Ask, call: Call, book: Book, budgets: RetryBudgets, circuits: Circuits) -> Ask:
     """The same power on a route that asks once; else one that asks again."""
     rules = call.route.retry
-    return ask if rules is None else Retrying(ask, call, rules, budgets, book.elapsed_us)
+    return ask if rules is None else Retrying(ask, call, rules, budgets, circuits, book.elapsed_us)
 
 
 class Retrying:
     """An Ask around the Ask. A try again is an attempt of its own in the books, with the purpose `retry`."""
 
     def __init__(
-        self, ask: Ask, call: Call, rules: Retry, budgets: RetryBudgets, elapsed_us: Callable[[], int]
+        self,
+        ask: Ask,
+        call: Call,
+        rules: Retry,
+        budgets: RetryBudgets,
+        circuits: Circuits,
+        elapsed_us: Callable[[], int],
     ) -> None:
         self._ask = ask
         self._call = call
         self._rules = rules
         self._budgets = budgets
+        self._circuits = circuits
         self._clock = budgets.clock
         self._elapsed_us = elapsed_us
         self._made = 0
@@ -107,7 +116,8 @@ class Retrying:
             try:
                 return await self._ask.answer(target, request, purpose, form)
             except TargetError as error:
-                failed, wait_s = error, self._wait_s(target, error)
+                wait_s = self._wait_s(target, error)
+                failed = _telling(failed, error)
             except (BudgetExceeded, LimitExceeded, Unavailable) as error:
                 raise _unaffordable(failed, error) from error
             if wait_s is None:
@@ -128,9 +138,10 @@ class Retrying:
                             break
                     wait_s = None
                 except TargetError as error:
-                    failed, wait_s = error, self._wait_s(target, error)
+                    wait_s = self._wait_s(target, error)
+                    failed = _telling(failed, error)
                     if wait_s is None:
-                        raise
+                        raise failed from None
                 except (BudgetExceeded, LimitExceeded, Unavailable) as error:
                     raise _unaffordable(failed, error) from error
                 if wait_s is None:
@@ -147,8 +158,8 @@ class Retrying:
         rules, asked = self._rules, error.retry_after_s
         if kind_of(error) not in rules.on:
             return None
-        if target.name != self._call.targets[-1].name and (asked is None or asked > SOON_S):
-            return None  # the next one is asked first
+        if (asked is None or asked > SOON_S) and self._another_would_take_it(target):
+            return None
         if self._made >= rules.attempts:
             error.spent = True
             return None
@@ -164,13 +175,31 @@ class Retrying:
         self._made += 1
         return wait_s
 
+    def _another_would_take_it(self, target: Target) -> bool:
+        """Whether one is left that the call has not come to."""
+        left = iter(self._call.targets)
+        for one in left:
+            if one.name == target.name:
+                break
+        return any(self._circuits.takes(one) for one in left)
+
 
 def kind_of(error: TargetError) -> str:
     """What a failure is called in the configuration; "" for one that asking again does not mend."""
+    if isinstance(error, CircuitOpen):
+        return "overloaded" if error.details.get("state") == "resting" else ""
     kind = next((name for of, name in _KINDS if isinstance(error, of)), "")
     if kind == "timeout" and error.details.get("stage") == "connect":
         return "unreachable"  # nothing was sent
     return kind
+
+
+def _telling(failed: TargetError | None, error: TargetError) -> TargetError:
+    """What the caller hears: that a target is now left alone says less than why."""
+    if failed is None or not isinstance(error, CircuitOpen):
+        return error
+    failed.retry_after_s = error.retry_after_s
+    return failed
 
 
 def _unaffordable(failed: TargetError | None, error: FairleadError) -> FairleadError:

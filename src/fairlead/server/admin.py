@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from fairlead import __version__, config
 from fairlead.errors import FairleadError, NotFound, RequestInvalid, Unauthenticated
+from fairlead.gateway.breaking import CircuitState
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
 from fairlead.server.office import CallFilter, KeyWanted, Rotation
 from fairlead.server.premises import address_of, bind, is_loopback, names_loopback
@@ -50,6 +51,7 @@ class Status(Struct, frozen=True):
     open_calls: int
     routes: list[str]
     engines: list[Any]
+    circuits: list[CircuitState] = []  # targets that are left alone
 
 
 class AdminListener:
@@ -184,6 +186,7 @@ class AdminListener:
                 open_calls=sum(steward.crew.open_calls().values()),
                 routes=sorted(steward.settings.routes),
                 engines=steward.engines.status(),
+                circuits=steward.crew.circuits(),
             )
         )
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from fairlead.app import EngineAddress
 from fairlead.errors import FairleadError, Unavailable
+from fairlead.gateway.breaking import CircuitState
 from fairlead.gateway.call import Caller, Limit
 from fairlead.gateway.purse import Lease
 
@@ -78,6 +79,12 @@ class GivenBack(Struct, frozen=True, tag=True):
 
 class Leased(Struct, frozen=True, tag=True):
     lease: Lease
+
+
+class CircuitChanged(Struct, frozen=True, tag=True):
+    """From the worker where a circuit changed, and from there to all others: who is left alone, and who no more."""
+
+    state: CircuitState
 
 
 class MetricsAsked(Struct, frozen=True, tag=True):
@@ -147,7 +154,7 @@ class Refused(Struct, frozen=True, tag=True):
 
 Message = (
     Prepare | Begin | Commit | Keys | Recall | Drain | LeaseAsked | GivenBack | Leased | MetricsAsked | Text | Counts
-    | Keep | Find | Forget | Found | Done | Failed | Refused
+    | CircuitChanged | Keep | Find | Forget | Found | Done | Failed | Refused
 )  # fmt: skip
 
 

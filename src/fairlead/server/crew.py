@@ -14,10 +14,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from fairlead import config
-from fairlead.app import EngineAddress
+from fairlead.app import EngineAddress, all_accounts
 from fairlead.errors import ConfigInvalid, FairleadError, OperatorError, Unavailable
+from fairlead.gateway.breaking import CircuitState
 from fairlead.gateway.call import Caller
-from fairlead.ids import new_id
+from fairlead.ids import new_id, now_us
 from fairlead.server import channel as say
 from fairlead.server.channel import Channel
 
@@ -62,6 +63,7 @@ class Crew:
         self._draining = False
         self._changing = asyncio.Lock()
         self._recruits: list[Hand] = []
+        self._circuits: dict[str, say.CircuitChanged] = {}  # all that are not closed
 
     async def recruit(self, count: int) -> None:
         """Start that many processes, which wait for orders: they load their program while the steward loads its own."""
@@ -85,6 +87,8 @@ class Crew:
                 if isinstance(answer, BaseException) and hand.name in self.hands:
                     raise Unavailable("a worker did not take the new configuration", hint="try again") from answer
             self._orders.generation = generation
+            accounts = all_accounts(settings)
+            self._circuits = {name: changed for name, changed in self._circuits.items() if name in accounts}
             await asyncio.gather(*(self._ask(hand, say.Commit()) for hand in hands), return_exceptions=True)
 
     async def tell_keys(self, callers: dict[str, Caller]) -> None:
@@ -96,6 +100,22 @@ class Crew:
         for hand, answer in zip(hands, answers, strict=True):
             if isinstance(answer, BaseException) and not hand.channel.closed.is_set():
                 raise Unavailable("a worker does not know the keys yet", hint="try again") from answer
+
+    def tell_circuit(self, changed: say.CircuitChanged, by: Hand) -> None:
+        """One worker found it out; all others know it when they have read it, and so does whoever comes later."""
+        account = changed.state.account
+        if changed.state.state == "closed":
+            self._circuits.pop(account, None)
+        else:
+            self._circuits[account] = changed
+        for hand in self.hands.values():
+            if hand is not by:
+                hand.channel.tell(changed)
+
+    def circuits(self) -> list[CircuitState]:
+        """Who is left alone now."""
+        states = [changed.state for changed in self._circuits.values()]
+        return [state for state in states if state.state != "resting" or state.until_us > now_us()]
 
     async def recall(self, name: str, limit: str, window_us: int) -> tuple[int, int, int]:
         hand = self.hands.get(name)
@@ -182,6 +202,8 @@ class Crew:
         if isinstance(answer, say.Failed):
             raise ConfigInvalid(answer.message, hint=answer.hint)
         self.hands[hand.name] = hand  # before it is told the keys: a change of them meanwhile is told it, too
+        for changed in self._circuits.values():
+            hand.channel.tell(changed)
         await self._ask(hand, say.Keys(self._orders.callers))
         await self._ask(hand, say.Commit())
 

@@ -35,6 +35,7 @@ STATUS: dict[type[FairleadError], tuple[int, str]] = {
     errors.TargetRefused: (502, "upstream_error"),
     errors.TargetRejected: (400, "invalid_request_error"),
     errors.TargetUnclear: (502, "upstream_error"),
+    errors.CircuitOpen: (503, "upstream_error"),
     errors.OutputInvalid: (502, "upstream_error"),
     errors.StreamBroken: (502, "upstream_error"),
     errors.AllTargetsFailed: (502, "upstream_error"),

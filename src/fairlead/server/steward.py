@@ -126,6 +126,7 @@ class Steward:
             engines={status.name: (status.state == "ready", status.restarts) for status in self.engines.status()},
             lag_s=self._shipping.lag_s(),
             keys_age_s=self.keyring.age_s(),
+            circuits=[(one.target, one.backend, one.state) for one in self.crew.circuits()],
         )
 
     async def ship(self) -> None:
@@ -273,6 +274,8 @@ class Steward:
                 return say.Leased(await self._broker.lease(hand.name, limit, window_us, needed, spent, held, count))
             case say.Counts():
                 hand.counts = message
+            case say.CircuitChanged():
+                self.crew.tell_circuit(message, by=hand)
             case say.MetricsAsked():
                 return say.Text(await self.exposition())
             case say.Keep():

@@ -127,6 +127,9 @@ class Worker:
                 assert self._app is not None
                 self._app.identities.replace(callers)
                 return say.Done()
+            case say.CircuitChanged(state):
+                assert self._app is not None
+                self._app.gateway.circuits.told(state)
             case say.Recall(limit, window_us):
                 return say.GivenBack(*self._purse.give_back(limit, window_us))
             case say.Drain():
@@ -138,6 +141,7 @@ class Worker:
             settings = config.decode(message.config)
             if self._app is None:
                 self._app = app.build(settings, spool=self._spool, purse=self._purse, engines=message.engines)
+                self._app.gateway.circuits.tell = lambda state: self._channel.tell(say.CircuitChanged(state))
                 made = self._app.gateway.generation
             else:
                 made = app.generation(settings, self._app.pool, message.engines)
@@ -150,7 +154,7 @@ class Worker:
         assert self._prepared is not None and self._app is not None
         settings = self._prepared.settings
         self._app.gateway.ledger.config = settings.hash
-        self._app.gateway.generation = self._prepared.generation
+        self._app.gateway.take(self._prepared.generation)
         if not self._ready.is_set():
             self._open(settings)
         self._data.max_body_bytes = int(settings.server.max_body_mb * 1_000_000)

@@ -1,1 +1,0 @@
-"""`make bench`: what a gateway costs a request, beside its peers, in one run on one machine."""
