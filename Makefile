@@ -116,7 +116,18 @@ $(CLIENTS_VENV)/.clients: requirements-clients.lock
 .PHONY: clients
 clients: $(VENV)/.dev $(CLIENTS_VENV)/.clients ## Journeys of real clients (openai, anthropic, google-genai, boto3, …) through the gateway
 	FAIRLEAD_PYTHON=$(abspath $(BIN)/python) $(CLIENTS_VENV)/bin/python -m pytest -p no:cacheprovider \
-		-o faulthandler_timeout=120 -o faulthandler_exit_on_timeout=true tests/clients $(ARGS)
+		-o faulthandler_timeout=120 -o faulthandler_exit_on_timeout=true --confcutdir=tests/clients tests/clients $(ARGS)
+
+AUDIT_VENV := .venv-audit
+$(AUDIT_VENV)/.audit: requirements-audit.lock
+	@test -x $(AUDIT_VENV)/bin/python || $(PYTHON) -m venv $(AUDIT_VENV)
+	$(AUDIT_VENV)/bin/python $(PIP) install --quiet --require-hashes -r $<
+	@touch $@
+
+.PHONY: audit
+audit: $(VENV)/.dev $(AUDIT_VENV)/.audit ## Vulnerabilities, licences and an SBOM of the locks (ARGS="--advisories DIR" where PyPI can't be asked)
+	PYTHONPATH=. $(AUDIT_VENV)/bin/python -m pytest -p no:cacheprovider --confcutdir=tests/audit tests/audit
+	$(AUDIT_VENV)/bin/python -m audit $(ARGS)
 
 .PHONY: format
 format: $(VENV)/.dev ## Format, and mend what ruff can mend
@@ -130,8 +141,10 @@ lock: ## Resolve the dependencies anew (needs uv)
 	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
 	$(UV) pip compile requirements-clients.in --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --upgrade -o requirements-clients.lock
+	$(UV) pip compile requirements-audit.in --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --upgrade -o requirements-audit.lock
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(TRAIN_VENV) $(CLIENTS_VENV) $(FUZZ_VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN_VENV) $(CLIENTS_VENV) $(AUDIT_VENV) $(FUZZ_VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests models -name __pycache__ -type d -prune -exec rm -rf {} +
