@@ -93,6 +93,13 @@ $(FUZZ_VENV)/.fuzz: pyproject.toml
 fuzz: $(FUZZ_VENV)/.fuzz ## Fuzz every parser of foreign bytes (ARGS="-max_total_time=600")
 	$(FUZZ_VENV)/bin/python fuzz/parsers.py $(or $(ARGS),-max_total_time=120)
 
+.PHONY: faults
+faults: $(VENV)/.dev ## Everything that a provider can do wrong, played through a real server; writes docs/faults.md
+	@mkdir -p build
+	PYTHONPATH=tests $(BIN)/python -m faults.page > build/faults.md
+	mv build/faults.md docs/faults.md
+	$(BIN)/pytest tests/faults $(ARGS)
+
 # --- the house --------------------------------------------------------------------------------------------------------
 
 .PHONY: check

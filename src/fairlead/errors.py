@@ -46,20 +46,22 @@ def _bounded(text: str, most: int) -> str:
 
 
 class FairleadError(Exception):
-    """A message says what, which and why; `hint` says what to do next; `code` is stable across releases.
+    """A message says what, which and why; `hint` says what to do next, or else `advice`, which is the same for all of a
+    class; `code` is stable across releases.
 
     Errors repeat what somebody sent, so what they say is bounded: of a longer text both ends are told.
     """
 
     code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
+    advice: ClassVar[str] = ""
 
     def __init__(
         self, message: str, *, hint: str = "", code: str | None = None, param: str | None = None, **details: Any
     ) -> None:
         self.message = _bounded(message, LONGEST_TEXT)
         super().__init__(self.message)
-        self.hint = _bounded(hint, LONGEST_TEXT)
+        self.hint = _bounded(hint or self.advice, LONGEST_TEXT)
         self.param = None if param is None else _bounded(param, LONGEST_PARAM)
         self.details = {name: _bounded(of, LONGEST_TEXT) if type(of) is str else of for name, of in details.items()}
         if code is not None:
@@ -162,20 +164,24 @@ class TargetError(FairleadError):
 
 class TargetUnreachable(TargetError):
     code = "target_unreachable"
+    advice = "Is the target's server up, and is anything between here and there closing connections?"
 
 
 class TargetTimeout(TargetError):
     """`details["stage"]`: connect, first_token, between_tokens or total."""
 
     code = "target_timeout"
+    advice = "`timeouts` in the target's settings say how long it may take."
 
 
 class TargetOverloaded(TargetError):
     code = "target_overloaded"
+    advice = "Ask again later, or give the route another target."
 
 
 class TargetFailed(TargetError):
     code = "target_failed"
+    advice = "The provider is in trouble: ask again later, or give the route another target."
 
 
 class TargetRefused(TargetError):
@@ -184,11 +190,13 @@ class TargetRefused(TargetError):
 
 class TargetRejected(TargetError):
     code = "target_rejected"
+    advice = "The request itself is refused there: the message says why."
     retryable = False
 
 
 class TargetUnclear(TargetError):
     code = "target_unclear"
+    advice = "Is the backend's base_url the address of the API itself, with nothing in between?"
 
 
 class CircuitOpen(TargetError):
@@ -212,6 +220,7 @@ class OutputInvalid(TargetError):
 
 class StreamBroken(TargetError):
     code = "stream_broken"
+    advice = "What came is not the whole answer: ask again, or set `on_break` on the route."
 
 
 class AllTargetsFailed(FairleadError):
