@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from fairlead import __version__
 from fairlead.backends.formats import Format
-from fairlead.backends.status import error_for, request_id
+from fairlead.backends.status import REQUEST_IDS, error_for, request_id
 from fairlead.errors import ConfigInvalid, TargetError, TargetUnclear
 from fairlead.wire.address import place, request_head
 from fairlead.wire.pool import Pool
@@ -27,6 +27,7 @@ SHORTEST_SECRET = 8  # shorter words of headers are no credentials, and errors n
 TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 JSON_HEADERS = {"content-type": "application/json", "user-agent": f"fairlead/{__version__}"}
 NONE: Mapping[str, str] = MappingProxyType({})
+_IDS = {name.encode(): name for name in REQUEST_IDS}
 Failure = TypeVar("Failure", bound=TargetError)
 
 
@@ -85,14 +86,14 @@ class Account:
         response = await self._ask(task, body, asking, deadlines, stream=False)
         answer = await response.body()
         if answer[:1] == b"{":  # as it should be; the dialect reads the rest
-            return answer, request_id(response.header)
+            return answer, self.request_id(response)
         if not answer.strip():
             raise self._unclear(response, answer, "nothing", asking)
         if packed := compressed(response):
             raise self._unclear(response, b"", packed, asking)
         if _is_page(response, answer):
             raise self._unclear(response, answer[:MAX_ERROR_BYTES], "a web page", asking)
-        return answer, request_id(response.header)
+        return answer, self.request_id(response)
 
     async def stream(self, task: str, body: bytes, asking: "Asking") -> Response:
         """A success that is an event stream. Whoever holds it ends it. Raises TargetError."""
@@ -102,6 +103,9 @@ class Account:
             said = await response.excerpt(MAX_ERROR_BYTES)
             raise self._unclear(response, said, f"{kind or 'nothing'} instead of an event stream", asking)
         return response
+
+    def request_id(self, response: Response) -> str:
+        return request_id(response.some_headers(_IDS))
 
     def named(self, error: Failure, asking: "Asking") -> Failure:
         """The same error, with the target's name on it and without what nobody may see."""

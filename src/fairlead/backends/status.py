@@ -4,7 +4,7 @@ Pure functions. What the error's body says is the dialect's knowledge and is han
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from fairlead.errors import (
@@ -50,14 +50,14 @@ def error_for(
         body=body,
         dialect=dialect,
         retry_after_s=retry_after_s(headers),
-        request_id=request_id(headers.get),
+        request_id=request_id(headers),
     )
 
 
-def request_id(header: Callable[[str], str | None]) -> str:
-    """The provider's own name of a request; "" where it has none. `header` finds one by its name in lower case."""
-    for name in REQUEST_IDS:
-        if said := header(name):
+def request_id(headers: Mapping[str, str]) -> str:
+    """The provider's own name of a request; "" where it has none. `headers` by their names in lower case."""
+    for name in REQUEST_IDS if headers else ():
+        if said := headers.get(name):
             return "".join(char for char in said[:LONGEST_ID] if "!" <= char <= "~")
     return ""
 

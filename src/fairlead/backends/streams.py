@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from fairlead.backends.account import Account, compressed
-from fairlead.backends.status import request_id
 from fairlead.chat import Head, Item, Stream, Usage
 from fairlead.errors import StreamBroken, TargetError, TargetTimeout, TargetUnclear
 from fairlead.wire.response import Decoder, Response
@@ -54,7 +53,7 @@ async def read_stream(
             async for batch in response.events(decoder()):
                 for event, data in batch:
                     for item in reader.read(event, data):
-                        yield item if type(item) is not Head else _introduced(item, asking, dropped, response)
+                        yield item if type(item) is not Head else _introduced(account, item, asking, dropped, response)
                 if reader.ended:
                     break
         except (StreamBroken, TargetTimeout, TargetUnclear):
@@ -83,7 +82,7 @@ def _check_packing(response: Response, asking: "Asking") -> None:
         raise TargetUnclear(f"{asking.target.name} answered {response.status} with {packed}")
 
 
-def _introduced(head: Head, asking: "Asking", dropped: list[str], response: Response) -> Head:
+def _introduced(account: Account, head: Head, asking: "Asking", dropped: list[str], response: Response) -> Head:
     """Who answers, also where a provider tells neither its model nor an id."""
     return replace(
         head,
@@ -91,5 +90,5 @@ def _introduced(head: Head, asking: "Asking", dropped: list[str], response: Resp
         model=head.model or asking.target.model,
         target=asking.target.name,
         dropped=tuple(dropped),
-        request_id=request_id(response.header),
+        request_id=account.request_id(response),
     )

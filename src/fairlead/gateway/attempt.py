@@ -5,9 +5,9 @@ the spool before a byte is sent, and appends its outcome and settles the truth b
 Settling awaits nothing, so that a caller who hangs up can't interrupt it.
 """
 
-import time
 from collections.abc import Mapping
 from contextlib import aclosing
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -64,7 +64,10 @@ class Attempts:
             async with aclosing(self._backends[target.backend].stream(request, attempt.asking)) as items:
                 async for item in items:
                     attempt.saw(item)
-                    for told in (item,) if form is None else form.take(item):
+                    if form is None:
+                        yield item
+                        continue
+                    for told in form.take(item):
                         yield told
             attempt.completed()
             for told in () if form is None else form.end():
@@ -193,9 +196,8 @@ class Attempt:
         self._at_us = at_us
         self._form = form
         self._queued_us = self._book.elapsed_us()
-        self._started = time.monotonic()
-        self._first_us: int | None = None
-        self._last_us: int | None = None
+        self._started = monotonic()
+        self._first = self._last = 0.0  # when words came; 0: never
         self._words = estimating.Words()
         self._counted: Usage | None = None  # by the target, until a stream was cut
         self._bytes: int | None = None  # of a whole answer
@@ -232,7 +234,7 @@ class Attempt:
         return self
 
     def answered(self, answer: Answer) -> None:
-        self._first_us = self._last_us = self._elapsed_us()
+        self._first = self._last = monotonic()
         self._model = answer.model
         self._request_id = answer.request_id
         self._finish = answer.finish
@@ -244,10 +246,10 @@ class Attempt:
         """An item of the stream is about to be passed on."""
         if isinstance(item, Chunk):
             if item.words:
-                self._last_us = self._elapsed_us()
+                self._last = monotonic()
                 self._words.add(item)
-                if self._first_us is None:
-                    self._first_us = self._last_us
+                if not self._first:
+                    self._first = self._last
                     self._book.first_word_us = self._book.first_word_us or self._book.elapsed_us()
                     if self.probing and self.circuit is not None:
                         self.circuit.spoke()
@@ -287,8 +289,8 @@ class Attempt:
             self._book.attempted(outcome)
             self._purse.settle(self._hold, self._truth(self.usage))
 
-    def _elapsed_us(self) -> int:
-        return round((time.monotonic() - self._started) * 1_000_000)
+    def _since_start_us(self, moment: float) -> int | None:
+        return round((moment - self._started) * 1_000_000) if moment else None
 
     def _was_hurried(self) -> bool:
         """Whether it had less than half the time that the target and its route give."""
@@ -303,7 +305,7 @@ class Attempt:
         code = error.code if isinstance(error, FairleadError) else ""
         unsent = isinstance(error, TargetTimeout) and error.details.get("stage") == "connect"
         untold = isinstance(error, RequestInvalid)  # the target's language has no word for it: nothing was sent
-        if self._first_us is None and (code in UNANSWERED or unsent or untold):
+        if not self._first and (code in UNANSWERED or unsent or untold):
             return Usage()
         if self._bytes is not None:
             return estimating.of_answer(self._request, self._bytes)
@@ -349,9 +351,9 @@ class Attempt:
             overrun=self._worst is not None and (self.cost_nusd or 0) > self._worst,
             estimated=self.estimated,
             queued_us=self._queued_us,
-            first_token_us=self._first_us,
-            last_token_us=self._last_us,
-            duration_us=self._elapsed_us(),
+            first_token_us=self._since_start_us(self._first),
+            last_token_us=self._since_start_us(self._last),
+            duration_us=round((monotonic() - self._started) * 1_000_000),
         )
 
 

@@ -24,7 +24,7 @@ class Words(Struct):
     said: int = 0  # bytes
     events: int = 0
     spoken: int = 0  # bytes
-    shortest: int = 0
+    shortest: int = 2**31
 
     def add(self, chunk: Chunk) -> None:
         spoken = chunk.spoken
@@ -35,9 +35,10 @@ class Words(Struct):
                 self.said += len(chunk.tool.arguments)
             return
         size = len(spoken)
-        self.shortest = size if not self.events else min(self.shortest, size)
         self.events += 1
         self.spoken += size
+        if size < self.shortest:
+            self.shortest = size
 
     @property
     def tokens(self) -> int:

@@ -27,7 +27,8 @@ class Connection(asyncio.Protocol):
     """`idle` is called when it can be used again, `lost` when it never can. Implements `response.Link`."""
 
     __slots__ = ("_done", "_headers", "_idle", "_keep", "_lost", "_overhead", "_parser", "_paused",
-                 "_reason", "_requests", "_response", "_started", "_timer", "_transport", "loop", "place")  # fmt: skip
+                 "_reason", "_requests", "_response", "_started", "_timer", "_transport", "loop", "place",
+                 "wake_at")  # fmt: skip
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Connection(asyncio.Protocol):
         self._idle = idle
         self._lost = lost
         self._timer = Timer(loop, self._ring)
+        self.wake_at = self._timer.set
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._requests = 0
@@ -59,12 +61,12 @@ class Connection(asyncio.Protocol):
 
     # --- for the pool ---
 
-    def send(self, request: bytes, body: bytes, deadlines: Deadlines, total_at: float) -> Response:
-        """Write a request; the response fills itself from now on."""
+    def send(self, request: bytes, body: bytes, deadlines: Deadlines, now: float, total_at: float) -> Response:
+        """Write a request; the response fills itself from now on (loop time)."""
         assert self._transport is not None and self._response is None
         self._forget()
         self._requests += 1
-        response = self._response = Response(self, deadlines, total_at)
+        response = self._response = Response(self, deadlines, now, total_at)
         if len(body) < SMALL_BYTES:
             self._transport.write(request + body)
         else:
@@ -80,9 +82,6 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     # --- for the response ---
-
-    def wake_at(self, at: float) -> None:
-        self._timer.set(at)
 
     def pause(self) -> None:
         if not self._paused and self._transport is not None:
@@ -130,11 +129,12 @@ class Connection(asyncio.Protocol):
 
     def _settle(self, response: Response) -> None:
         """The response is complete: the connection is free, or it is closed."""
-        assert self._transport is not None
+        transport = self._transport
         self._response = None
         response.end()
-        if self._keep and self.is_usable and not self._transport.get_write_buffer_size():
-            self.resume()
+        if self._keep and transport and not transport.is_closing() and not transport.get_write_buffer_size():
+            if self._paused:
+                self.resume()
             self._idle(self)
         else:
             self.abandon()
@@ -170,10 +170,10 @@ class Connection(asyncio.Protocol):
 
     def _ring(self) -> None:
         """A deadline has passed: of the request in flight, of an idle time or of a lingering."""
-        if self._response is not None:
-            self._break_off(self._response.expire())
-        else:
+        if self._response is None:
             self.abandon()
+        elif (late := self._response.expired()) is not None:
+            self._break_off(late)
 
     # --- httptools ---
 
@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status < 200 or self._response is None:  # "continue" and the like: the answer is still to come
             return
-        self._response.begin(status, self._reason.decode("latin-1"), self._headers)
+        self._response.begin(status, self._reason, self._headers)
 
     def on_body(self, data: bytes) -> None:
         self._overhead = 0

@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections import deque
 from contextlib import suppress
+from functools import partial
 
 from fairlead.errors import TargetError, TargetTimeout, TargetUnreachable
 from fairlead.wire.address import Place, trust
@@ -64,17 +65,21 @@ class Pool:
 
         Raises TargetUnreachable, TargetTimeout (connect, first_token, total) or TargetUnclear.
         """
-        total_at = asyncio.get_running_loop().time() + deadlines.total_s
-        length = b"\r\n" if body is None else b"content-length: %d\r\n\r\n" % len(body)
-        request = head + lines + length
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        total_at = now + deadlines.total_s
+        request = head + lines + (b"\r\n" if body is None else b"content-length: %d\r\n\r\n" % len(body))
         kept = self._kept(origin)
         if kept is not None:
-            response = kept.send(request, body or b"", deadlines, total_at)
-            with suppress(Stale):
+            response = kept.send(request, body or b"", deadlines, now, total_at)
+            try:
                 await response.head()
+            except Stale:
+                pass
+            else:
                 return response
         connection = await self._connect(origin, deadlines.connect_s, total_at)
-        response = connection.send(request, body or b"", deadlines, total_at)
+        response = connection.send(request, body or b"", deadlines, loop.time(), total_at)
         await response.head()
         return response
 
@@ -110,8 +115,7 @@ class Pool:
         stage = "connect" if by < total_at else "total"
         until = min(by, total_at)
 
-        def idle(connection: Connection) -> None:
-            self._keep(origin, connection)
+        idle = partial(self._keep, origin)
 
         def lost(connection: Connection) -> None:
             self._open.discard(connection)

@@ -32,11 +32,12 @@ from fairlead.dialects.signatures import unwrap
 from fairlead.errors import StreamBroken
 
 _DONE = b"[DONE]"
+_SHORT = 32  # no event of JSON is as short, and stripping a longer one would copy it
 _NULL = Raw(b"null")
 _EMPTY = frozenset({b"null", b"[]"})
 
 
-class _SlimDelta(Struct):
+class _SlimDelta(Struct, gc=False):
     content: str | list[Raw] | None = None
     reasoning_content: str | None = None
     reasoning: str | dict[str, Raw] | list[Raw] | None = None
@@ -48,7 +49,7 @@ class _SlimDelta(Struct):
     audio: Raw = _NULL
 
 
-class _SlimChoice(Struct):
+class _SlimChoice(Struct, gc=False):
     index: int = 0
     delta: _SlimDelta | None = None
     text: str | None = None
@@ -57,11 +58,11 @@ class _SlimChoice(Struct):
     error: Raw = _NULL
 
 
-class _Groq(Struct):
+class _Groq(Struct, gc=False):
     usage: Raw = _NULL
 
 
-class _Slim(Struct):
+class _Slim(Struct, gc=False):
     """An event, as far as the books go."""
 
     id: str | int | None = None
@@ -149,7 +150,7 @@ class StreamReader:
 
         Raises the TargetError that fits where the provider reports an error, and StreamBroken for what can't be read.
         """
-        if data == _DONE or data.strip() == _DONE:
+        if data == _DONE or (len(data) < _SHORT and data.strip() == _DONE):
             return self._end()
         try:
             check_utf8(data)
@@ -210,9 +211,10 @@ class StreamReader:
         finish = None
         for choice in choices:
             delta = choice.delta
-            words = words or (bool(choice.text) if delta is None else _has_words(delta))
-            self._look(choice)
-            finish = finish or read_finish(choice.finish_reason)
+            words = words or (bool(choice.text) if delta is None else bool(delta.content) or _has_words(delta))
+            if choice.finish_reason or choice.usage is not _NULL or choice.error is not _NULL:
+                self._look(choice)
+                finish = finish or read_finish(choice.finish_reason)
         if spoken is None and not words and finish is None:
             return ()
         index = choices[0].index if choices else 0
