@@ -92,14 +92,16 @@ def anthropic_event(kind: str, **rest: object) -> bytes:
 
 HEAD = b"HTTP/1.1 200 OK\r\ndate: Mon, 01 Jan 2024 00:00:00 GMT\r\nserver: mock\r\ncontent-type: %b\r\n"
 MESSAGE = {"role": "assistant", "content": "y" * 120}
-ANSWER = json.dumps({
-    "id": "c1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "mock-1",
-    "choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 60, "completion_tokens": 20, "total_tokens": 80},
-}).encode()
+ANSWER = json.dumps(
+    {
+        "id": "c1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "mock-1",
+        "choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 60, "completion_tokens": 20, "total_tokens": 80},
+    }
+).encode()
 UNARY = HEAD % b"application/json" + b"content-length: %d\r\n\r\n" % len(ANSWER) + ANSWER
 STREAM = HEAD % b"text/event-stream" + b"transfer-encoding: chunked\r\n\r\n"
 OPENAI = [
@@ -207,9 +209,7 @@ def listener(folder: Path, *, with_books: bool = True) -> DataListener:
         pool=MemoryPool(),
         callers={digest(KEY): Caller(key="k1", name="bench", team="t", routes=("*",))},
     )
-    return DataListener(
-        made.gateway, made.identities, ENDPOINTS, HINTS, max_body_bytes=10_000_000, hash_key=b"k" * 32
-    )
+    return DataListener(made.gateway, made.identities, ENDPOINTS, HINTS, max_body_bytes=10_000_000, hash_key=b"k" * 32)
 
 
 def asking(listens: DataListener, route: str, *, stream: bool) -> Callable[[], Awaitable[None]]:
@@ -287,7 +287,8 @@ def counted(name: str, calls: int) -> float:
     """Instructions of one call, under valgrind, which begins to count when everything is warm."""
     command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--callgrind-out-file=/dev/null"]
     command += [sys.executable, __file__, "--only", name, "--once", str(calls)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "VALGRIND": "1"}).stderr
+    env = {**os.environ, "VALGRIND": "1"}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stderr
     found = re.search(r"Collected : (\d+)", said)
     assert found, said
     return int(found[1]) / calls

@@ -100,8 +100,8 @@ class Response:
         return self._headers
 
     def some_headers(self, wanted: Mapping[bytes, str]) -> dict[str, str]:
-        """Those of the wanted names that came, without reading the others. `wanted` has each in lower case, as bytes and
-        as text."""
+        """Those of the wanted names that came, without reading the others. `wanted` has each in lower case, as bytes
+        and as text."""
         return {
             wanted[key]: said.decode("latin-1").strip() for name, said in self._lines if (key := name.lower()) in wanted
         }

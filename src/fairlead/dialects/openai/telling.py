@@ -77,8 +77,8 @@ class StreamWriter:
         return self._choice(0, {"delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None})
 
     def _text(self, chunk: Chunk) -> bytes:
-        """A piece of text after another, as nearly all chunks are. Nothing but the text changes from one to the next: to
-        write the rest only once makes it three times as fast."""
+        """A piece of text after another, as nearly all chunks are. Nothing but the text changes from one to the next:
+        to write the rest only once makes it three times as fast."""
         progress = self._choices.get(chunk.index)
         if progress is None or not progress.has_text or progress.thoughts is not None or self._task != "chat":
             return self._chunk(chunk)
