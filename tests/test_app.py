@@ -226,3 +226,23 @@ def test_tests_hand_in_other_adapters(settings: config.Config) -> None:
         settings, spool=ListSpool(), purse=LeasedPurse(CountingBroker()), adapters={"engine:small": table, "own": table}
     )
     assert made.gateway.generation.backends["engine:small"] is table
+
+
+def with_break(text: str) -> app.Generation:
+    return generation(config.parse(TEXT + text, base=Path()), Pool(), {"small": EngineAddress("http://x", "key")})
+
+
+def test_a_route_that_continues_broken_streams_needs_a_target_that_can() -> None:
+    made = with_break('[routes.rest]\ntargets = ["small", "gpt"]\non_break = "continue"')
+    route = made.routes.get("rest")
+    assert route is not None and route.on_break == "continue"
+    assert [target.can is not None and target.can.prefill for target in route.targets] == [True, None]
+    with pytest.raises(ConfigInvalid, match=r"routes\.rest\.on_break: none of its targets"):
+        with_break('[routes.rest]\ntargets = ["gpt"]\non_break = "continue"')
+    made = with_break('[routes.rest]\ntargets = ["gpt"]\non_break = "continue"\n[targets.gpt.can]\nprefill = true')
+    assert made.routes.get("rest") is not None
+
+
+def test_a_model_that_is_known_not_to_go_on_is_not_said_to() -> None:
+    with pytest.raises(ConfigInvalid, match=r"targets\.new\.can\.prefill: claude-opus-4-6 does not go on"):
+        with_break('[targets.new]\nbackend = "claude"\nmodel = "claude-opus-4-6"\ncan = { prefill = true }')

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from fairlead.app import all_targets
-from fairlead.capabilities import Served, find_capabilities
+from fairlead.capabilities import Served, find_capabilities, find_prefill
 from fairlead.chat import Usage
 from fairlead.config import CanSettings, EngineSettings, decode, encode, parse
 from fairlead.gateway.call import Capabilities
@@ -82,3 +84,21 @@ def test_targets_are_made_with_what_they_can_do_and_with_all_that_they_cost(tmp_
     assert price is not None
     assert price.details == {"input_audio_tokens": 40 * NUSD, "web_searches": 10 * NUSD * 1000}
     assert cost_nusd(price, Usage(input=1_000_000, details={"web_searches": 1_000})) == 11 * NUSD
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "quirks", "expected"),
+    [
+        ("anthropic", "claude-sonnet-4-5", {}, True),
+        ("bedrock", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", {}, True),
+        ("anthropic", "claude-opus-4-6", {}, False),
+        ("openai", "anthropic/claude-opus-4.6", {"prefill": "last"}, False),
+        ("anthropic", "MiniMax-M2", {}, None),
+        ("bedrock", "amazon.nova-pro-v1:0", {}, None),
+        ("openai", "qwen3-8b", {"prefill": "vllm"}, True),
+        ("openai", "gpt-5-mini", {}, None),
+        ("gemini", "gemini-2.5-flash", {}, None),
+    ],
+)
+def test_who_goes_on_with_a_begun_answer(kind: str, model: str, quirks: dict[str, str], expected: bool | None) -> None:
+    assert find_prefill(kind, model, quirks) is expected

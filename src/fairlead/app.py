@@ -16,7 +16,7 @@ from fairlead.accounts import Account, Aws, find_account
 from fairlead.backends.account import Signer
 from fairlead.backends.build import build as build_backend
 from fairlead.backends.formats import FORMATS
-from fairlead.capabilities import Served, find_capabilities
+from fairlead.capabilities import Served, find_capabilities, find_prefill
 from fairlead.catalog.prices import find_price
 from fairlead.config import (
     BUDGET,
@@ -56,6 +56,7 @@ from fairlead.gateway.call import (
 from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.identity import Identities
 from fairlead.gateway.ledger import Ledger
+from fairlead.gateway.rescuing import continues
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.strategies import STRATEGIES
 from fairlead.money import Price
@@ -65,7 +66,7 @@ from fairlead.wire.fetching import Fetcher
 from fairlead.wire.pool import Pool
 
 NUSD = 10**9
-LLAMACPP_QUIRKS = {"counts_one_sample": True}
+LLAMACPP_QUIRKS = {"counts_one_sample": True, "prefill": "last"}
 
 
 class EngineAddress(Struct, frozen=True):
@@ -228,6 +229,12 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
             f"routes.{name}.zone: no target of it lies within {settings.zone}, so every call would be denied",
             hint="a target lies where its backend does; an engine is private",
         )
+    if settings.on_break == "continue" and not any(continues(targets[target]) for target in settings.targets):
+        raise ConfigInvalid(
+            f"routes.{name}.on_break: none of its targets is known to go on with an answer that has been begun",
+            hint='set `prefill = true` in [targets.NAME.can] of one that does, or on_break = "buffer"',
+            path=f"routes.{name}.on_break",
+        )
     most = MONEY.match(settings.max_cost_per_call)
     return Route(
         name=name,
@@ -242,6 +249,7 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         keep_responses_s=settings.keep_responses_s,
         media=_media(settings.media),
         repair=settings.repair,
+        on_break=settings.on_break,
         total_s=settings.total_s,
         retry=_retry(settings.retry),
     )
@@ -273,7 +281,15 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         if settings.zone and ZONES.index(settings.zone) < ZONES.index(zone):
             message = f"targets.{name}.zone: {settings.zone} is narrower than its home's zone {zone}"
             raise ConfigInvalid(message, hint="set the backend's zone", path=f"targets.{name}.zone")
-        served = Served(settings.model, provider, tasks=account.tasks and (*account.tasks, *account.paths))
+        prefill = find_prefill(account.kind, settings.model, account.quirks)
+        if prefill is False and settings.can.prefill:
+            raise ConfigInvalid(
+                f"targets.{name}.can.prefill: {settings.model} does not go on with an answer that has been begun",
+                hint="remove it",
+                path=f"targets.{name}.can.prefill",
+            )
+        tasks = account.tasks and (*account.tasks, *account.paths)
+        served = Served(settings.model, provider, tasks=tasks, prefill=prefill)
     model = settings.model or settings.engine
     try:
         check_settings("openai", params=settings.params, quirks={})

@@ -131,7 +131,8 @@ class TargetError(FairleadError):
 
     `target` is its name; `status` the HTTP status that came, if any; `body` the provider's own error body and
     `dialect` the language that it is in, so that it can be passed on to a caller who speaks the same;
-    `retry_after_s` what the provider asked for; `request_id` its own name of the request.
+    `retry_after_s` what the provider asked for; `request_id` its own name of the request; `usage` what was used until
+    then (a `chat.Usage`), once the attempt is in the books.
     `spent`: it was asked again as often as it may be, so whoever called should not begin anew at once.
     """
 
@@ -160,6 +161,7 @@ class TargetError(FairleadError):
         self.dialect = dialect
         self.retry_after_s = retry_after_s
         self.spent = False
+        self.usage: Any = None
 
 
 class TargetUnreachable(TargetError):

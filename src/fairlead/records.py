@@ -16,7 +16,7 @@ class Intent(Struct, frozen=True, kw_only=True, tag="intent", tag_field="kind", 
     attempt: str
     call: str
     at_us: int
-    purpose: str = "primary"  # primary, fallback, retry, hedge, vote, judge, repair, shadow, explore
+    purpose: str = "primary"  # primary, fallback, retry, hedge, vote, judge, repair, continue, shadow, explore
     key: str
     team: str = ""
     route: str

@@ -129,6 +129,7 @@ class CanSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     tools: bool | None = None
     schema: bool | None = None
     thinking: bool | None = None
+    prefill: bool | None = None  # goes on with an answer that has been begun
     context: int | None = None  # tokens of the longest prompt
     max_output: int | None = None  # tokens of the longest answer
 
@@ -217,6 +218,7 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     media: MediaSettings = MediaSettings()
     repair: bool = True  # ask once more where an answer has not the form that was asked for
     retry: RetrySettings = RetrySettings()
+    on_break: Literal["error", "buffer", "continue"] = "error"  # of a stream that breaks after its first word
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

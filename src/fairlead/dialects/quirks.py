@@ -34,6 +34,7 @@ class OpenAIQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     tool_ids: Literal["any", "mistral9"] = "any"
     media_from: Literal["any", "user"] = "any"
     cache_control: bool = False
+    prefill: Literal["last", "vllm", "prefix"] | None = None
     rename: dict[str, str] = {}
     drop: tuple[str, ...] = ()
 

@@ -280,6 +280,8 @@ class Attempt:
         self.usage = self.usage or self._estimate(error)
         self.estimated = self.usage.estimated
         self.cost_nusd = self._cost(self.usage)
+        if isinstance(error, TargetError):
+            error.usage = self.usage
         if isinstance(error, OutputInvalid):
             error.cost_nusd = self.cost_nusd
         outcome = self._outcome(error, self.usage)

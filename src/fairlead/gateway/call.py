@@ -22,6 +22,7 @@ ZONES: tuple[Zone, ...] = ("private", "contract", "public")  # from the narrowes
 
 GENERATING = frozenset({"chat", "complete"})  # the tasks that have an output to bound and to pay for
 
+OnBreak = Literal["error", "buffer", "continue"]
 Structured = Literal["native", "tool", "prompt"]
 Unit = Literal["nusd", "tokens", "requests", "concurrent"]
 Window = Literal["minute", "hour", "day", "week", "month", "total"]
@@ -82,6 +83,7 @@ class Capabilities(Struct, frozen=True):
     tools: bool | None = None
     schema: bool | None = None  # answers in the form of a JSON schema, by the provider's own means
     thinking: bool | None = None
+    prefill: bool | None = None  # goes on with an answer that has been begun
     context_tokens: int | None = None
     max_output_tokens: int | None = None
 
@@ -159,6 +161,7 @@ class Route(Struct, frozen=True):
     media: MediaRules = MediaRules()
     repair: bool = True  # whether a target is asked once more where its answer has not the form that was asked for
     retry: Retry | None = None  # None: no target is asked again because it failed
+    on_break: OnBreak = "error"  # what becomes of a stream that breaks after its first word
 
 
 class Context(Struct, frozen=True):

@@ -18,6 +18,7 @@ from fairlead.gateway.elsewhere import with_hint
 from fairlead.gateway.inlining import inlined
 from fairlead.gateway.ledger import Book, Ledger
 from fairlead.gateway.policies import narrow
+from fairlead.gateway.rescuing import rescuing
 from fairlead.gateway.retrying import RetryBudgets, retrying
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.shaping import shaped
@@ -84,8 +85,10 @@ class Gateway:
     def _ask(self, generation: Generation, call: Call, book: Book) -> Ask:
         """What the strategy may do: ask, be answered in the form that the caller wants, ask again where that helps, and
         be in the books."""
-        attempts = Attempts(call, book, generation.backends, self.purse, self.circuits)
-        return shaped(retrying(attempts, call, book, self._retry_budgets, self.circuits), call, generation.backends)
+        ask: Ask = Attempts(call, book, generation.backends, self.purse, self.circuits)
+        if call.route.on_break != "error":
+            ask = rescuing(ask, call, book)
+        return shaped(retrying(ask, call, book, self._retry_budgets, self.circuits), call, generation.backends)
 
     def _call(self, generation: Generation, book: Book) -> Call:
         book.call = generation.routes.call(book.id, book.caller, book.request, book.context)

@@ -280,3 +280,22 @@ def test_the_name_of_the_output_limit_is_a_chats_only() -> None:
         asked = openai.read_request(task, json.dumps({"model": "r", **body}).encode())  # type: ignore[arg-type]
         said = json.loads(openai.pass_request(asked, model="m", max_output_tokens=9, params={}, quirks=quirks))
         assert {field for field in said if field.startswith("max_")} == {name}
+
+
+@pytest.mark.parametrize(
+    ("quirks", "more", "last"),
+    [
+        ({}, {}, {}),
+        ({"prefill": "last"}, {}, {}),
+        ({"prefill": "vllm"}, {"continue_final_message": True, "add_generation_prompt": False}, {}),
+        ({"prefill": "prefix"}, {}, {"prefix": True}),
+    ],
+)
+def test_a_begun_answer_is_gone_on_with_in_the_targets_own_words(quirks, more, last):
+    body = written(Chat(messages=(Message("user", (Text("hi"),)), Message("assistant", (Text("We"),)))), quirks=quirks)
+    assert body["messages"][-1] == {"role": "assistant", "content": "We", **last}
+    assert {name: body[name] for name in body if name in ("continue_final_message", "add_generation_prompt")} == more
+    call = Message("assistant", (ToolCall("t", "f", "{}"),))
+    for ends in (Message("user", (Text("hi"),)), call):
+        plain = written(Chat(messages=(Message("user", (Text("hi"),)), ends)), quirks=quirks)
+        assert "continue_final_message" not in plain and "prefix" not in plain["messages"][-1]

@@ -61,12 +61,14 @@ def pass_request(
     | `tool_ids` | `any` | `mistral9`: ids of tool calls become nine letters and digits |
     | `media_from` | `any` | `user`: what a tool gave is shown by the user, after the results; in passing it stays |
     | `cache_control` | false | true: the target takes marks for its prompt cache; in passing they always go on |
+    | `prefill` | none | how a target is told to go on with a begun answer: see below; in passing it stays as it is |
     | `rename` | {} | `{ours = "theirs"}`: send a field under another name |
     | `drop` | [] | fields that are never sent |
 
     `rename` and `drop` come last, in this order, and see the parameters too. `reasoning` is one of `effort`
     (`reasoning_effort`), `openrouter` (`reasoning`), `qwen` (`enable_thinking`, `thinking_budget`), `vllm`
-    (`chat_template_kwargs`) and `off` (never sent); see `thinking`.
+    (`chat_template_kwargs`) and `off` (never sent); see `thinking`. `prefill` is one of `last` (the last message is
+    enough), `vllm` (`continue_final_message`, `add_generation_prompt`) and `prefix` (a mark on that message).
     """
     if request.spoken is None or request.spoken.dialect != DIALECT:
         raise TypeError("only a request that was said in OpenAI's language can be passed on in it")
@@ -184,6 +186,8 @@ def write_request(
         fields["stream"] = True
         if quirks.get("stream_usage", True):
             fields["stream_options"] = _USAGE_PLEASE
+    if chat.messages and chat.messages[-1].role == "assistant" and not chat.messages[-1].tool_calls:
+        _go_on(fields, quirks.get("prefill"))
     override(fields, params)
     rename_and_drop(fields, quirks)
     return _ENCODER.encode(fields)
@@ -206,6 +210,14 @@ def _suit(fields: dict[str, Any], gpt: Gpt | None, losses: Losses) -> None:
             fields.pop("top_logprobs", None)
     if gpt.always and fields.pop("stop", None):
         losses.lose("stop", "stop sequences to this model", HINT)
+
+
+def _go_on(fields: dict[str, Any], prefill: str | None) -> None:
+    """The last message is the beginning of the answer: the target says the rest, and not a turn of its own."""
+    if prefill == "vllm":
+        fields.update(continue_final_message=True, add_generation_prompt=False)
+    elif prefill == "prefix":
+        fields["messages"][-1]["prefix"] = True
 
 
 def _manner(quirks: Mapping[str, Any], origin: str) -> Manner:
