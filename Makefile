@@ -64,8 +64,8 @@ models: $(TRAIN_VENV)/.train ## Train the shipped models anew (CPU, seeded; abou
 	$(TRAIN_VENV)/bin/python -m models $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.dev ## CPU time per request and per streamed chunk, beside nginx where it is installed
-	$(BIN)/python bench/road.py $(ARGS)
+bench: $(VENV)/.dev ## CPU time and latency of the road beside nginx, LiteLLM, Portkey and TensorZero (needs nginx and wrk)
+	PYTHONPATH=bench $(BIN)/python -m road $(ARGS)
 
 .PHONY: bench-dialects
 bench-dialects: $(VENV)/.dev ## What translating a chunk and a request costs, for every pair of languages
@@ -153,5 +153,5 @@ lock: ## Resolve the dependencies anew (needs uv)
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(TRAIN_VENV) $(CLIENTS_VENV) $(AUDIT_VENV) $(FUZZ_VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN_VENV) $(CLIENTS_VENV) $(AUDIT_VENV) $(FUZZ_VENV) .peers build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests models -name __pycache__ -type d -prune -exec rm -rf {} +
