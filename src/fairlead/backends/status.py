@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
+from fairlead.dialects.failures import is_filtered
 from fairlead.errors import (
     TargetError,
     TargetFailed,
@@ -38,6 +39,8 @@ def error_for(
 ) -> TargetError:
     """The error for a status that is no success. `said` is (message, code) as the dialect read them."""
     kind, hint = _KINDS.get(status, (_kind(status), ""))
+    if 400 <= status < 500 and is_filtered(body):
+        kind, hint = TargetRejected, ""
     if kind is TargetUnclear:
         hint = "Is the backend's base_url the address of the API itself? Redirects are not followed."
     message, code = said

@@ -13,6 +13,11 @@ from fairlead.errors import TargetError, TargetFailed, TargetOverloaded, TargetR
 
 LONGEST_MESSAGE = 500
 
+# What a filter says of a prompt or an answer, whatever status that comes with. It is an answer: nobody else is asked.
+_FILTERS = ("content_filter", "content_policy", "responsibleaipolicy", "data_inspection", "moderation")
+_FILTERED = "violates usage guidelines"  # xAI tells it by the message alone
+_FLAGS = frozenset({"flagged_input"})  # OpenRouter, beside the error
+
 # The first row whose word is in the error's code or type decides. Quota and unknown models come before the broader
 # words, since providers send them as rate limits and invalid requests.
 _KINDS: tuple[tuple[str, type[TargetError]], ...] = (
@@ -26,8 +31,6 @@ _KINDS: tuple[tuple[str, type[TargetError]], ...] = (
     ("too_many_requests", TargetOverloaded),
     ("overloaded", TargetOverloaded),
     ("context_length", TargetRejected),
-    ("content_filter", TargetRejected),
-    ("content_policy", TargetRejected),
     ("invalid_request", TargetRejected),
     ("bad_request", TargetRejected),
     ("badrequest", TargetRejected),
@@ -60,14 +63,24 @@ def read_error(status: int, body: bytes) -> tuple[str, str]:
     return message or f"HTTP {status}", words[0] if words else ""
 
 
+def is_filtered(body: bytes) -> bool:
+    """Whether an error body says that a filter would not have the prompt, or the answer."""
+    try:
+        error = msgspec.json.decode(body)
+    except UNREADABLE:
+        return False
+    return _is_filtered(error)
+
+
 def failure(body: bytes, dialect: str) -> TargetError:
     """The TargetError for an error that came in place of an answer, or as an event of a stream."""
     try:
-        message, words = _look(msgspec.json.decode(body))
+        error = msgspec.json.decode(body)
+        message, words = _look(error)
     except UNREADABLE:
         return unclear("an error that can't be read", body, dialect)
     status = next((int(word) for word in words if len(word) == 3 and word.isdecimal()), None)
-    kind = _kind(words, status)
+    kind = TargetRejected if _is_filtered(error) else _kind(words, status)
     return kind(
         f"The target answered with an error: {message or ', '.join(words) or 'it gave no reason'}",
         status=status,
@@ -92,6 +105,16 @@ def _kind(words: tuple[str, ...], status: int | None) -> type[TargetError]:
         if needle in said:
             return kind
     return _STATUSES.get(status or 0, TargetFailed)
+
+
+def _is_filtered(error: Any) -> bool:
+    message, words = _look(error)
+    said = " ".join(words).lower()
+    if any(word in said for word in _FILTERS) or _FILTERED in message:
+        return True
+    inner = error.get("error") if isinstance(error, dict) else None
+    told = inner.get("metadata") if isinstance(inner, dict) else None
+    return isinstance(told, dict) and not _FLAGS.isdisjoint(told)
 
 
 def _look(error: Any) -> tuple[str, tuple[str, ...]]:
