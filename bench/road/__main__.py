@@ -100,7 +100,7 @@ def main() -> None:
         rounds: dict[str, list[Figures]] = {one.name: [] for one in (direct, *gateways)}
         for number in range(options.rounds):
             for gateway in (direct, *gateways) if number % 2 == 0 else (*reversed(gateways), direct):
-                figures = measure(gateway, folder, options.seconds, failures)
+                figures = measure(gateway, folder, options.seconds * (2 if gateway.weight > 1 else 1), failures)
                 figures["resident_mb"] = load.resident_mb(gateway.counted)
                 rounds[gateway.name].append(figures)
                 print(number + 1, gateway.name, {k: round(v, 2) for k, v in figures.items()}, file=sys.stderr)

@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / ".peers"  # each in an environment of its own
 READY_S = 120
-VERSIONS = {"litellm": "litellm[proxy]", "tensorzero": "tensorzero", "portkey": "@portkey-ai/gateway"}
+PACKAGES = {"litellm": "litellm[proxy]", "tensorzero": "tensorzero", "charts": "vl-convert-python"}
+PORTKEY = "@portkey-ai/gateway"
 
 
 @dataclass
@@ -206,17 +207,21 @@ def _ready(port: int, began: float) -> float:
 # --- peers ------------------------------------------------------------------------------------------------------------
 
 
-def python_peer(name: str) -> tuple[Path, str]:
-    """The Python of an environment that has the peer, made at first need, and the peer's version."""
+def python_with(name: str) -> Path:
+    """The Python of an environment that has the package, made at first need."""
     home = PEERS / name
     python = home / "bin" / "python"
     if not (home / "installed").exists():
-        print(f"installing {VERSIONS[name]} into {home.relative_to(ROOT)} …", file=sys.stderr)
+        print(f"installing {PACKAGES[name]} into {home.relative_to(ROOT)} …", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", VERSIONS[name]], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", PACKAGES[name]], check=True)
         (home / "installed").touch()
+    return python
+
+
+def version_of(python: Path, name: str) -> str:
     asked = f"from importlib.metadata import version; print(version({name!r}))"
-    return python, subprocess.run([str(python), "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run([str(python), "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
 
 
 LITELLM = """
@@ -232,7 +237,7 @@ litellm_settings: {{set_verbose: false, telemetry: false}}
 
 @contextlib.contextmanager
 def litellm(folder: Path, upstream: int) -> Iterator[Gateway]:
-    python, version = python_peer("litellm")
+    python = python_with("litellm")
     port = free_port()
     config = folder / "litellm.yaml"
     config.write_text(LITELLM.format(upstream=upstream))
@@ -241,7 +246,8 @@ def litellm(folder: Path, upstream: int) -> Iterator[Gateway]:
     log = folder / "log"
     with log.open("wb") as sink, process(*command, cwd=folder, env=environment, stdout=sink, stderr=sink) as running:
         headers = {"authorization": "Bearer sk-bench"}
-        gateway = Gateway("litellm", port, headers=headers, translated="translated", weight=10, version=version)
+        gateway = Gateway("litellm", port, headers=headers, translated="translated", weight=10)
+        gateway.version = version_of(python, "litellm")
         wait_until_answers(gateway, running, log)
         gateway.counted = descendants(running.pid)
         yield gateway
@@ -277,7 +283,7 @@ time.sleep(86400)
 
 @contextlib.contextmanager
 def tensorzero(folder: Path, upstream: int) -> Iterator[Gateway]:
-    python, version = python_peer("tensorzero")
+    python = python_with("tensorzero")
     config = folder / "tensorzero.toml"
     config.write_text(TENSORZERO.format(upstream=upstream))
     environment = {**os.environ, "BENCH_KEY": "x", "RUST_LOG": "error", "PYTHONPATH": ""}
@@ -294,7 +300,7 @@ def tensorzero(folder: Path, upstream: int) -> Iterator[Gateway]:
             path=f"/{path}/chat/completions",
             plain="tensorzero::model_name::bench",
             translated="tensorzero::model_name::translated",
-            version=version,
+            version=version_of(python, "tensorzero"),
         )
         wait_until_answers(gateway, running, folder / "log")
         gateway.counted = descendants(running.pid)
@@ -308,8 +314,8 @@ def portkey(folder: Path, upstream: int) -> Iterator[Gateway]:
     home = PEERS / "portkey"
     package = home / "node_modules" / "@portkey-ai" / "gateway"
     if not package.exists():
-        print(f"installing {VERSIONS['portkey']} into {home.relative_to(ROOT)} …", file=sys.stderr)
-        subprocess.run(["npm", "install", "--silent", "--prefix", str(home), VERSIONS["portkey"]], check=True)
+        print(f"installing {PORTKEY} into {home.relative_to(ROOT)} …", file=sys.stderr)
+        subprocess.run(["npm", "install", "--silent", "--prefix", str(home), PORTKEY], check=True)
     port = free_port()
     environment = {**os.environ, "NODE_ENV": "production", "TRUSTED_CUSTOM_HOSTS": "127.0.0.1"}
     command = ["node", str(package / "build" / "start-server.js"), "--headless", f"--port={port}"]

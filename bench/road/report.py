@@ -2,8 +2,9 @@
 
 import json
 import statistics
+import subprocess
 
-from road.gateways import ROOT
+from road.gateways import ROOT, python_with
 
 Figures = dict[str, float]
 Rounds = dict[str, list[Figures]]
@@ -24,6 +25,11 @@ ROWS = (
     ("CPU per chunk of theirs, µs", "many.cpu_us"),
     ("resident, MB", "resident_mb"),
 )
+DRAW = """
+import pathlib, sys, vl_convert
+specification, drawing = map(pathlib.Path, sys.argv[1:])
+drawing.write_text(vl_convert.vegalite_to_svg(specification.read_text()))
+"""
 HEADER = {"labelAngle": 0, "labelAlign": "left", "labelOrient": "top"}
 RATIOS = ("unary.cpu_us", "long.cpu_us", "translated.cpu_us", "chunk.cpu_us", "translated_chunk.cpu_us")
 PLAIN = {"translated.cpu_us": "unary.cpu_us", "translated_chunk.cpu_us": "chunk.cpu_us"}  # what nginx can do of it
@@ -49,8 +55,12 @@ def write(rounds: Rounds, versions: dict[str, str], failures: dict[str, str], *,
     told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     text = TITLE.format(rounds=max(map(len, rounds.values())), versions=told)
     docs, build = ROOT / "docs", ROOT / "build"
-    (docs / "bench.md").write_text(f"{text}{said}\n\nThe chart is in [bench.vl.json](bench.vl.json) (Vega-Lite).\n")
-    (docs / "bench.vl.json").write_text(json.dumps(chart(rounds), indent=1) + "\n")
+    shown = "![CPU time of each gateway and load](bench.svg)\n\n[The chart as Vega-Lite](bench.vl.json)"
+    (docs / "bench.md").write_text(f"{text}{said}\n\n{shown}\n")
+    specification = docs / "bench.vl.json"
+    specification.write_text(json.dumps(chart(rounds), indent=1) + "\n")
+    drawn = [str(python_with("charts")), "-c", DRAW, str(specification), str(docs / "bench.svg")]
+    subprocess.run(drawn, check=True)
     build.mkdir(exist_ok=True)
     (build / "bench.json").write_text(json.dumps({"goals": goals(rounds, ready_s), "rounds": rounds}, indent=1))
 
