@@ -30,7 +30,7 @@ import pathlib, sys, vl_convert
 specification, drawing = map(pathlib.Path, sys.argv[1:])
 drawing.write_text(vl_convert.vegalite_to_svg(specification.read_text()))
 """
-HEADER = {"labelAngle": 0, "labelAlign": "left", "labelOrient": "top"}
+HEADER = {"labelAngle": 0, "labelAlign": "left", "labelOrient": "top", "labelAnchor": "start"}
 RATIOS = ("unary.cpu_us", "long.cpu_us", "translated.cpu_us", "chunk.cpu_us", "translated_chunk.cpu_us")
 PLAIN = {"translated.cpu_us": "unary.cpu_us", "translated_chunk.cpu_us": "chunk.cpu_us"}  # what nginx can do of it
 TITLE = """# The road, measured
