@@ -198,6 +198,31 @@ def test_limits_of_route_team_and_house_are_what_was_written(made: app.Generatio
     assert [target.name for target in call.targets] == ["small", "own", "gpt"]  # claude lies beyond "contract"
 
 
+def test_a_target_at_several_backends_lies_in_the_widest_zone_and_does_what_each_of_them_can() -> None:
+    text = TEXT.replace('[targets.gpt]\nbackend = "openai"', '[targets.gpt]\nbackends = ["own", "openai"]')
+    made = generation(config.parse(text, base=Path()), Pool(), {"small": EngineAddress("http://127.0.0.1:9", "key")})
+    call = made.routes.call("id", Caller("k", "k", routes=("*",)), request(route="all"), Context())
+    gpt = next(one for one in call.targets if one.name == "gpt")
+    assert [(one.backend, one.zone) for one in gpt.accounts] == [("own", "private"), ("openai", "contract")]
+    assert gpt.zone == "contract" and call.route.spreads
+    assert {one.account for one in gpt.accounts} < made.accounts
+    assert gpt.accounts[0].can is None and gpt.can is not None and gpt.can.image is None  # nobody knows it of both
+    mixed = text.replace('["own", "openai"]', '["own", "claude"]')
+    with pytest.raises(ConfigInvalid, match="they speak anthropic and openai"):
+        generation(config.parse(mixed, base=Path()), Pool(), {})
+
+
+def test_what_is_remembered_of_a_target_ends_with_any_of_its_settings() -> None:
+    def accounts(*change: str) -> frozenset[str]:
+        return app.all_accounts(config.parse(TEXT.replace(*change) if change else TEXT, base=Path()))
+
+    assert accounts() == accounts('budget = "2.5usd/day"', 'budget = "3usd/day"')
+    gone = accounts() - accounts('base_url = "https://api.openai.com/v1"', 'base_url = "https://other.example/v1"')
+    assert [name.partition("@")[0] for name in gone] == ["gpt"]
+    gone = accounts() - accounts("temperature = 0", "temperature = 1")
+    assert [name.partition("#")[0] for name in gone] == ["small@engine:small"]
+
+
 def test_no_budget_and_no_rates_are_no_limits() -> None:
     assert limits("key", "k", "key k", "", Limits(), "UTC") == ()
 

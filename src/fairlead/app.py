@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from fairlead.accounts import Account, Aws, find_account
 from fairlead.backends.account import Signer
 from fairlead.backends.build import build as build_backend
 from fairlead.backends.formats import FORMATS
-from fairlead.capabilities import Served, find_capabilities, find_prefill
+from fairlead.capabilities import Served, find_capabilities, find_prefill, shared_capabilities
 from fairlead.catalog.prices import find_price
 from fairlead.config import (
     BUDGET,
@@ -136,13 +136,17 @@ def all_targets(config: Config) -> dict[str, Target]:
 
 def all_accounts(config: Config) -> frozenset[str]:
     """Every target at every backend of it, each by a name that changes with its settings."""
-    return frozenset(_account_name(config, name, settings) for name, settings in config.targets.items())
+    return frozenset(
+        _account_name(config, name, settings, home)
+        for name, settings in config.targets.items()
+        for home in settings.backends or (settings.backend,)
+    )
 
 
-def _account_name(config: Config, name: str, settings: TargetSettings) -> str:
+def _account_name(config: Config, name: str, settings: TargetSettings, home: str) -> str:
     if settings.engine:
         return f"{name}@engine:{settings.engine}#{fingerprint(settings, config.engines[settings.engine])}"
-    return f"{name}@{settings.backend}#{fingerprint(settings, config.backends[settings.backend])}"
+    return f"{name}@{home}#{fingerprint(settings, config.backends[home])}"
 
 
 def find_signer(config: Config, name: str, account: Account) -> Signer | None:
@@ -251,6 +255,7 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         repair=settings.repair,
         on_break=settings.on_break,
         total_s=settings.total_s,
+        spreads=any(targets[target].accounts for target in settings.targets),
         retry=_retry(settings.retry),
     )
 
@@ -272,12 +277,30 @@ def _media(settings: MediaSettings) -> MediaRules:
 
 
 def _target(config: Config, name: str, settings: TargetSettings) -> Target:
+    """At several backends it lies in the widest zone of them, and can do what it can do at each of them."""
+    homes = settings.backends or (settings.backend,)
+    accounts = tuple(_target_at(config, name, settings, home) for home in homes)
+    if len(accounts) == 1:
+        return accounts[0]
+    spoken = {find_account(config, home).kind for home in homes}
+    if len(spoken) > 1:
+        message = f"targets.{name}.backends: they speak {' and '.join(sorted(spoken))}, so they are not one target"
+        raise ConfigInvalid(message, hint="write a target for each, and a route over both", path=f"targets.{name}")
+    return replace(
+        accounts[0],
+        zone=max((one.zone for one in accounts), key=ZONES.index),
+        can=shared_capabilities([one.can for one in accounts]),
+        accounts=accounts,
+    )
+
+
+def _target_at(config: Config, name: str, settings: TargetSettings, home: str) -> Target:
     if settings.engine:
         backend, zone, provider = f"engine:{settings.engine}", "private", ""
         served = Served(settings.engine, engine=config.engines[settings.engine])
     else:
-        account = find_account(config, settings.backend)
-        backend, zone, provider = settings.backend, account.zone, account.provider
+        account = find_account(config, home)
+        backend, zone, provider = home, account.zone, account.provider
         if settings.zone and ZONES.index(settings.zone) < ZONES.index(zone):
             message = f"targets.{name}.zone: {settings.zone} is narrower than its home's zone {zone}"
             raise ConfigInvalid(message, hint="set the backend's zone", path=f"targets.{name}.zone")
@@ -308,7 +331,7 @@ def _target(config: Config, name: str, settings: TargetSettings) -> Target:
         can=find_capabilities(served, settings.can),
         structured=settings.structured,
         breaker=_breaker(settings.breaker),
-        account=_account_name(config, name, settings),
+        account=_account_name(config, name, settings, home),
     )
 
 

@@ -4,7 +4,7 @@ operator's own words (`[targets.NAME.can]`).
 It knows no request and rules nothing out: that is `gateway/policies/capability.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -58,6 +58,22 @@ def find_prefill(kind: str, model: str, quirks: Mapping[str, Any]) -> bool | Non
     if kind == "openai":
         return True if quirks.get("prefill") else None
     return True if claude is not None and kind in ("anthropic", "bedrock") else None
+
+
+def shared_capabilities(several: Sequence[Capabilities | None]) -> Capabilities | None:
+    """What one model can do wherever it is asked: what is known of none is not known of all, and the least counts."""
+    known = [one or NOTHING_KNOWN for one in several]
+    shared: dict[str, Any] = {}
+    for name in Capabilities.__struct_fields__:
+        values = [value for one in known if (value := getattr(one, name)) is not None]
+        if name == "tasks":
+            shared[name] = frozenset[str].intersection(*values) if len(values) == len(known) else None
+        elif name.endswith("_tokens"):
+            shared[name] = min(values, default=None)
+        else:
+            shared[name] = False if False in values else True if len(values) == len(known) else None
+    found = Capabilities(**shared)
+    return None if found == NOTHING_KNOWN else found
 
 
 def _of_facts(facts: Facts) -> Capabilities:

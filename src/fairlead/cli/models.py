@@ -76,7 +76,7 @@ def _of_targets(settings: "Config") -> list[ModelShown]:
             ModelShown(
                 model=settings.engines[engine].model if engine else target.model,
                 target=name,
-                at=target.backend,
+                at=", ".join(one.backend for one in target.accounts or (target,)),
                 zone=target.zone,
                 parameters=header.parameters if header else None,
                 context=header.context if header else None,

@@ -23,7 +23,6 @@ from fairlead.config.sections import (
     RouteSettings,
     Section,
     TargetSettings,
-    Zone,
 )
 from fairlead.errors import ConfigInvalid
 from fairlead.spans import seconds_of
@@ -109,17 +108,21 @@ class _Checks:
 
     def _target(self, path: str, target: TargetSettings) -> None:
         config = self.config
-        if bool(target.backend) == bool(target.engine):
-            raise self.wrong(path, "names exactly one of `backend` and `engine`")
+        if [bool(target.backend), bool(target.backends), bool(target.engine)].count(True) != 1:
+            raise self.wrong(path, "names exactly one of `backend`, `backends` and `engine`")
         self._exists(f"{path}.backend", target.backend, config.backends)
         self._exists(f"{path}.engine", target.engine, config.engines)
-        if target.backend and not target.model:
+        for number, name in enumerate(target.backends):
+            self._exists(f"{path}.backends[{number}]", name, config.backends)
+        if len(set(target.backends)) != len(target.backends):
+            raise self.wrong(f"{path}.backends", "names a backend twice")
+        homes = [config.backends[name].zone for name in (target.backend, *target.backends) if name]
+        if homes and not target.model:
             raise self.wrong(f"{path}.model", "missing", "the model's name at that backend")
-        home: Zone | None = config.backends[target.backend].zone if target.backend else "private"
-        if target.zone and home and ZONE_ORDER.index(target.zone) < ZONE_ORDER.index(home):
-            raise self.wrong(
-                f"{path}.zone", f"{target.zone} is narrower than its home's zone {home}", "set the backend's zone"
-            )
+        widest = max((ZONE_ORDER.index(home) for home in homes or ["private"] if home), default=0)
+        if target.zone and ZONE_ORDER.index(target.zone) < widest:
+            told = f"{target.zone} is narrower than its home's zone {ZONE_ORDER[widest]}"
+            raise self.wrong(f"{path}.zone", told, "set the backend's zone")
         self._bounded(f"{path}.timeouts", target.timeouts, 0.001, *target.timeouts.__struct_fields__)
         self._breaker(f"{path}.breaker", target.breaker)
         if target.price:

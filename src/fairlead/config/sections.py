@@ -155,10 +155,11 @@ class BreakerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class TargetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Exactly one of `backend` and `engine`."""
+    """Exactly one of `backend`, `backends` and `engine`."""
 
     model: str = ""
     backend: str = ""
+    backends: tuple[str, ...] = ()  # several accounts or replicas of one model
     engine: str = ""
     zone: Zone | None = None  # where it differs from its backend's; never wider than that
     params: Mapping[str, Any] = {}

@@ -266,6 +266,8 @@ class Circuits:
         return found
 
     def takes(self, target: Target) -> bool:
+        if target.accounts:
+            return any(self.takes(one) for one in target.accounts)
         circuit = self.of(target)
         return circuit is None or circuit.takes()
 

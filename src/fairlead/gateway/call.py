@@ -116,6 +116,7 @@ class Target(Struct, frozen=True):
     structured: Structured | None = None  # how it is made to keep to a schema; None: as it can
     breaker: BreakerRules | None = None  # None: it is asked however often it fails
     account: str = ""  # names this target at this backend with these settings, for what is remembered of it
+    accounts: "tuple[Target, ...]" = ()  # the same target at each of its backends, where it has several
 
     def price_at(self, at_us: int) -> Price | None:
         """None: unknown."""
@@ -160,6 +161,7 @@ class Route(Struct, frozen=True):
     keep_responses_s: float = 0.0  # how long a response may be continued by its id
     media: MediaRules = MediaRules()
     repair: bool = True  # whether a target is asked once more where its answer has not the form that was asked for
+    spreads: bool = False  # whether one of its targets has several accounts
     retry: Retry | None = None  # None: no target is asked again because it failed
     on_break: OnBreak = "error"  # what becomes of a stream that breaks after its first word
 

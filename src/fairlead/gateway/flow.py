@@ -19,9 +19,10 @@ from fairlead.gateway.inlining import inlined
 from fairlead.gateway.ledger import Book, Ledger
 from fairlead.gateway.policies import narrow
 from fairlead.gateway.rescuing import rescuing
-from fairlead.gateway.retrying import RetryBudgets, retrying
+from fairlead.gateway.retrying import RetryBudgets, Retrying
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.shaping import shaped
+from fairlead.gateway.spreading import Loads, Spreading
 
 
 class Generation(Struct, frozen=True):
@@ -51,6 +52,8 @@ class Gateway:
         self._fetch = fetch
         clock = clock or SystemClock()
         self.circuits = Circuits(clock)
+        self._clock = clock
+        self._loads = Loads()
         self._retry_budgets = RetryBudgets(clock)
 
     def take(self, generation: Generation) -> None:
@@ -86,9 +89,14 @@ class Gateway:
         """What the strategy may do: ask, be answered in the form that the caller wants, ask again where that helps, and
         be in the books."""
         ask: Ask = Attempts(call, book, generation.backends, self.purse, self.circuits)
+        spreading: Spreading | None = None
+        if call.route.spreads:
+            ask = spreading = Spreading(ask, call, self.circuits, self._loads, self._clock)
         if call.route.on_break != "error":
             ask = rescuing(ask, call, book)
-        return shaped(retrying(ask, call, book, self._retry_budgets, self.circuits), call, generation.backends)
+        if call.route.retry is not None:
+            ask = Retrying(ask, call, call.route.retry, self._retry_budgets, self.circuits, spreading, book.elapsed_us)
+        return shaped(ask, call, generation.backends)
 
     def _call(self, generation: Generation, book: Book) -> Call:
         book.call = generation.routes.call(book.id, book.caller, book.request, book.context)

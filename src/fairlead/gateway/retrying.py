@@ -3,6 +3,7 @@
 `Retrying` stands around the Ask of one call. What it asks again is a failure of the target's before any word is out,
 of a kind that the route names; never a caller's own mistake, and never a refusal, which is an answer. While the call
 has another target that would take it, that one is asked first: only a provider who says "soon" is waited for.
+A target that has another account is asked there, at once.
 
 How often: `attempts` further times for a whole call, whatever its targets and repairs, so that a call makes at most as
 many attempts as it has targets, and these. How often over all calls: `RetryBudgets`, so that a target that is down is
@@ -29,7 +30,7 @@ from fairlead.errors import (
 )
 from fairlead.gateway.breaking import Circuits
 from fairlead.gateway.call import Ask, Call, Clock, Form, Retry, Target
-from fairlead.gateway.ledger import Book
+from fairlead.gateway.spreading import Spreading, moves_on
 
 SOON_S = 1.0  # a provider that names no longer wait is asked again before another target is
 BURST = 10.0  # retries of one target that are there at once,
@@ -82,12 +83,6 @@ class RetryBudgets:
         return found
 
 
-def retrying(ask: Ask, call: Call, book: Book, budgets: RetryBudgets, circuits: Circuits) -> Ask:
-    """The same power on a route that asks once; else one that asks again."""
-    rules = call.route.retry
-    return ask if rules is None else Retrying(ask, call, rules, budgets, circuits, book.elapsed_us)
-
-
 class Retrying:
     """An Ask around the Ask. A try again is an attempt of its own in the books, with the purpose `retry`."""
 
@@ -98,6 +93,7 @@ class Retrying:
         rules: Retry,
         budgets: RetryBudgets,
         circuits: Circuits,
+        spreading: Spreading | None,
         elapsed_us: Callable[[], int],
     ) -> None:
         self._ask = ask
@@ -105,6 +101,7 @@ class Retrying:
         self._rules = rules
         self._budgets = budgets
         self._circuits = circuits
+        self._spreading = spreading
         self._clock = budgets.clock
         self._elapsed_us = elapsed_us
         self._made = 0
@@ -156,24 +153,30 @@ class Retrying:
     def _wait_s(self, target: Target, error: TargetError) -> float | None:
         """How long to wait before the same target is asked again; None: it is not."""
         rules, asked = self._rules, error.retry_after_s
+        if self._spreading is not None and moves_on(error) and self._spreading.has_another(target):
+            return 0.0 if self._may_ask_again(target, error, 0.0) else None
         if kind_of(error) not in rules.on:
             return None
         if (asked is None or asked > SOON_S) and self._another_would_take_it(target):
             return None
-        if self._made >= rules.attempts:
-            error.spent = True
-            return None
-        if asked is not None and asked > rules.max_backoff_s:
+        if asked is not None and asked > rules.max_backoff_s and self._made < rules.attempts:
             return None  # the caller is told how long, and may wait for it or ask elsewhere
         wait_s = min(rules.max_backoff_s, rules.backoff_s * 2**self._made) * self._clock.chance() + (asked or 0.0)
+        return wait_s if self._may_ask_again(target, error, wait_s) else None
+
+    def _may_ask_again(self, target: Target, error: TargetError, wait_s: float) -> bool:
+        """Whether one of the call's further attempts, its time and the target's budget allow it. Takes one."""
+        if self._made >= self._rules.attempts:
+            error.spent = True
+            return False
         if wait_s >= self._call.route.total_s - self._elapsed_us() / 1_000_000:
-            return None
+            return False
         if not self._budgets.of(target.name).withdraw(self._clock.now()):
             error.spent = True
             error.hint = f"{error.hint} {SPENT}".strip()
-            return None
+            return False
         self._made += 1
-        return wait_s
+        return True
 
     def _another_would_take_it(self, target: Target) -> bool:
         """Whether one is left that the call has not come to."""
