@@ -85,6 +85,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Returns when it answers; after a `kill` at the same address, with all that was committed."""
+        assert self._process is None
         until = time.monotonic() + PATIENCE_S
         while True:
             self._process = self._spawn()

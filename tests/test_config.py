@@ -233,3 +233,40 @@ def test_addresses_are_host_and_port(address: str, expected: tuple[str, int] | N
             config.host_and_port(address)
     else:
         assert config.host_and_port(address) == expected
+
+
+def test_where_the_store_is_is_a_reference_or_a_file_and_shown_as_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql://fairlead:s3cret@db/fairlead"
+    monkeypatch.setenv("STORE_OF_THIS_TEST", url)
+    settings = config.parse('[store]\nurl = "env:STORE_OF_THIS_TEST"', base=tmp_path)
+    assert settings.store.url.value == url
+    assert config.masked(settings)["store"]["url"] == "env:STORE_OF_THIS_TEST"
+    assert "s3cret" not in repr(settings)
+    assert b"s3cret" not in config.encode(settings)  # workers know no store
+    assert config.decode(config.encode(settings)).store.url == config.StoreUrl("", "")
+    plain = config.parse('[store]\nurl = "sqlite:///books/it.db"', base=tmp_path)
+    assert plain.store.url.value == f"sqlite:///{tmp_path}/books/it.db"
+    assert config.masked(plain)["store"]["url"] == "sqlite:///books/it.db"
+
+
+@pytest.mark.parametrize("text", ['url = "postgresql://u:s3cret@db/x"', 'url = "env:STORE_OF_THIS_TEST"', "url = 3"])
+def test_a_store_that_can_not_be_is_refused_without_its_password(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORE_OF_THIS_TEST", "mysql://u:s3cret@db/x")
+    with pytest.raises(ConfigInvalid, match=r"store\.url") as caught:
+        config.parse(f"[store]\n{text}", base=tmp_path)
+    assert "s3cret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_of_a_configuration_the_store_is_found_without_the_rest_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "fairlead.toml"
+    monkeypatch.setenv("STORE_OF_THIS_TEST", "postgresql://u:s3cret@db/x")
+    file.write_text('[store]\nurl = "env:STORE_OF_THIS_TEST"\n[backends.b]\nkey = "env:NOT_SET_ANYWHERE"\n')
+    assert config.find_store(file) == "postgresql://u:s3cret@db/x"
+    file.write_text("[routes.x]\n")
+    assert config.find_store(file) == config.find_store(None) == ""

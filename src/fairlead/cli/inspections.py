@@ -24,6 +24,7 @@ EXTRAS = (
     ("xllamacpp", "the embedded engine", "local"),
     ("huggingface_hub", "models from the Hugging Face hub", "local"),
     ("openai", "`fairlead demo`", "demo"),
+    ("psycopg", "a store on PostgreSQL", "postgres"),
     ("genai_prices", "`fairlead catalog update`", "catalog"),
 )
 
@@ -37,7 +38,11 @@ async def inspect(place: Place, *, asks_backends: bool = True) -> list[Finding]:
     findings += [*extras(settings), *about_it]
     if settings is None:
         return [*findings, clock({})]
-    findings += [*data_dir(Path(settings.data_dir)), store(Path(settings.data_dir)), *ports(settings)]
+    findings += [
+        *data_dir(Path(settings.data_dir)),
+        store(Path(settings.data_dir), settings.store.url.value),
+        *ports(settings),
+    ]
     findings += engines(settings)
     skews_s: dict[str, float] = {}
     if asks_backends:
@@ -58,10 +63,16 @@ def extras(settings: Config | None) -> list[Finding]:
         if find_spec(package) is not None:
             findings.append(Finding("ok", f"package {package}", f"there, for {use}"))
             continue
-        needed = package == "xllamacpp" and settings is not None and bool(settings.engines)
+        needed = settings is not None and _needs(settings, package)
         hint = f"pip install 'fairlead[{extra}]'"
         findings.append(Finding("fail" if needed else "warn", f"package {package}", f"missing, for {use}", hint))
     return findings
+
+
+def _needs(settings: Config, package: str) -> bool:
+    if package == "xllamacpp":
+        return bool(settings.engines)
+    return package == "psycopg" and settings.store.url.value.startswith("postgres")
 
 
 def configuration(place: Place) -> tuple[Config | None, list[Finding]]:
@@ -109,19 +120,15 @@ def data_dir(folder: Path) -> list[Finding]:
     return [*findings, Finding(level, "free disk", f"{free / 1e9:.1f} GB", hint)]
 
 
-def store(folder: Path) -> Finding:
-    """Are its tables this program's?"""
+def store(folder: Path, url: str = "") -> Finding:
+    """Can it be reached, and are its tables this program's?"""
     from fairlead.store import schema
-    from fairlead.store.opening import FILE, connect, revision
+    from fairlead.store.opening import FILE, find_revision
 
-    if not (folder / FILE).exists():
+    if not url and not (folder / FILE).exists():
         return Finding("ok", "store", "none yet; it is made when it is needed")
     try:
-        engine = connect(folder, create=False)
-        try:
-            found = revision(engine)
-        finally:
-            engine.dispose()
+        found = find_revision(url or folder)
     except FairleadError as error:
         return _failed("store", error)
     if found is None or found == schema.HEAD:

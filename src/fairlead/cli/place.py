@@ -38,6 +38,12 @@ class Place:
 
         return config.find_data_dir(None if self.data_dir else self.file(), self.data_dir)
 
+    def store(self) -> str:
+        """Where the configuration says the store is: a URL, "" for the data directory. Raises ConfigInvalid, …"""
+        from fairlead import config
+
+        return config.find_store(self.file())
+
     def overrides(self, **server: Any) -> dict[str, Any]:
         """What the command line says over the file: `server` is what it says over that table, None for nothing."""
         said: dict[str, Any] = {"data_dir": self.data_dir} if self.data_dir else {}
@@ -71,7 +77,7 @@ class Place:
         from fairlead.server.remote import open_office
 
         async def asking() -> T:
-            async with open_office(self.folder(), **how) as desk:
+            async with open_office(self.folder(), find_store=self.store, **how) as desk:
                 return await question(desk)
 
         return asyncio.run(asking())

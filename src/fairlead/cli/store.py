@@ -1,6 +1,9 @@
 """`fairlead store`: what is done to the store as a whole, while no server runs on it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 from msgspec import Struct
@@ -28,26 +31,34 @@ def store() -> None:
 @here
 def migrate(place: Place, wants_json: bool) -> None:
     """Bring an older store up to this program, in one transaction. Stop the server and keep a copy first."""
-    from fairlead.errors import NotFound
-    from fairlead.server.premises import Premises, Tenant
-    from fairlead.store.opening import connect
+    from fairlead.store.opening import connect, shown
     from fairlead.store.opening import migrate as bring_up
 
-    folder = place.folder()
-    if not folder.is_dir():
-        raise NotFound(f"there is no data directory {folder}", hint="is it the right --config or --data-dir?")
-    premises = Premises(str(folder), Tenant(os.getpid(), doing="store migrate"))
-    try:
-        engine = connect(folder, create=False)
+    with _alone(place, "store migrate") as where:
+        engine = connect(where, create=False)
         try:
-            done = Migrated(*bring_up(engine))
+            done, what = Migrated(*bring_up(engine)), shown(engine)
         finally:
             engine.dispose()
-    finally:
-        premises.close()
     if wants_json:
         terminal.show_json(done)
     elif done.before == done.after:
-        note(f"The store in {folder} is at revision {done.after} already.")
+        note(f"The store at {what} is at revision {done.after} already.")
     else:
-        note(f"The store in {folder} was brought from revision {done.before or 'none'} to {done.after}.")
+        note(f"The store at {what} was brought from revision {done.before or 'none'} to {done.after}.")
+
+
+@contextmanager
+def _alone(place: Place, doing: str) -> Iterator[Path | str]:
+    """Where the store is, while no server of this data directory runs on it. Raises NotFound, InUse."""
+    from fairlead.errors import NotFound
+    from fairlead.server.premises import Premises, Tenant
+
+    folder, url = place.folder(), place.store()
+    if not folder.is_dir() and not url:
+        raise NotFound(f"there is no data directory {folder}", hint="is it the right --config or --data-dir?")
+    premises = Premises(str(folder), Tenant(os.getpid(), doing=doing))
+    try:
+        yield url or folder
+    finally:
+        premises.close()

@@ -7,7 +7,7 @@ backend, an engine or a strategy does with its settings is not known here.
 
 from fairlead.config.checks import host_and_port
 from fairlead.config.handing import decode, encode, fingerprint, masked
-from fairlead.config.reading import BUILT_IN, find_data_dir, find_file, load, parse
+from fairlead.config.reading import BUILT_IN, find_data_dir, find_file, find_store, load, parse
 from fairlead.config.sections import (
     BUDGET,
     LARGEST,
@@ -31,6 +31,7 @@ from fairlead.config.sections import (
     Secret,
     Server,
     StoreSettings,
+    StoreUrl,
     TargetSettings,
     TimeoutSettings,
     Zone,
@@ -61,6 +62,7 @@ __all__ = [
     "Secret",
     "Server",
     "StoreSettings",
+    "StoreUrl",
     "TargetSettings",
     "TimeoutSettings",
     "Zone",
@@ -69,6 +71,7 @@ __all__ = [
     "environment",
     "find_data_dir",
     "find_file",
+    "find_store",
     "fingerprint",
     "host_and_port",
     "load",

@@ -22,11 +22,14 @@ from fairlead.config.sections import (
     RetrySettings,
     RouteSettings,
     Section,
+    StoreSettings,
     TargetSettings,
 )
 from fairlead.errors import ConfigInvalid
 from fairlead.spans import seconds_of
 from fairlead.units import PLAIN, SEARCHES, TOKENS
+
+STORE = re.compile(r"(?:postgres|postgresql|postgresql\+psycopg)://|sqlite:///.")
 
 
 class Wrong(Protocol):
@@ -38,6 +41,13 @@ class Wrong(Protocol):
 def check(config: Config, wrong: Wrong) -> None:
     """Raises ConfigInvalid for the first thing that can't work."""
     _Checks(config, wrong).run()
+
+
+def check_store(store: StoreSettings, wrong: Wrong) -> None:
+    """Raises ConfigInvalid for a URL of another kind of database."""
+    if store.url.value and not STORE.match(store.url.value):  # it may hold a password, so it is not shown
+        hint = "postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:///PATH"
+        raise wrong("store.url", "names no database that Fairlead can use", hint)
 
 
 class _Checks:
@@ -79,6 +89,7 @@ class _Checks:
         self._bounded("server", server, 0, "drain_s")
         self._bounded("store", self.config.store, 0.01, "ship_every_s")
         self._span("store.keys_good_for", self.config.store.keys_good_for)
+        check_store(self.config.store, self.wrong)
 
     def _backend(self, path: str, backend: BackendSettings) -> None:
         if not backend.kind and not backend.provider:

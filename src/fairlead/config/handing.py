@@ -5,16 +5,18 @@ from typing import Any
 
 import msgspec
 
-from fairlead.config.sections import Config, Secret, Section
+from fairlead.config.sections import Config, Secret, Section, StoreUrl
 
 
 def encode(config: Config) -> bytes:
-    """With the secrets' values: only for a private socket between our own processes."""
+    """With the secrets' values, but for the store's: workers know no store. Only for a private socket between our own
+    processes."""
+    config = msgspec.structs.replace(config, store=msgspec.structs.replace(config.store, url=StoreUrl("", "")))
     return msgspec.msgpack.encode(config, enc_hook=_open_secret)
 
 
 def decode(data: bytes) -> Config:
-    return msgspec.msgpack.decode(data, type=Config, dec_hook=lambda _kind, pair: Secret(*pair))
+    return msgspec.msgpack.decode(data, type=Config, dec_hook=lambda kind, pair: kind(*pair))
 
 
 def fingerprint(*sections: Section | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fairlead.config.checks import check
+from fairlead.config.checks import check, check_store
 from fairlead.config.sections import (
     BackendSettings,
     BudgetSettings,
@@ -69,6 +69,21 @@ def find_data_dir(path: Path | None, override: str | None = None) -> Path:
         written = _tables(_text_of(path), str(path)).get("data_dir")
     base = path.resolve().parent if path else Path.cwd()
     return Path(_data_dir(override, written if isinstance(written, str) else None, base))
+
+
+def find_store(path: Path | None) -> str:
+    """Where a configuration keeps its store: a URL, "" for SQLite in the data directory. Nothing else of it is read.
+
+    Raises ConfigInvalid, SecretMissing.
+    """
+    if path is None:
+        return ""
+    written = _tables(_text_of(path), str(path)).get("store")
+    url = written.get("url", "") if isinstance(written, dict) else ""
+    reader = Reader(str(path.resolve()), path.resolve().parent, with_secrets=True)
+    settings = reader.section({"url": url}, StoreSettings, "store")
+    check_store(settings, reader.wrong)
+    return settings.url.value
 
 
 def _text_of(path: Path) -> str:

@@ -39,6 +39,12 @@ class Secret:
         return hash((self.value, self.source))
 
 
+class StoreUrl(Secret):
+    """Where the store is: a reference to a URL that may hold a password, or plainly a file that SQLite keeps it in."""
+
+    __slots__ = ()
+
+
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: unknown keys are refused."""
 
@@ -55,6 +61,7 @@ class Server(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class StoreSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    url: StoreUrl = StoreUrl("", "")  # none: SQLite, in a file of the data directory
     sync: Literal["none", "interval"] = "none"  # of the spool: interval survives power loss, but for the last second
     ship_every_s: float = 0.25
     keys_good_for: str = "7d"  # how old the keys may be that a start goes by while the store is away

@@ -12,9 +12,10 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from fairlead.config.sections import NAME, Secret, Section
+from fairlead.config.sections import NAME, Secret, Section, StoreUrl
 from fairlead.errors import ConfigInvalid, SecretMissing
 
+SQLITE = "sqlite:///"
 REFERENCE = re.compile(r"(env|file):(.+)\Z", re.DOTALL)
 T = TypeVar("T")
 
@@ -73,12 +74,16 @@ class Reader:
             ) from error
 
     def _secret(self, kind: type, value: Any) -> Secret:
-        if kind is not Secret:
+        if kind is StoreUrl and isinstance(value, str) and (not value or value.startswith(SQLITE)):
+            path = value.removeprefix(SQLITE)
+            return StoreUrl(f"{SQLITE}{self.base / Path(path).expanduser()}" if path else "", value)
+        if kind not in (Secret, StoreUrl):
             raise NotImplementedError(kind)
         found = REFERENCE.match(value) if isinstance(value, str) else None
         if not found:
             raise ValueError("a secret must be a reference: `env:NAME` or `file:PATH`, never the value itself")
-        return self._resolve(found[1], found[2], value)
+        secret = self._resolve(found[1], found[2], value)
+        return kind(secret.value, secret.source)
 
     def _resolve(self, kind: str, name: str, source: str) -> Secret:
         if not self.with_secrets:

@@ -96,9 +96,10 @@ class Office:
         self.store = store
 
     @classmethod
-    async def open(cls, data_dir: Path, *, create: bool = True, patient: bool = False) -> "Office":
-        """Raises StoreMismatch; OperatorError where it can't be reached, unless `patient`."""
-        return cls(await asyncio.to_thread(lambda: open_store(data_dir, create=create, patient=patient)))
+    async def open(cls, place: Path | str, *, create: bool = True, patient: bool = False) -> "Office":
+        """On the store in a data directory, or at a URL. Raises StoreMismatch; OperatorError where it can't be reached,
+        unless `patient`."""
+        return cls(await asyncio.to_thread(lambda: open_store(place, create=create, patient=patient)))
 
     def close(self) -> None:
         self.store.close()

@@ -8,7 +8,7 @@ import asyncio
 import http.client
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -154,13 +154,20 @@ class Remote:
 
 @asynccontextmanager
 async def open_office(
-    data_dir: Path, *, doing: str, create: bool = False, timezone: str = "UTC", turn_s: float = TURN_S
+    data_dir: Path,
+    *,
+    doing: str,
+    find_store: Callable[[], str] = str,
+    create: bool = False,
+    timezone: str = "UTC",
+    turn_s: float = TURN_S,
 ) -> AsyncIterator[Desk]:
     """The books of a data directory: on the store, under its lock, or at the server that holds it.
 
-    On the store, what a killed server left in its spools is shipped first. `doing` is told to whoever finds the lock
-    taken meanwhile. With `create` a data directory is made where there is none. Raises NotFound where there is none,
-    InUse where the lock is held by somebody who does not answer, StoreMismatch.
+    `find_store` tells the URL of a store that lies elsewhere. On the store, what a killed server left in its spools is
+    shipped first. `doing` is told to whoever finds the lock taken meanwhile. With `create` a data directory is made
+    where there is none. Raises NotFound where there is none, InUse where the lock is held by somebody who does not
+    answer, StoreMismatch.
     """
     if not create and not data_dir.is_dir():
         raise NotFound(
@@ -171,7 +178,7 @@ async def open_office(
         yield found
         return
     try:
-        office = await Office.open(data_dir, create=create)
+        office = await Office.open(find_store() or data_dir, create=create)
         try:
             await asyncio.to_thread(_ship, office, data_dir)
             yield Local(office, timezone)

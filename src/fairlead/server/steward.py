@@ -171,7 +171,8 @@ class Steward:
         from fairlead.server.office import Office
         from fairlead.server.shipping import ShippingRoom
 
-        self.office = await Office.open(self.premises.path, patient=True)
+        place = self.settings.store.url.value or self.premises.path
+        self.office = await Office.open(place, patient=True)
         house.callback(self.office.close)
         self.keyring = Keyring(self.office, self.premises.path, self.crew.tell_keys)
         await self.keyring.open(seconds_of(self.settings.store.keys_good_for) or 0)

@@ -3,13 +3,14 @@
 What is asked of it is not known here.
 """
 
+import math
 import time
 from collections.abc import Generator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Connection, Engine, event
 
 from fairlead.errors import ExtraMissing
 
@@ -23,6 +24,9 @@ ANSWER_S = 40.0  # we give the server up: the network in between may be dead
 LOCK_S = 10
 PATIENCE_MS = 20_000  # for bytes that nobody acknowledges
 POOL, POOL_MORE, POOL_S = 5, 10, 10.0
+
+RIGHTS = "the role needs CREATE and USAGE on the schema at the first start and to migrate, and owns the tables then"
+TURN = 0x666C  # of the advisory lock under which tables are made or changed
 
 _ON_CONNECT = (
     f"SET statement_timeout = '{STATEMENT_S}s'; SET lock_timeout = '{LOCK_S}s'; "
@@ -58,6 +62,23 @@ def postgres_engine(url: URL) -> Engine:
     return engine
 
 
+def take_turn(connection: Connection, *, for_long: bool = False) -> None:
+    """Of all that make or change tables at once, one does until its transaction ends. SQLite needs no word for it.
+
+    `for_long`: what is done then may take hours, and nothing gives it up.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    if for_long:
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+        connection.connection.driver_connection.answer_s = math.inf  # type: ignore[union-attr]  # of `Bounded`
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TURN})")
+
+
+def lacks_rights(error: BaseException) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "42501"
+
+
 def _connecting(url: URL, said: dict[str, Any]) -> Any:
     named = url.set(drivername="postgresql").render_as_string(hide_password=False)
 
@@ -79,12 +100,14 @@ def _bounded_connection() -> "type[psycopg.Connection[Any]]":
     import psycopg
 
     class Bounded(psycopg.Connection[Any]):
+        answer_s = ANSWER_S
+
         def wait(self, gen: Any, *how: Any, **more: Any) -> Any:
             try:
-                return super().wait(_until(gen, time.monotonic() + ANSWER_S), *how, **more)
+                return super().wait(_until(gen, time.monotonic() + self.answer_s), *how, **more)
             except TimeoutError as error:
                 self.pgconn.finish()  # what it would answer now is no answer to what is asked next
-                raise psycopg.OperationalError(f"no answer within {ANSWER_S:g} s") from error
+                raise psycopg.OperationalError(f"no answer within {self.answer_s:g} s") from error
 
     return Bounded
 
