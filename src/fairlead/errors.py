@@ -35,10 +35,14 @@ FairleadError
    └─ RemoteFailed               the running server answered a command with an error
 """
 
+import re
 from typing import Any, ClassVar
 
 LONGEST_TEXT = 2000
 LONGEST_PARAM = 300
+
+
+_QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)  # from the first quote to the last of its kind
 
 
 def _bounded(text: str, most: int) -> str:
@@ -49,7 +53,9 @@ class FairleadError(Exception):
     """A message says what, which and why; `hint` says what to do next, or else `advice`, which is the same for all of a
     class; `code` is stable across releases.
 
-    Errors repeat what somebody sent, so what they say is bounded: of a longer text both ends are told.
+    Errors repeat what somebody sent, so what they say is bounded: of a longer text both ends are told. A message is for
+    whoever asked; `why` is what may be written down, and repeats nobody: it is the message without what stands there in
+    quotes, or what was given for it.
     """
 
     code: ClassVar[str] = "internal_error"
@@ -57,8 +63,16 @@ class FairleadError(Exception):
     advice: ClassVar[str] = ""
 
     def __init__(
-        self, message: str, *, hint: str = "", code: str | None = None, param: str | None = None, **details: Any
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        code: str | None = None,
+        param: str | None = None,
+        why: str | None = None,
+        **details: Any,
     ) -> None:
+        self._why = why
         self.message = _bounded(message, LONGEST_TEXT)
         super().__init__(self.message)
         self.hint = _bounded(hint or self.advice, LONGEST_TEXT)
@@ -66,6 +80,11 @@ class FairleadError(Exception):
         self.details = {name: _bounded(of, LONGEST_TEXT) if type(of) is str else of for name, of in details.items()}
         if code is not None:
             self.code = code  # type: ignore[misc]  # an instance may be more exact than its class
+
+    @property
+    def why(self) -> str:
+        """For the books and the log."""
+        return _QUOTED.sub("'…'", self.message) if self._why is None else self._why
 
 
 class RequestInvalid(FairleadError):
@@ -231,8 +250,10 @@ class AllTargetsFailed(FairleadError):
     code = "all_targets_failed"
     retryable = True
 
-    def __init__(self, message: str, failures: tuple[TargetError, ...], *, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, message: str, failures: tuple[TargetError, ...], *, hint: str = "", why: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, why=why)
         self.failures = failures
 
 

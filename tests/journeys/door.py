@@ -97,10 +97,11 @@ text = "at once"
 
 
 class Door:
-    """A server on `folder`, with whatever `fairlead.toml` lies there."""
+    """A server on `folder`, with whatever `fairlead.toml` lies there; `options` are those of `serve`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.options = options
         self.file = folder / "fairlead.toml"
         self.remote = Remote(folder / "data")
         self.url = ""
@@ -108,7 +109,7 @@ class Door:
 
     def open(self) -> "Door":
         with (self.folder / "serve.log").open("ab") as log:
-            command = [sys.executable, "-m", "fairlead", "serve", "-c", str(self.file)]
+            command = [sys.executable, "-m", "fairlead", "serve", "-c", str(self.file), *self.options]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         until(lambda: self.remote.answers() or self.process.poll() is not None)
         assert self.process.poll() is None, (self.folder / "serve.log").read_text()

@@ -4,6 +4,7 @@ Pure functions. What the error's body says is the dialect's knowledge and is han
 """
 
 import math
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
@@ -21,6 +22,8 @@ from fairlead.ids import now_us
 LONGEST_WAIT_S = 86_400.0
 REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id")
 LONGEST_ID = 128
+
+_CODE = re.compile(r"[\w.:-]{1,64}\Z")
 
 # A status that is not here: below 400 it is unclear, below 500 it is the caller's, above it is the target's.
 _KINDS: dict[int, tuple[type[TargetError], str]] = {
@@ -47,6 +50,7 @@ def error_for(
     about = f" ({code})" if code and code != str(status) else ""
     return kind(
         f"{target} answered {status}{about}: {message}",
+        why=f"{target} answered {status}{about if _CODE.match(code) else ''}",
         hint=hint,
         target=target,
         status=status,

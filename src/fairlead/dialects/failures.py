@@ -83,6 +83,7 @@ def failure(body: bytes, dialect: str) -> TargetError:
     kind = TargetRejected if _is_filtered(error) else _kind(words, status)
     return kind(
         f"The target answered with an error: {message or ', '.join(words) or 'it gave no reason'}",
+        why="The target answered with an error.",
         status=status,
         body=body,
         dialect=dialect,

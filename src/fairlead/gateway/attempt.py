@@ -329,7 +329,7 @@ class Attempt:
         if isinstance(error, HANG_UPS):
             name, why = "cancelled", "the caller hung up"
         elif isinstance(error, FairleadError):
-            name, why = error.code, error.message
+            name, why = error.code, error.why
             status = error.status if isinstance(error, TargetError) else None
         elif error is not None:
             name, why = "internal_error", type(error).__name__

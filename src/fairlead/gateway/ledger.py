@@ -110,5 +110,5 @@ def _ending(error: BaseException | None) -> tuple[str, str, str]:
     if isinstance(error, HANG_UPS):
         return "cancelled", "cancelled", "the caller hung up"
     code = error.code if isinstance(error, FairleadError) else "internal_error"
-    why = error.message if isinstance(error, FairleadError) else type(error).__name__
+    why = error.why if isinstance(error, FairleadError) else type(error).__name__
     return ("denied" if isinstance(error, DENIALS) else "failed"), code, why

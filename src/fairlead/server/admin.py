@@ -24,7 +24,7 @@ from starlette.routing import Route
 from fairlead import __version__, config
 from fairlead.errors import FairleadError, NotFound, RequestInvalid, Unauthenticated
 from fairlead.gateway.breaking import CircuitState
-from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
+from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
 from fairlead.server.office import CallFilter, KeyWanted, Rotation
 from fairlead.server.premises import address_of, bind, is_loopback, names_loopback
 from fairlead.server.protocol import BoundedProtocol
@@ -135,8 +135,8 @@ class AdminListener:
                 return await endpoint(request)
             except FairleadError as error:
                 return _told(error)
-            except Exception:  # the edge: a bug answers 500 and tells the log
-                log.exception("%s %s", request.method, request.url.path)
+            except Exception as bug:  # noqa: BLE001  # the edge: a bug answers 500 and tells the log
+                log.error("%s %.100r: %s", request.method, request.url.path, trail(bug))
                 return Response(body_of(INTERNAL), 500, media_type="application/json")
 
         return guarded

@@ -21,7 +21,7 @@ from fairlead.gateway.call import Caller, Context
 from fairlead.gateway.flow import Gateway
 from fairlead.gateway.identity import Identities
 from fairlead.ids import now_us
-from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
+from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -205,8 +205,8 @@ class DataListener:
         except asyncio.CancelledError:
             if not (exchange.hung_up or self.draining):  # the end of a drain cuts off what is still going on
                 raise
-        except Exception:  # the edge: a bug answers 500 and tells the log, never the caller
-            log.exception("%s %s", scope["method"], scope["path"])
+        except Exception as bug:  # noqa: BLE001  # the edge: a bug answers 500 and tells the log, never the caller
+            log.error("%s %.100r: %s", scope["method"], scope["path"], trail(bug))
             await self._refuse(exchange, INTERNAL)
 
     async def _refuse(self, exchange: Exchange, error: FairleadError) -> None:

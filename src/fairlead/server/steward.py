@@ -81,6 +81,7 @@ class Steward:
 
     async def run(self, announce: Callable[[Serving], None]) -> None:
         """Serve until told to stop. Raises OperatorError where it can't begin."""
+        os.umask(0o077)  # what is made from here on, also by workers and engines, is for its owner alone
         self._listen_to_signals()
         async with AsyncExitStack() as house:
             if not await self._done_before_stop(self._open(house)):

@@ -115,6 +115,7 @@ def failure(name: str, body: bytes) -> TargetError:
     kind, status = _KINDS.get(_key(name), (TargetFailed, None))
     return kind(
         f"The target answered with an error: {name}{': ' if name else ''}{message if message != 'HTTP 0' else ''}",
+        why="The target answered with an error.",
         status=status,
         body=body,
         dialect=DIALECT,

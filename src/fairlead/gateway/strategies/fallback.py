@@ -53,11 +53,11 @@ def _all_failed(call: Call, failures: list[FairleadError]) -> FairleadError:
     of_targets = tuple(failure for failure in failures if isinstance(failure, TargetError))
     if len(failures) == 1 or not of_targets:
         return failures[0]
-    told = "; ".join(
-        f"{target.name}: {failure.message}" for target, failure in zip(call.targets, failures, strict=True)
-    )
+    named = [(target.name, failure) for target, failure in zip(call.targets, failures, strict=True)]
+    failed = f"all {len(failures)} targets of route {call.route.name!r} failed"
     return AllTargetsFailed(
-        f"all {len(failures)} targets of route {call.route.name!r} failed: {told}",
+        f"{failed}: {'; '.join(f'{name}: {failure.message}' for name, failure in named)}",
         of_targets,
+        why=f"{failed}: {'; '.join(f'{name}: {failure.why}' for name, failure in named)}",
         hint="`fairlead call show` on this call's id tells each attempt",
     )
