@@ -27,6 +27,7 @@ from fairlead.config import (
     BreakerSettings,
     Config,
     GoogleSettings,
+    HedgeSettings,
     Limits,
     MediaSettings,
     PriceSettings,
@@ -42,6 +43,7 @@ from fairlead.gateway.call import (
     Backend,
     BreakerRules,
     Caller,
+    Hedge,
     Limit,
     MediaRules,
     Purse,
@@ -257,6 +259,7 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         total_s=settings.total_s,
         spreads=any(targets[target].accounts for target in settings.targets),
         retry=_retry(settings.retry),
+        hedge=_hedge(settings.hedge),
     )
 
 
@@ -265,6 +268,13 @@ def _retry(settings: RetrySettings) -> Retry | None:
         return None
     given: dict[str, Any] = asdict(settings) | {"on": frozenset(settings.on)}
     return Retry(**given)
+
+
+def _hedge(settings: HedgeSettings) -> Hedge | None:
+    if settings.after_s is None and settings.after_percentile is None:
+        return None
+    given: dict[str, Any] = asdict(settings)
+    return Hedge(**given)
 
 
 def _media(settings: MediaSettings) -> MediaRules:

@@ -25,7 +25,7 @@ from fairlead.errors import (
     TargetUnreachable,
 )
 from fairlead.gateway.call import Context, Limit, Retry
-from fairlead.gateway.retrying import BURST, FLOOR_PER_S, RetryBudget
+from fairlead.gateway.retrying import BURST, FLOOR_PER_S, RetryBudgets
 from waiting import HandClock
 from world import COST, World, caller, in_turn, request, route, said, target, words
 
@@ -226,16 +226,18 @@ def test_a_target_that_is_down_is_not_asked_much_more_than_one_that_is_up() -> N
     st.floats(0, 1),
 )
 def test_retries_never_exceed_their_share(events: list[str], share: float) -> None:
-    at, requests, taken = 0.0, 0, 0
-    budget = RetryBudget(at)
+    clock = HandClock()
+    requests = taken = seconds = 0
+    budget = RetryBudgets(clock).of("a")
     for event in events:
-        at += event == "second"
+        seconds += event == "second"
+        clock.at += event == "second"
         if event == "request":
             budget.deposit(share)
             requests += 1
         elif event == "retry":
-            taken += budget.withdraw(at)
-    assert taken <= BURST + share * requests + FLOOR_PER_S * at + 1e-6
+            taken += budget.withdraw(clock.now())
+    assert taken <= BURST + share * requests + FLOOR_PER_S * seconds + 1e-6
 
 
 FAILURES: dict[str, Any] = {

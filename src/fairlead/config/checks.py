@@ -177,6 +177,7 @@ class _Checks:
         if route.max_cost_per_call and not MONEY.match(route.max_cost_per_call):
             raise self.wrong(f"{path}.max_cost_per_call", "is no money", 'such as "0.50usd"')
         self._retry(f"{path}.retry", route.retry)
+        self._hedge(f"{path}.hedge", route)
         self._media(f"{path}.media", route.media)
         self._bounded(f"{path}.limits", route.limits, 1, *route.limits.__struct_fields__)
 
@@ -184,6 +185,16 @@ class _Checks:
         self._bounded(path, retry, 0, "attempts", below=11)
         self._bounded(path, retry, 0, "backoff_s", "max_backoff_s", below=3601)
         self._bounded(path, retry, 0, "budget", below=11)
+
+    def _hedge(self, path: str, route: RouteSettings) -> None:
+        hedge = route.hedge
+        self._bounded(path, hedge, 0.001, "after_s", below=86_401)
+        self._bounded(path, hedge, 1, "after_percentile", below=100)
+        self._bounded(path, hedge, 1, "min_samples", below=513)
+        self._bounded(path, hedge, 0, "max_share", below=2)
+        wanted = hedge.after_s is not None or hedge.after_percentile is not None
+        if wanted and len(route.targets) == 1 and len(self.config.targets[route.targets[0]].backends) < 2:
+            raise self.wrong(path, "there is nobody else to ask", "another target, or several `backends` of this one")
 
     def _media(self, path: str, media: MediaSettings) -> None:
         if media.urls == "inline" and not media.hosts:

@@ -211,6 +211,15 @@ class RetrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
 
 
+class HedgeSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a second attempt is made beside a slow one; what the fields mean is in `gateway/call.py`. Off by default."""
+
+    after_s: float | None = None
+    after_percentile: float | None = None
+    min_samples: int = 100
+    max_share: float = 0.05
+
+
 class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     targets: tuple[str, ...]
     strategy: Literal["single", "fallback"] | None = None  # None: fallback where there are several targets
@@ -226,6 +235,7 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     media: MediaSettings = MediaSettings()
     repair: bool = True  # ask once more where an answer has not the form that was asked for
     retry: RetrySettings = RetrySettings()
+    hedge: HedgeSettings = HedgeSettings()
     on_break: Literal["error", "buffer", "continue"] = "error"  # of a stream that breaks after its first word
 
 

@@ -327,7 +327,7 @@ class Attempt:
     def _outcome(self, error: BaseException | None, usage: Usage) -> Outcome:
         name, why, status = "ok", "", None
         if isinstance(error, HANG_UPS):
-            name, why = "cancelled", "the caller hung up"
+            name, why = "cancelled", str(error) or "the caller hung up"
         elif isinstance(error, FairleadError):
             name, why = error.code, error.why
             status = error.status if isinstance(error, TargetError) else None

@@ -145,6 +145,16 @@ class Retry(Struct, frozen=True):
     on: frozenset[str] = frozenset({"unreachable", "overloaded", "failed", "unclear", "broken"})
 
 
+class Hedge(Struct, frozen=True):
+    """When one more attempt is made beside one whose first word is late: after `after_s`, or once `min_samples` are
+    known after the time in which `after_percentile` of a hundred came lately. `max_share` of the route's requests."""
+
+    after_s: float | None = None
+    after_percentile: float | None = None
+    min_samples: int = 100
+    max_share: float = 0.05
+
+
 class Route(Struct, frozen=True):
     """A task, with its rules."""
 
@@ -161,6 +171,7 @@ class Route(Struct, frozen=True):
     keep_responses_s: float = 0.0  # how long a response may be continued by its id
     media: MediaRules = MediaRules()
     repair: bool = True  # whether a target is asked once more where its answer has not the form that was asked for
+    hedge: Hedge | None = None  # None: nobody is asked twice because it is slow
     spreads: bool = False  # whether one of its targets has several accounts
     retry: Retry | None = None  # None: no target is asked again because it failed
     on_break: OnBreak = "error"  # what becomes of a stream that breaks after its first word

@@ -15,6 +15,7 @@ from fairlead.gateway.breaking import Circuits
 from fairlead.gateway.call import Ask, Backend, Call, Caller, Clock, Context, Fetch, Purse, Strategy
 from fairlead.gateway.clock import SystemClock
 from fairlead.gateway.elsewhere import with_hint
+from fairlead.gateway.hedging import Hedging, Lateness
 from fairlead.gateway.inlining import inlined
 from fairlead.gateway.ledger import Book, Ledger
 from fairlead.gateway.policies import narrow
@@ -54,6 +55,7 @@ class Gateway:
         self.circuits = Circuits(clock)
         self._clock = clock
         self._loads = Loads()
+        self._lateness = Lateness(clock)
         self._retry_budgets = RetryBudgets(clock)
 
     def take(self, generation: Generation) -> None:
@@ -94,6 +96,8 @@ class Gateway:
             ask = spreading = Spreading(ask, call, self.circuits, self._loads, self._clock)
         if call.route.on_break != "error":
             ask = rescuing(ask, call, book)
+        if call.route.hedge is not None:
+            ask = Hedging(ask, call, book, call.route.hedge, self._lateness, self.circuits, spreading)
         if call.route.retry is not None:
             ask = Retrying(ask, call, call.route.retry, self._retry_budgets, self.circuits, spreading, book.elapsed_us)
         return shaped(ask, call, generation.backends)

@@ -28,6 +28,7 @@ from fairlead.errors import (
     TargetUnreachable,
     Unavailable,
 )
+from fairlead.gateway.allowance import Allowance
 from fairlead.gateway.breaking import Circuits
 from fairlead.gateway.call import Ask, Call, Clock, Form, Retry, Target
 from fairlead.gateway.spreading import Spreading, moves_on
@@ -47,39 +48,18 @@ _KINDS: tuple[tuple[type[TargetError], str], ...] = (
 SPENT = "retries of this target are spent for now: too large a share of its requests fails"
 
 
-class RetryBudget:
-    """One target's, in this process: each request brings a share of a retry, and so does time."""
-
-    __slots__ = ("_at", "_left")
-
-    def __init__(self, at: float) -> None:
-        self._at = at
-        self._left = BURST
-
-    def deposit(self, share: float) -> None:
-        self._left = min(BURST, self._left + share)
-
-    def withdraw(self, at: float) -> bool:
-        """Whether there is one. What was paid in beyond BURST is gone: calm hours pay for no storm."""
-        self._left = min(BURST, self._left + max(0.0, at - self._at) * FLOOR_PER_S)
-        self._at = at
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-
 class RetryBudgets:
     """By target, for all calls of this process; a reload leaves them as they are."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._budgets: dict[str, RetryBudget] = {}
+        self._budgets: dict[str, Allowance] = {}
 
-    def of(self, target: str) -> RetryBudget:
+    def of(self, target: str) -> Allowance:
         found = self._budgets.get(target)
         if found is None:
-            found = self._budgets[target] = RetryBudget(self.clock.now())
+            found = Allowance(most=BURST, start=BURST, per_s=FLOOR_PER_S, at=self.clock.now())
+            self._budgets[target] = found
         return found
 
 
