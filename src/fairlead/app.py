@@ -219,6 +219,12 @@ def limits(
     return tuple(made)
 
 
+def all_limits(config: Config) -> list[Limit]:
+    """Every limit that stands in the configuration; those of keys stand in the store."""
+    of_routes = (limit for name in config.routes for limit in _route_limits(config, name))
+    return [*of_routes, *(limit for _, limit in _house_limits(config))]
+
+
 def _house_limits(config: Config) -> tuple[tuple[str, Limit], ...]:
     made: list[tuple[str, Limit]] = []
     for name, budget in config.budgets.items():
@@ -226,6 +232,11 @@ def _house_limits(config: Config) -> tuple[tuple[str, Limit], ...]:
         of_one = limits(over, budget.team, people, budget.amount, Limits(), budget.timezone, name)
         made += [(budget.team, limit) for limit in of_one]
     return tuple(made)
+
+
+def _route_limits(config: Config, name: str) -> tuple[Limit, ...]:
+    settings = config.routes[name]
+    return limits("route", name, f"route {name}", settings.budget, settings.limits, config.timezone)
 
 
 def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
@@ -249,7 +260,7 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         zone=settings.zone,
         max_output_tokens=settings.max_output_tokens,
         max_cost_nusd=int(Decimal(most[1]) * NUSD) if most else None,
-        limits=limits("route", name, f"route {name}", settings.budget, settings.limits, config.timezone),
+        limits=_route_limits(config, name),
         heartbeat_s=settings.heartbeat_s,
         lossy=settings.lossy,
         keep_responses_s=settings.keep_responses_s,

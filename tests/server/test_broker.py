@@ -1,153 +1,356 @@
-"""Leases over several workers: their sum never exceeds a limit, and what a dead one had comes back when it is known."""
+"""Leases over workers and replicas: their sum never exceeds a limit, all of it can be used, and what the dead had comes
+back when it is known."""
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from fairlead.errors import BudgetExceeded
-from fairlead.gateway.call import Limit
-from fairlead.gateway.purse import Lease, LeasedPurse
-from fairlead.ids import now_us
-from fairlead.server.broker import LeaseBroker
+from fairlead.errors import BudgetExceeded, BudgetHeld, LimitExceeded, Unavailable
+from fairlead.store.opening import Store, open_store
+from server.replicas import MONEY, NOON_US, PLACES, Replica, Town, Worker, run
 
-MONEY = Limit("key:k:nusd:day", "key k", "nusd", 1000, "day", over="key", owner="k")
+DAY_US = 86_400_000_000
 
 
-class House:
-    """A broker and the purses of some workers, joined without processes. `books` is what the store says."""
-
-    def __init__(self, workers: int, spent_before: int = 0) -> None:
-        self.spent_before = spent_before
-        self.by_writer: dict[str, int] = {}
-        self.asked_together: asyncio.Barrier | None = None  # of single writers: so many are asked about at once
-        self.broker = LeaseBroker(self._spent, self._recall)
-        self.purses = {f"w{number}": LeasedPurse(_Line(self, f"w{number}")) for number in range(workers)}
-
-    async def _spent(self, limit: Limit, window_us: int, writer: str | None) -> int:
-        if writer is None:
-            return self.spent_before
-        if self.asked_together is not None:
-            await self.asked_together.wait()
-        return self.by_writer.get(writer, 0)
-
-    async def _recall(self, worker: str, limit: Limit, window_us: int) -> tuple[int, int, int]:
-        await asyncio.sleep(0)
-        purse = self.purses.get(worker)
-        return purse.give_back(limit.id, window_us) if purse else (0, 0, 0)
-
-    def total(self) -> int:
-        accounts = [account for purse in self.purses.values() for account in purse.accounts()]
-        return sum(account.spent + account.held for account in accounts)
+@pytest.fixture
+def store(place: Path | str) -> Iterator[Store]:
+    with open_store(place) as opened:
+        yield opened
 
 
-class _Line:
-    def __init__(self, house: House, worker: str) -> None:
-        self.house, self.worker = house, worker
-
-    async def lease(self, limit: Limit, window_us: int, needed: int, spent: int, held: int) -> Lease:
-        await asyncio.sleep(0)
-        count = len(self.house.purses)
-        return await self.house.broker.lease(self.worker, limit, window_us, needed, spent, held, count)
+async def spend(worker: Worker, amount: int) -> None:
+    worker.settle(await worker.replica.town.play(worker.reserve(MONEY, amount)), amount)
 
 
-def test_workers_together_never_exceed_a_limit_and_may_use_all_of_it() -> None:
+def test_replicas_together_never_exceed_a_limit_and_may_use_all_of_it(store: Store) -> None:
     async def play() -> None:
-        house = House(4, spent_before=200)
+        town = Town(store, MONEY)
+        workers = [worker for id in "abc" for worker in town.open(id, 2).workers.values()]
 
-        async def one(worker: str) -> int:
-            purse, taken = house.purses[worker], 0
+        async def one(worker: Worker) -> int:
+            taken = 0
             for _ in range(40):
                 try:
-                    hold = await purse.reserve(((MONEY, 10),), now_us())
+                    number = await worker.reserve(MONEY, 10)
                 except BudgetExceeded:
                     continue
-                assert house.total() + 200 <= 1000
                 await asyncio.sleep(0)
-                purse.settle(hold, (10,))
+                worker.settle(number, 10)
                 taken += 10
             return taken
 
-        assert sum(await asyncio.gather(*(one(worker) for worker in house.purses))) == 800
+        taken = await town.play(asyncio.gather(*(one(worker) for worker in workers)))
+        account = town.account(MONEY)
+        assert sum(taken) == 1000 and account.base + account.leased == 1000
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_what_lies_idle_with_one_worker_is_called_in_before_another_is_denied() -> None:
+def test_the_store_is_seldom_asked(store: Store) -> None:
     async def play() -> None:
-        house = House(2)
-        first, second = house.purses.values()
-        first.settle(await first.reserve(((MONEY, 10),), now_us()), (10,))
-        [account] = first.accounts()
-        assert account.leased > 10  # more than it needed, so that it need not ask each time
-        hold = await second.reserve(((MONEY, 990),), now_us())
-        second.settle(hold, (990,))
+        town = Town(store, replace(MONEY, amount=1_000_000))
+        replica = town.open("a")
+        for _ in range(300):
+            await spend(replica.first(), 100)
+        assert replica.line.exchanges < 30
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_a_dead_workers_lease_comes_back_only_when_its_spool_was_read() -> None:
+def test_what_lies_unused_in_leases_is_at_most_a_quarter_of_what_is_free(store: Store) -> None:
     async def play() -> None:
-        house = House(2)
-        first, second = house.purses.values()
-        await first.reserve(((MONEY, 900),), now_us())
-        del house.purses["w0"]
-        house.broker.release("w0")
-        try:
-            await second.reserve(((MONEY, 500),), now_us())
-        except BudgetExceeded:
-            pass
-        else:
-            raise AssertionError("what a dead worker had leased was given to another before it was known")
-        house.by_writer["w0"] = 300
-        await house.broker.reckon("w0")
-        await second.reserve(((MONEY, 500),), now_us())
+        town = Town(store, MONEY)
+        for replica in [town.open(id) for id in "abcd"]:
+            await spend(replica.first(), 10)
+        await town.settle_down()
+        account = town.account(MONEY)
+        assert account.spent == 40 and account.leased - 40 <= 960 // 4
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_two_workers_that_die_at_once_are_both_reckoned() -> None:
+def test_what_lies_idle_anywhere_is_called_in_before_anybody_is_denied(store: Store) -> None:
     async def play() -> None:
-        house = House(3)
-        for worker, purse in list(house.purses.items())[:2]:
-            await purse.reserve(((MONEY, 300),), now_us())
-            house.by_writer[worker] = 300
-        house.asked_together = asyncio.Barrier(2)
-        await asyncio.gather(house.broker.reckon("w0"), house.broker.reckon("w1"))
-        await house.purses["w2"].reserve(((MONEY, 400),), now_us())
+        town = Town(store, MONEY)
+        first, second = town.open("a", 2), town.open("b", 2)
+        for replica in (first, second):
+            for worker in replica.workers.values():
+                await spend(worker, 10)
+        number = await town.play(second.first().reserve(MONEY, 960))
+        second.first().settle(number, 960)
         with pytest.raises(BudgetExceeded):
-            await house.purses["w2"].reserve(((MONEY, 1),), now_us())
+            await town.play(first.first().reserve(MONEY, 1))
 
-    asyncio.run(play())
+    run(play())
 
 
-def test_a_place_in_flight_comes_back_at_once() -> None:
-    places = Limit("key:k:concurrent", "key k", "concurrent", 1, "total", over="key", owner="k")
+def test_two_who_are_short_do_not_wait_for_each_other(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        workers = [town.open(id).first() for id in "ab"]
+        for worker in workers:
+            await spend(worker, 100)
+        asked = [worker.reserve(MONEY, 790) for worker in workers]
+        got = await town.play(asyncio.gather(*asked, return_exceptions=True))
+        assert [type(one) for one in got if not isinstance(one, int)] == [BudgetHeld]
+
+    run(play())
+
+
+def test_a_dead_replicas_lease_comes_back_only_when_its_spool_was_read(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        first, second = town.open("a"), town.open("b")
+        await town.play(first.first().reserve(MONEY, 300))
+        await spend(second.first(), 10)
+        spool = first.kill()
+        with pytest.raises(BudgetHeld):  # what it had is neither spent nor free
+            await town.play(second.first().reserve(MONEY, 680))
+        town.replay("a", 1, spool)
+        town.clock.pass_by(1.0)
+        number = await town.play(second.first().reserve(MONEY, 690))
+        second.first().settle(number, 690)
+        with pytest.raises(BudgetExceeded):
+            await town.play(second.first().reserve(MONEY, 1))
+
+    run(play())
+
+
+def test_workers_of_a_killed_steward_finish_under_their_own_lease(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        before = town.open("a")
+        worker = before.first()
+        number = await town.play(worker.reserve(MONEY, 600))
+        after = town.open("a", epoch=2)  # the steward is gone, its worker is not
+        with pytest.raises(BudgetExceeded):
+            await town.play(after.first().reserve(MONEY, 401))
+        worker.settle(number, 500)
+        town.replay("a", 1, before.spool)
+        town.clock.pass_by(1.0)
+        await town.play(after.first().reserve(MONEY, 500))
+
+    run(play())
+
+
+def test_a_dead_workers_part_comes_back_when_its_spool_was_read(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY, is_alone=True)
+        replica = town.open("a", 2)
+        first, second = replica.workers.values()
+        await town.play(first.reserve(MONEY, 900))
+        first.die()
+        first.replica.spool[0] = (first.name, MONEY, 300, NOON_US)
+        replica.broker.release(first.name)
+        with pytest.raises(BudgetExceeded):
+            await town.play(second.reserve(MONEY, 500))
+        await replica.broker.reckon(first.name)
+        await town.play(second.reserve(MONEY, 700))
+
+    run(play())
+
+
+def test_places_of_a_dead_worker_come_back_at_once(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, PLACES)
+        replica = town.open("a", 2)
+        first, second = replica.workers.values()
+        await town.play(first.reserve(PLACES, 3))
+        with pytest.raises(LimitExceeded):
+            await town.play(second.reserve(PLACES, 1))
+        replica.broker.release(first.name)
+        await town.play(second.reserve(PLACES, 3))
+
+    run(play())
+
+
+def test_while_the_store_is_away_what_is_leased_is_spent_and_then_nothing(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        replica = town.open("a")
+        await spend(replica.first(), 10)
+        leased = town.account(MONEY).leased
+        replica.line.fails = True
+        await spend(replica.first(), leased - 10)
+        with pytest.raises(Unavailable) as caught:
+            await town.play(replica.first().reserve(MONEY, 1))
+        assert caught.value.code == "store_unavailable"
+        replica.line.fails = False
+        await spend(replica.first(), 1000 - leased)
+
+    run(play())
+
+
+def test_who_goes_on_without_the_store_spends_a_whole_limit_at_most_and_says_so(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        first, second = (town.open(id, goes_on=True) for id in "ab")
+        for replica in (first, second):
+            await spend(replica.first(), 10)
+            replica.line.fails = True
+            await spend(replica.first(), 700)
+            with pytest.raises(Unavailable):
+                await town.play(replica.first().reserve(MONEY, 300))
+            replica.line.fails = False
+        await town.settle_down()
+        account = town.account(MONEY)
+        assert account.spent == 1420 and sum(lease.beyond for lease in account.leases) > 0
+        with pytest.raises(BudgetExceeded):
+            await town.play(first.first().reserve(MONEY, 1))
+
+    run(play())
+
+
+def test_a_lowered_limit_takes_back_what_is_idle_and_a_raised_one_is_there_at_once(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        first, second = town.open("a"), town.open("b")
+        number = await town.play(first.first().reserve(MONEY, 200))
+        await spend(second.first(), 100)
+        town.change(replace(MONEY, amount=310))
+        await town.settle_down()
+        account = town.account(MONEY)
+        assert account.amount == 310 and account.base + account.leased <= 310
+        with pytest.raises(BudgetExceeded):
+            await town.play(second.first().reserve(replace(MONEY, amount=310), 11))
+        town.change(MONEY)
+        await town.play(second.first().reserve(MONEY, 700))
+        first.first().settle(number, 200)
+
+    run(play())
+
+
+def test_a_limit_lowered_while_the_store_is_away_binds_nevertheless(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        replica = town.open("a")
+        await spend(replica.first(), 10)
+        replica.line.fails = True
+        town.change(replace(MONEY, amount=20))
+        await town.settle_down()
+        with pytest.raises(Unavailable):
+            await town.play(replica.first().reserve(replace(MONEY, amount=20), 15))
+        replica.line.fails = False
+        await town.settle_down()
+        with pytest.raises(BudgetExceeded):
+            await town.play(replica.first().reserve(replace(MONEY, amount=20), 15))
+        assert town.account(MONEY).leased <= 20
+
+    run(play())
+
+
+def test_what_was_spent_while_a_limit_was_not_there_counts_when_it_is_again(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY, is_alone=True)
+        replica = town.open("a")
+        await spend(replica.first(), 100)
+        town.change()
+        await town.settle_down()
+        account = town.account(MONEY)
+        assert account.base == 100 and not account.leases
+        replica.spool.append((replica.first().name, MONEY, 250, town.clock.us))
+        replica.ship()
+        town.clock.pass_by(5.0)
+        town.change(MONEY)
+        await town.play(replica.first().reserve(MONEY, 650))
+        with pytest.raises(BudgetExceeded):
+            await town.play(replica.first().reserve(MONEY, 1))
+
+    run(play())
+
+
+def test_what_cost_more_than_its_hold_is_paid_back_from_what_is_left(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        first, second = town.open("a"), town.open("b")
+        first.first().settle(await town.play(first.first().reserve(MONEY, 100)), 900)
+        await town.settle_down()
+        assert town.account(MONEY).spent == 900
+        with pytest.raises(BudgetExceeded):
+            await town.play(second.first().reserve(MONEY, 101))
+        await town.play(second.first().reserve(MONEY, 100))
+
+    run(play())
+
+
+def test_what_was_spent_before_there_was_a_limit_is_in_the_books(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        town.book([("w", MONEY, 400, NOON_US - 60_000_000)])
+        replica = town.open("a")
+        with pytest.raises(BudgetExceeded):
+            await town.play(replica.first().reserve(MONEY, 601))
+        await town.play(replica.first().reserve(MONEY, 600))
+
+    run(play())
+
+
+@pytest.mark.parametrize("back_us", [DAY_US, DAY_US // 2 + 1])
+def test_a_clock_that_goes_back_over_a_windows_start_opens_no_second_window(store: Store, back_us: int) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        replica = town.open("a")
+        worker = replica.first()
+        await spend(worker, 600)  # yesterday
+        town.clock.us += DAY_US
+        number = await town.play(worker.reserve(MONEY, 700))
+        town.clock.us -= back_us
+        with pytest.raises(BudgetExceeded):
+            await town.play(worker.reserve(MONEY, 401))
+        await spend(worker, 400)
+        worker.settle(number, 700)  # of the window that it was opened in
+        town.clock.us += back_us
+        with pytest.raises(BudgetExceeded):
+            await town.play(worker.reserve(MONEY, 301))
+        await spend(worker, 300)
+
+    run(play())
+
+
+def test_a_window_that_was_forgotten_is_reckoned_by_the_books_when_the_clock_goes_back(store: Store) -> None:
+    minute = replace(MONEY, id="key:k1:nusd:hour", window="hour")
 
     async def play() -> None:
-        house = House(2)
-        first, second = house.purses.values()
-        await first.reserve(((places, 1),), now_us())
-        del house.purses["w0"]
-        house.broker.release("w0")
-        await second.reserve(((places, 1),), now_us())
+        from fairlead.store.leases import forget_ended
 
-    asyncio.run(play())
+        town = Town(store, minute)
+        replica: Replica = town.open("a")
+        worker = replica.first()
+        worker.settle(await town.play(worker.reserve(minute, 900)), 900)
+        town.clock.us += 4 * 3_600_000_000
+        worker.settle(await town.play(worker.reserve(minute, 10)), 10)
+        replica.tell()
+        with store.begin() as connection:
+            forget_ended(connection, town.clock.us - 3_600_000_000)
+        replica.ship()
+        town.clock.us -= 4 * 3_600_000_000
+        with pytest.raises(BudgetExceeded):
+            await town.play(worker.reserve(minute, 101))
+        await town.play(worker.reserve(minute, 100))
+
+    run(play())
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 400), st.integers(0, 400)), max_size=25))
-def test_whatever_the_order_no_limit_is_exceeded(steps: list[tuple[int, int, int]]) -> None:
+def test_the_next_window_is_open_before_it_begins(store: Store) -> None:
+    rate = replace(MONEY, id="key:k1:tokens:minute", unit="tokens", window="minute")
+
     async def play() -> None:
-        house = House(3)
-        for worker, amount, truth in steps:
-            purse = house.purses[f"w{worker}"]
-            try:
-                hold = await purse.reserve(((MONEY, amount),), now_us())
-            except BudgetExceeded:
-                assert house.total() + amount > 1000
-                continue
-            assert house.total() <= 1000
-            purse.settle(hold, (min(truth, amount),))
+        town = Town(store, rate)
+        replica = town.open("a")
+        worker = replica.first()
+        worker.settle(await town.play(worker.reserve(rate, 10)), 10)
+        town.clock.pass_by(58.0)
+        replica.tell()
+        exchanges = replica.line.exchanges
+        town.clock.pass_by(3.0)
+        await worker.reserve(rate, 10)  # nobody has a turn meanwhile
+        assert replica.line.exchanges == exchanges
+        for _ in range(5):
+            town.clock.pass_by(60.0)
+            replica.tell()
+        assert len(replica.broker.accounts()) == 2  # one that nobody uses has no successor
 
-    asyncio.run(play())
+    run(play())

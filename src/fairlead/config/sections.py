@@ -64,6 +64,7 @@ class StoreSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     url: StoreUrl = StoreUrl("", "")  # none: SQLite, in a file of the data directory
     sync: Literal["none", "interval"] = "none"  # of the spool: interval survives power loss, but for the last second
     ship_every_s: float = 0.25
+    when_away: Literal["spend-leases", "go-on"] = "spend-leases"  # go-on: grant without it, and reckon later
     keys_good_for: str = "7d"  # how old the keys may be that a start goes by while the store is away
 
 

@@ -14,9 +14,9 @@ from fairlead.errors import BudgetExceeded, BudgetHeld, FairleadError, LimitExce
 from fairlead.gateway.call import Limit
 from fairlead.ids import now_us
 from fairlead.money import format_usd
-from fairlead.windows import window_end_us, window_start_us
+from fairlead.windows import FOREVER_US, window_end_us, window_start_us
 
-KEEP_US = 120_000_000  # an account of a window that ended is kept this long for late settlements
+KEEP_US = 120_000_000  # an account of a window that ended is kept this long
 
 
 class Lease(Struct, frozen=True):
@@ -30,6 +30,18 @@ class Lease(Struct, frozen=True):
     held: int = 0
 
 
+class News(Struct, frozen=True, array_like=True):
+    """What became of one account since the broker was told last. `back` was leased, and is the broker's again; where it
+    `is_over`, the account is forgotten here, and all is that was not spent."""
+
+    limit: str
+    window_us: int
+    spent: int
+    held: int
+    back: int = 0
+    is_over: bool = False
+
+
 class Broker(Protocol):
     async def lease(self, limit: Limit, window_us: int, needed: int, spent: int, held: int) -> Lease:
         """Ask for `needed` more than is leased here; `spent` and `held` say what became of what was leased."""
@@ -39,7 +51,7 @@ class Broker(Protocol):
 class Account:
     """What this process has of one limit in one window."""
 
-    __slots__ = ("ends_us", "held", "leased", "limit", "spent", "window_us")
+    __slots__ = ("asking", "ends_us", "held", "leased", "limit", "spent", "told", "window_us")
 
     def __init__(self, limit: Limit, window_us: int, ends_us: int) -> None:
         self.limit = limit
@@ -48,6 +60,8 @@ class Account:
         self.leased = 0
         self.spent = 0
         self.held = 0
+        self.asking = 0  # calls that wait for the broker
+        self.told: tuple[int, int] = (0, 0)  # spent and held, to the broker
 
     @property
     def room(self) -> int:
@@ -68,7 +82,7 @@ class LeasedPurse:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._accounts: dict[str, Account] = {}
-        self._ended: list[Account] = []
+        self._others: dict[tuple[str, int], Account] = {}  # of windows that are not the current ones
 
     async def reserve(self, amounts: tuple[tuple[Limit, int], ...], at_us: int) -> Hold:
         """All or none. Raises LimitExceeded, BudgetExceeded, BudgetHeld."""
@@ -86,50 +100,82 @@ class LeasedPurse:
             account.spent += reserved if truth is None else truth
 
     def accounts(self) -> list[Account]:
-        return [*self._accounts.values(), *self._ended]
+        return [*self._accounts.values(), *self._others.values()]
 
     def give_back(self, limit_id: str, window_us: int) -> tuple[int, int, int]:
         """The broker wants what lies idle: returns (given back, spent, held)."""
+        account = self._accounts.get(limit_id)
+        if account is None or account.window_us != window_us:
+            account = self._others.get((limit_id, window_us))
+        if account is None:
+            return 0, 0, 0
+        idle = max(0, account.room)
+        account.leased -= idle
+        return idle, account.spent, account.held
+
+    def news(self, at_us: int) -> list[News]:
+        """What the broker was not told yet. Accounts of windows that ended, and that nobody holds of, are forgotten."""
+        found: list[News] = []
         for account in self.accounts():
-            if account.limit.id == limit_id and account.window_us == window_us:
-                idle = max(0, account.room)
-                account.leased -= idle
-                return idle, account.spent, account.held
-        return 0, 0, 0
+            is_over = account.ends_us + KEEP_US < at_us and not (account.held or account.asking)
+            if is_over or (account.spent, account.held) != account.told:
+                account.told = (account.spent, account.held)
+                found.append(News(account.limit.id, account.window_us, *account.told, is_over=is_over))
+            if is_over:
+                self._forget(account)
+        return found
+
+    def leave_places(self) -> list[News]:
+        """What is leased of places in flight and not in use may be somebody else's by now."""
+        found: list[News] = []
+        for account in self._accounts.values():
+            if account.limit.unit == "concurrent" and account.room > 0:
+                idle, *told = self.give_back(account.limit.id, account.window_us)
+                found.append(News(account.limit.id, account.window_us, *told, back=idle))
+        return found
 
     def _account(self, limit: Limit, at_us: int) -> Account:
         account = self._accounts.get(limit.id)
-        if account is None or at_us >= account.ends_us:
-            if account is not None:
-                self._retire(account, at_us)
-            start = 0 if limit.unit == "concurrent" else window_start_us(limit.window, limit.timezone, at_us)
-            ends = 2**63 - 1 if limit.unit == "concurrent" else window_end_us(limit.window, limit.timezone, at_us)
-            account = self._accounts[limit.id] = Account(limit, start, ends)
+        if account is None or not account.window_us <= at_us < account.ends_us:
+            account = self._turn(limit, at_us, account)
         account.limit = limit  # its amount may have been changed
         return account
 
-    def _retire(self, account: Account, at_us: int) -> None:
-        self._ended = [old for old in self._ended if old.held or old.ends_us + KEEP_US > at_us]
-        self._ended.append(account)
+    def _turn(self, limit: Limit, at_us: int, before: Account | None) -> Account:
+        """The account of another window: a new one, or where the clock went back, the one that was there then."""
+        if before is not None:
+            self._others[limit.id, before.window_us] = before
+        concurrent = limit.unit == "concurrent"
+        start = 0 if concurrent else window_start_us(limit.window, limit.timezone, at_us)
+        account = self._others.pop((limit.id, start), None)
+        if account is None:
+            ends = FOREVER_US if concurrent else window_end_us(limit.window, limit.timezone, at_us)
+            account = Account(limit, start, ends)
+        self._accounts[limit.id] = account
+        return account
+
+    def _forget(self, account: Account) -> None:
+        if self._accounts.get(account.limit.id) is account:
+            del self._accounts[account.limit.id]
+        else:
+            self._others.pop((account.limit.id, account.window_us), None)
 
     async def _extend(self, account: Account, needed: int) -> None:
         """Lease what is missing, or say why it can't be had."""
         missing = needed - account.room
+        account.asking += 1
         asking = asyncio.ensure_future(
             self._broker.lease(account.limit, account.window_us, missing, account.spent, account.held)
         )
-        try:
-            lease = await asyncio.shield(asking)
-        except asyncio.CancelledError:  # the caller hung up, but the broker will have granted it all the same
-            asking.add_done_callback(lambda done: _credit(account, done))
-            raise
-        account.leased += lease.granted
+        asking.add_done_callback(lambda done: _credit(account, done))  # also where the caller has hung up meanwhile
+        lease = await asyncio.shield(asking)
         if account.room < needed and lease.granted < missing:
             raise refusal(account.limit, needed, lease, account.ends_us)
 
 
 def _credit(account: Account, asking: asyncio.Future[Lease]) -> None:
-    """What was granted to nobody who waits is there for whoever comes next."""
+    """What was granted is there for whoever comes first, before anything else happens."""
+    account.asking -= 1
     if not asking.cancelled() and asking.exception() is None:
         account.leased += asking.result().granted
 

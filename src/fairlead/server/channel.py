@@ -18,7 +18,7 @@ from fairlead.app import EngineAddress
 from fairlead.errors import FairleadError, Unavailable
 from fairlead.gateway.breaking import CircuitState
 from fairlead.gateway.call import Caller, Limit
-from fairlead.gateway.purse import Lease
+from fairlead.gateway.purse import Lease, News
 
 log = logging.getLogger("fairlead.channel")
 
@@ -37,6 +37,7 @@ class Begin(Struct, frozen=True, tag=True):
     sync: str
     hash_key: bytes
     metrics: bool
+    places_s: float = 0.0  # places in flight are ours for so long after a Renewed; 0: for ever
     name: str = ""
 
 
@@ -69,6 +70,16 @@ class LeaseAsked(Struct, frozen=True, tag=True):
     needed: int
     spent: int
     held: int
+
+
+class Told(Struct, frozen=True, tag=True):
+    """From a worker: what became of what it had leased."""
+
+    news: list[News]
+
+
+class Renewed(Struct, frozen=True, tag=True):
+    """The other replicas have heard of this one: its places in flight are its own, for a while."""
 
 
 class GivenBack(Struct, frozen=True, tag=True):
@@ -153,8 +164,8 @@ class Refused(Struct, frozen=True, tag=True):
 
 
 Message = (
-    Prepare | Begin | Commit | Keys | Recall | Drain | LeaseAsked | GivenBack | Leased | MetricsAsked | Text | Counts
-    | CircuitChanged | Keep | Find | Forget | Found | Done | Failed | Refused
+    Prepare | Begin | Commit | Keys | Recall | Drain | LeaseAsked | Told | Renewed | GivenBack | Leased | MetricsAsked
+    | Text | Counts | CircuitChanged | Keep | Find | Forget | Found | Done | Failed | Refused
 )  # fmt: skip
 
 

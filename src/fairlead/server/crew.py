@@ -49,15 +49,16 @@ class Orders:
 
 
 class Crew:
-    """`handle` serves what workers ask; `died` is told of each one that is gone; their names begin with `names`."""
+    """`handle` serves what workers ask; `died` is told of each one that is gone; `names` is how
+    their names begin, from when they have their orders on."""
 
-    def __init__(self, listener: socket.socket, handle: Handle, died: Callable[[Hand], None], names: str = "") -> None:
+    def __init__(self, listener: socket.socket, handle: Handle, died: Callable[[Hand], None]) -> None:
+        self.names = ""
         self.hands: dict[str, Hand] = {}
         self.refused_before = 0  # unauthenticated requests that workers counted who are gone
         self._listener = listener
         self._handle = handle
         self._died = died
-        self._names = names
         self._orders: Orders
         self._watching: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -90,6 +91,11 @@ class Crew:
             accounts = all_accounts(settings)
             self._circuits = {name: changed for name, changed in self._circuits.items() if name in accounts}
             await asyncio.gather(*(self._ask(hand, say.Commit()) for hand in hands), return_exceptions=True)
+
+    def tell(self, message: say.Message) -> None:
+        """To every worker; nothing is awaited."""
+        for hand in self.hands.values():
+            hand.channel.tell(message)
 
     async def tell_keys(self, callers: dict[str, Caller]) -> None:
         """Returns when every worker knows them, so that a revoked key is dead when this returns. Raises Unavailable
@@ -191,12 +197,13 @@ class Crew:
             except OSError as error:
                 ours.close()
                 raise OperatorError(f"no process for a worker: {error}", hint="is the machine full?") from error
-        hand = Hand(self._names + new_id(), process)
+        hand = Hand(new_id(), process)
         hand.channel = await Channel.over(ours, lambda message: self._handle(hand, message))
         return hand
 
     async def _instruct(self, hand: Hand) -> None:
         """All that it must know; with the commit it takes calls."""
+        hand.name = self.names + hand.name
         await self._ask(hand, replace(self._orders.begin, name=hand.name))
         answer = await self._ask(hand, self._orders.generation)
         if isinstance(answer, say.Failed):

@@ -237,11 +237,10 @@ class Office:
     async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]:
         return await self._read(lambda connection: calls.summarize(connection, by=by, since_us=since_us))
 
-    async def spent(self, limit: Limit, since_us: int, writer: str | None) -> int:
-        """What the books say of a limit since its window began, by one writer or by all."""
-        return await self._read(
-            lambda connection: budgets.spent(connection, limit.unit, limit.over, limit.owner, since_us, writer=writer)
-        )
+    async def spent(self, limit: Limit, since_us: int, until_us: int, writer: str) -> int:
+        """What the books say that one writer spent of a limit in that time."""
+        of = (limit.unit, limit.over, limit.owner, since_us)
+        return await self._read(lambda connection: budgets.spent(connection, *of, until_us=until_us, writers=writer))
 
     async def took(self, settings: Config) -> None:
         """A configuration came into force."""

@@ -18,20 +18,21 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from fairlead import config
+from fairlead.app import all_limits
 from fairlead.config import Config
-from fairlead.errors import ConfigInvalid, FairleadError, Unavailable
-from fairlead.gateway.call import Limit
-from fairlead.ids import now_us
+from fairlead.errors import ConfigInvalid, FairleadError, InUse, Unavailable
+from fairlead.gateway.call import Caller, Limit
 from fairlead.server import channel as say
-from fairlead.server.broker import LeaseBroker
 from fairlead.server.crew import Crew, Hand, Orders
 from fairlead.server.engine_room import EngineRoom, addresses
-from fairlead.server.premises import Premises, Replica, Tenant, address_of, bind, is_loopback
+from fairlead.server.premises import Premises, Tenant, address_of, bind, is_loopback
 from fairlead.spans import seconds_of
 from fairlead.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from fairlead.server.broker import LeaseBroker
     from fairlead.server.keyring import Keyring
+    from fairlead.server.leasing import LeasingRoom
     from fairlead.server.office import Office
     from fairlead.server.shipping import ShippingRoom
 
@@ -66,17 +67,17 @@ class Steward:
         self._path = path
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
-        self._in_force_us = 0  # since when this configuration is
+        self._lost: InUse | None = None  # our name, to another process
         self._tasks: set[asyncio.Task[None]] = set()
         self.metrics = Metrics()
         self.premises: Premises
-        self.replica: Replica
         self.office: Office
         self.keyring: Keyring
         self.engines: EngineRoom
         self.crew: Crew
         self._shipping: ShippingRoom
-        self._broker: LeaseBroker
+        self._leasing: LeasingRoom
+        self.broker: LeaseBroker
         self.listen = ""
 
     async def run(self, announce: Callable[[Serving], None]) -> None:
@@ -89,6 +90,8 @@ class Steward:
             announce(self._serving())
             await self._stopping.wait()
             log.info("draining: calls in flight get %g s", self.settings.server.drain_s)
+        if self._lost is not None:
+            raise self._lost
 
     def stop(self) -> None:
         """Once: drain. A second time: leave at once (the workers are gone with us, their spools stay)."""
@@ -103,13 +106,16 @@ class Steward:
             if fresh.data_dir != self.settings.data_dir:
                 raise ConfigInvalid("data_dir can't change while it serves", hint="restart")
             engines = await self.engines.prepare(fresh)
+            self.broker.expect(self._limits(fresh))
             try:
                 await self.crew.change(fresh, addresses(engines))
             except FairleadError:
+                self.broker.enforce(self._limits(self.settings))
                 await self.engines.abandon(engines)
                 raise
             self.engines.commit(engines, grace_s=fresh.server.drain_s)
             before, self.settings = self.settings, fresh
+            self.broker.enforce(self._limits(fresh))
             await self._note_configuration()
             differs = tuple(
                 f"server.{name}" for name in RESTART_ONLY if getattr(fresh.server, name) != getattr(before.server, name)
@@ -163,21 +169,36 @@ class Steward:
         self._listener = bind(server.listen, "listen")
         house.callback(self._listener.close)
         self.listen = address_of(self._listener)
-        self.replica = self.premises.next_life()
-        self.crew = Crew(self._listener, self._serve_worker, self._worker_died, self.replica.writers)
+        self.crew = Crew(self._listener, self._serve_worker, self._worker_died)
         house.push_async_callback(self._drain)  # of recruits, where the start fails before they have their orders
         await self.crew.recruit(server.workers)
         # Loaded here, while the workers load theirs: SQL is half of what a start takes.
+        from fairlead.server.broker import LeaseBroker
         from fairlead.server.keyring import Keyring
+        from fairlead.server.leasing import LeasingRoom
         from fairlead.server.office import Office
         from fairlead.server.shipping import ShippingRoom
 
         place = self.settings.store.url.value or self.premises.path
         self.office = await Office.open(place, patient=True)
         house.callback(self.office.close)
-        self.keyring = Keyring(self.office, self.premises.path, self.crew.tell_keys)
+        spools = self.premises.path / "spool"
+        self._shipping = ShippingRoom(self.office.store, spools, self.metrics)
+        self._leasing = LeasingRoom(
+            self.office.store,
+            self.premises.next_life(),
+            spools,
+            is_shared=not self.office.store.is_within(self.premises.path),
+            ship=self._shipping.ship,
+        )
+        goes_on = self.settings.store.when_away == "go-on"
+        self.broker = LeaseBroker(self._leasing, self._spent, self._recall, goes_on=goes_on)
+        self._leasing.serve(self.broker, renewed=lambda: self.crew.tell(say.Renewed()), lost=self._lose)
+        await self._leasing.enter(self.premises.next_life)
+        house.push_async_callback(self._leasing.close)
+        self.crew.names = self._leasing.replica.writers
+        self.keyring = Keyring(self.office, self.premises.path, self._tell_keys)
         await self.keyring.open(seconds_of(self.settings.store.keys_good_for) or 0)
-        self._shipping = ShippingRoom(self.office.store, self.premises.path / "spool", self.metrics)
         await self._shipping.ship()  # what an earlier run left behind
         house.push_async_callback(self._shipping.ship)
 
@@ -185,13 +206,14 @@ class Steward:
         """Engines, workers, the admin listener."""
         self.engines = EngineRoom(self.premises.path)
         house.push_async_callback(self.engines.stop)
-        self._broker = LeaseBroker(self._spent, self._recall)
         self._shipping.start(self.settings.store.ship_every_s)
         house.push_async_callback(self._shipping.stop)
         running = await self.engines.prepare(self.settings)
         self.engines.commit(running, 0)
         self._key = await self._quick_start_key()
+        self._leasing.start()
         house.push_async_callback(self._drain)  # before the engines stop and the store closes
+        self.broker.expect(self._limits(self.settings))
         await self.crew.muster(
             Orders(
                 say.Begin(
@@ -199,11 +221,13 @@ class Steward:
                     sync=self.settings.store.sync,
                     hash_key=self.premises.secret("hash.key"),
                     metrics=is_loopback(self.listen),
+                    places_s=self._leasing.places_s,
                 ),
                 say.Prepare(config.encode(self.settings), addresses(running)),
                 self.keyring.callers(),
             ),
         )
+        self.broker.enforce(self._limits(self.settings))
         self.keyring.start()
         house.push_async_callback(self.keyring.stop)
         await self._note_configuration()
@@ -232,7 +256,6 @@ class Steward:
 
     async def _note_configuration(self) -> None:
         """It is in force, whether that can be written down or not."""
-        self._in_force_us = now_us()
         try:
             await self.office.took(self.settings)
         except Unavailable as error:
@@ -247,6 +270,12 @@ class Steward:
             source=self.settings.source,
             key=self._key,
         )
+
+    def _lose(self, error: InUse) -> None:
+        log.error("%s (%s)", error.message, error.hint)
+        if self._lost is None:
+            self._lost = error
+            self._stopping.set()
 
     async def _drain(self) -> None:
         await self.crew.drain(self.settings.server.drain_s)
@@ -273,7 +302,9 @@ class Steward:
         match message:
             case say.LeaseAsked(limit, window_us, needed, spent, held):
                 count = max(1, len(self.crew.hands))
-                return say.Leased(await self._broker.lease(hand.name, limit, window_us, needed, spent, held, count))
+                return say.Leased(await self.broker.lease(hand.name, limit, window_us, needed, spent, held, count))
+            case say.Told(news):
+                self.broker.tell(hand.name, news)
             case say.Counts():
                 hand.counts = message
             case say.CircuitChanged():
@@ -292,27 +323,31 @@ class Steward:
 
     def _worker_died(self, hand: Hand) -> None:
         """Its places in flight come back at once, its money when its spool was read."""
-        self._broker.release(hand.name)
+        self.broker.release(hand.name)
         self._keep(asyncio.create_task(self._reckon(hand.name)))
 
     async def _reckon(self, worker: str) -> None:
         while True:
             try:
-                return await self._broker.reckon(worker)
+                return await self.broker.reckon(worker)
             except Unavailable:  # nobody knows what it spent before its records are in the store
                 await asyncio.sleep(RECKON_AGAIN_S)
 
-    async def _spent(self, limit: Limit, window_us: int, writer: str | None) -> int:
-        """Raises Unavailable where the store must be asked and is away."""
-        if writer is None and window_us >= self._in_force_us:
-            return 0  # all that is spent in this window is leased from us
+    async def _spent(self, limit: Limit, since_us: int, until_us: int, writer: str) -> int:
+        """Raises Unavailable where the store is away."""
         if not await self._shipping.ship():
-            raise Unavailable(
-                f"what was spent of the limit of {limit.scope} can't be told: the store is away",
-                hint="the log of `fairlead serve` tells more",
-                code="store_unavailable",
-            )
-        return await self.office.spent(limit, window_us, writer)
+            raise Unavailable(f"what {writer} spent is not in the store yet", code="store_unavailable")
+        return await self.office.spent(limit, since_us, until_us, writer)
+
+    async def _tell_keys(self, callers: dict[str, Caller]) -> None:
+        self.broker.expect([limit for caller in callers.values() for limit in caller.limits])
+        await self.crew.tell_keys(callers)
+        self.broker.enforce(self._limits(self.settings))
+
+    def _limits(self, settings: Config) -> list[Limit]:
+        """All that are in force with these settings."""
+        of_keys = {limit.id: limit for caller in self.keyring.callers().values() for limit in caller.limits}
+        return [*of_keys.values(), *all_limits(settings)]
 
     async def _recall(self, worker: str, limit: Limit, window_us: int) -> tuple[int, int, int]:
         return await self.crew.recall(worker, limit.id, window_us)

@@ -12,6 +12,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from fairlead.errors import FairleadError
 from fairlead.gateway.call import Limit
 from fairlead.gateway.flow import Generation
 from fairlead.gateway.purse import Lease, LeasedPurse
+from fairlead.ids import now_us
 from fairlead.server import channel as say
 from fairlead.server.channel import Channel
 from fairlead.server.data import DataListener
@@ -89,6 +91,7 @@ class Worker:
         self._prepared: _Prepared | None = None
         self._server: uvicorn.Server
         self._ready = asyncio.Event()
+        self._renewed = time.monotonic()
 
     async def run(self, end: socket.socket) -> None:
         self._channel = await Channel.over(end, self._handle)
@@ -132,6 +135,8 @@ class Worker:
                 self._app.gateway.circuits.told(state)
             case say.Recall(limit, window_us):
                 return say.GivenBack(*self._purse.give_back(limit, window_us))
+            case say.Renewed():
+                self._renewed = time.monotonic()
             case say.Drain():
                 self._drain()
         return None
@@ -201,6 +206,15 @@ class Worker:
             await asyncio.sleep(COUNT_EVERY_S)
             assert self._app is not None
             self._channel.tell(say.Counts(self._app.gateway.ledger.open_calls, self._app.identities.refused))
+            self._tell_spent()
+
+    def _tell_spent(self) -> None:
+        """What became of what was leased; and nobody uses places that others may have by now."""
+        news = self._purse.news(now_us())
+        if self._begun.places_s and time.monotonic() - self._renewed > self._begun.places_s:
+            news += self._purse.leave_places()
+        if news:
+            self._channel.tell(say.Told(news))
 
 
 def main() -> None:

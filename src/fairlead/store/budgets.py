@@ -72,13 +72,20 @@ def list_budgets(connection: Connection, *, scope: str | None = None, scope_id: 
 
 
 def spent(
-    connection: Connection, unit: str, scope: str, scope_id: str, since_us: int, *, writer: str | None = None
+    connection: Connection,
+    unit: str,
+    scope: str,
+    scope_id: str,
+    since_us: int,
+    *,
+    until_us: int | None = None,
+    writers: str = "",
 ) -> int:
-    """What the books say was spent since then, in `unit`.
+    """What the books say was spent since then (and before `until_us`), in `unit`.
 
     Money and tokens (input and output) are those of the attempts whose intent was written since; an attempt of unknown
     cost counts as its hold. Requests are calls that were not denied. What is not shipped yet is not in the books.
-    `writer` keeps to the rows of one spool.
+    `writers` keeps to the rows of spools whose names begin so.
     """
     if unit == "requests":
         table, amount = schema.call, func.count()
@@ -90,10 +97,12 @@ def spent(
     else:
         raise RequestInvalid(f'nothing is counted in "{unit}"', hint=f"of {UNITS} one")
     query = select(amount).where(table.c.at_us >= since_us, *_within(table, scope, scope_id))
+    if until_us is not None:
+        query = query.where(table.c.at_us < until_us)
     if unit == "requests":
         query = query.where(table.c.status != "denied")
-    if writer is not None:
-        query = query.where(table.c.writer == writer)
+    if writers:
+        query = query.where(table.c.writer.startswith(writers, autoescape=True))
     return int(connection.execute(query).scalar_one() or 0)
 
 

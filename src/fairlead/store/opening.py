@@ -65,6 +65,11 @@ class Store:
         with self._reached(), self.engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
 
+    def is_within(self, folder: Path) -> bool:
+        """Is it a file there? Then it is only for who holds that folder's lock."""
+        url = self.engine.url
+        return url.get_backend_name() == "sqlite" and Path(url.database or "").resolve().parent == folder.resolve()
+
     def close(self) -> None:
         self.engine.dispose()
         if self._lock is not None:

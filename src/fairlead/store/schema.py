@@ -7,7 +7,7 @@ types only, so that every SQL database can hold them. It knows no engine and ope
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy import text as sql
 
-HEAD = "0005"  # the revision of these tables; revisions sort as texts
+HEAD = "0006"  # the revision of these tables; revisions sort as texts
 
 metadata = MetaData()
 
@@ -146,17 +146,50 @@ budget = Table(
     Index("budget_scope", "scope", "scope_id"),
 )
 
-lease = Table(  # what a worker may spend of a limit without asking again
+lease_account = Table(  # a limit in one window: its row is locked while leases of it change
+    "lease_account",
+    metadata,
+    Column("limit", String(255), primary_key=True),
+    Column("window_us", BigInteger, primary_key=True, autoincrement=False),  # when it began
+    Column("ends_us", BigInteger, nullable=False),
+    Column("unit", String(16), nullable=False),  # nusd, tokens, requests, concurrent
+    Column("amount", BigInteger, nullable=False),
+    Column("scope", String(255), nullable=False),  # for people
+    Column("over", String(16), nullable=False),  # key, team, route, all
+    Column("owner", String(128), nullable=False),
+    Column("base", BigInteger, nullable=False),  # spent, and in nobody's lease any more
+    Column("reckoned_us", BigInteger, nullable=False),  # what the books have from before that is in `base` or a lease
+    Column("wanted", BigInteger, nullable=False),  # how often somebody was short of it
+    Index("lease_account_ends", "ends_us"),
+    Index("lease_account_wanted", "wanted", sqlite_where=sql("wanted > 0"), postgresql_where=sql("wanted > 0")),
+)
+
+lease = Table(  # what one holder (a life of a replica) has of an account
     "lease",
     metadata,
+    Column("limit", String(255), primary_key=True),
+    Column("window_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("holder", String(64), primary_key=True),
+    Column("granted", BigInteger, nullable=False),  # in all, what was spent of it included
+    Column("spent", BigInteger, nullable=False),  # as it said last
+    Column("held", BigInteger, nullable=False),
+    Column("beyond", BigInteger, nullable=False),  # handed out while the store was away
+    Column("answered", BigInteger, nullable=False),  # the account's `wanted` that it gave back for
+    Column("since_us", BigInteger),  # the first moment whose attempts are under it; null: can't be told
+    Column("told_us", BigInteger, nullable=False),
+    Index("lease_holder", "holder"),
+)
+
+replica = Table(  # who has leases: one row for each data directory that was ever started on this store
+    "replica",
+    metadata,
     Column("id", String(32), primary_key=True),
-    Column("limit", String(255), nullable=False),
-    Column("holder", String(128), nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("window_start_us", BigInteger, nullable=False),
-    Column("granted_us", BigInteger, nullable=False),
-    Column("expires_us", BigInteger, nullable=False),
-    Index("lease_limit", "limit", "window_start_us"),
+    Column("epoch", BigInteger, nullable=False),  # its last start
+    Column("life", String(32), nullable=False),  # drawn at that start
+    Column("beat", BigInteger, nullable=False),  # grows while it lives
+    Column("place", Text, nullable=False),  # the machine and the directory
+    Column("seen_us", BigInteger, nullable=False),
+    Column("has_left", Boolean, nullable=False),  # it ended in order
 )
 
 config_version = Table(
