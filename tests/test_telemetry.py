@@ -28,6 +28,9 @@ def exposed(metrics: Metrics) -> str:
         lag_s=0.5,
         keys_age_s=2.5,
         circuits=[("t", "b", "open")],
+        limits={("route:r:tokens:minute", "tokens"): {"amount": 100, "spent": 7}},
+        leases_beyond=4,
+        leases_away=True,
     ).decode()
 
 
@@ -43,6 +46,8 @@ def test_calls_attempts_tokens_and_money_are_counted() -> None:
     assert 'fairlead_open_calls{worker="w"} 2.0' in text and "fairlead_unauthenticated_requests 3.0" in text
     assert 'fairlead_engine_up{engine="mini"} 1.0' in text and "fairlead_spool_lag_seconds 0.5" in text
     assert "fairlead_keys_age_seconds 2.5" in text
+    assert 'fairlead_limit{limit="route:r:tokens:minute",state="spent",unit="tokens"} 7.0' in text
+    assert "fairlead_leases_beyond 4.0" in text and "fairlead_leases_away 1.0" in text
     assert 'fairlead_circuit{backend="b",state="open",target="t"} 1.0' in text
 
 

@@ -57,6 +57,16 @@ class Metrics:
         self._keys_age = Gauge(
             "fairlead_keys_age_seconds", "Since the keys were known to be those of the store", registry=registry
         )
+        self._limits = Gauge(
+            "fairlead_limit",
+            "Of limits of routes, teams and all, by what became of it: amount, spent, held, idle (leased here)",
+            ["limit", "unit", "state"],
+            registry=registry,
+        )
+        self._beyond = Gauge(
+            "fairlead_leases_beyond", "Times that more was handed out than the store had granted", registry=registry
+        )
+        self._leases_away = Gauge("fairlead_leases_away", "1 while the store grants no leases", registry=registry)
         self._targets: dict[str, tuple[str, str]] = {}  # open attempts: route and target
 
     def saw(self, records: Iterable[Record]) -> None:
@@ -94,9 +104,12 @@ class Metrics:
         lag_s: float,
         keys_age_s: float,
         circuits: Iterable[tuple[str, str, str]] = (),
+        limits: Mapping[tuple[str, str], Mapping[str, int]] = {},
+        leases_beyond: int = 0,
+        leases_away: bool = False,
     ) -> bytes:
         """The text that Prometheus reads. `engines`: whether each is up, and its restarts. `circuits`: target, backend
-        and state of each that is not closed."""
+        and state of each that is not closed. `limits`: id and unit -> state -> how much."""
         self._open.clear()
         for worker, count in open_calls.items():
             self._open.labels(worker).set(count)
@@ -106,6 +119,12 @@ class Metrics:
         self._circuits.clear()
         for circuit in circuits:
             self._circuits.labels(*circuit).set(1)
+        self._limits.clear()
+        for (limit, unit), states in limits.items():
+            for state, amount in states.items():
+                self._limits.labels(limit, unit, state).set(amount)
+        self._beyond.set(leases_beyond)
+        self._leases_away.set(leases_away)
         self._refused.set(refused)
         self._lag.set(lag_s)
         self._keys_age.set(keys_age_s)

@@ -28,6 +28,7 @@ COMMANDS = {
     "status": "Show what is running.",
     "config": "Check, show and reload the configuration.",
     "key": "Make, list and revoke the keys of callers.",
+    "budget": "Show budgets and limits: what is spent, held, leased and free.",
     "call": "List, explain and sum up calls.",
     "models": "Show the models that there are, and what they cost.",
     "engine": "List and restart the engines of the running server.",

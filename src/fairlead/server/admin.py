@@ -120,6 +120,7 @@ class AdminListener:
             Route("/api/calls", self._edge(self._calls, trusted)),
             Route("/api/calls/{ref}", self._edge(self._call, trusted)),
             Route("/api/summary", self._edge(self._summary, trusted)),
+            Route("/api/budgets", self._edge(self._budgets, trusted)),
             Route("/api/engines", self._edge(self._engines, trusted)),
             Route("/api/engines/{name}/restart", self._edge(self._restart, trusted), methods=["POST"]),
         ]
@@ -227,6 +228,9 @@ class AdminListener:
         await self._steward.ship()
         by = tuple(part for part in request.query_params.get("by", "route,target").split(",") if part)
         return _json(await self._steward.office.summary(by, _filter(request).since_us))
+
+    async def _budgets(self, _: Request) -> Response:
+        return _json(await self._steward.office.budgets())
 
     async def _engines(self, _: Request) -> Response:
         return _json(self._steward.engines.status())

@@ -126,6 +126,11 @@ class Account:
         spent, held = self.spent_and_held()
         return spent + self._elsewhere[0], held + self._elsewhere[1]
 
+    def shown(self) -> dict[str, int]:
+        spent, held = self.stand()
+        idle = self.granted - sum(self.spent_and_held())
+        return {"amount": self.limit.amount, "spent": spent, "held": held, "idle": max(0, idle)}
+
     def hand(self, part: Part, needed: int, shares: int) -> Lease:
         """So much, and a share of what is left, so that it is seldom asked for."""
         granted = needed + (self.idle - part.growth(needed)) // shares

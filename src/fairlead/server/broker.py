@@ -234,6 +234,15 @@ class LeaseBroker:
     def accounts(self) -> Mapping[Key, Account]:
         return self._accounts
 
+    def shown(self) -> dict[tuple[str, str], dict[str, int]]:
+        """Of limits that an operator named, in their present windows: what became of them, as far as is known here."""
+        at_us = self._clock.at_us()
+        return {
+            (account.limit.id, account.unit): account.shown()
+            for account in self._accounts.values()
+            if account.limit.over != "key" and account.window_us <= at_us < account.ends_us
+        }
+
     async def close(self) -> None:
         for giving in self._giving:
             giving.cancel()

@@ -16,9 +16,10 @@ from fairlead.errors import RequestInvalid
 from fairlead.gateway.call import Limit
 from fairlead.ids import now_us
 from fairlead.money import format_usd
-from fairlead.store import budgets, calls, configs, contents, editions, keys
+from fairlead.store import budgets, calls, configs, contents, editions, keys, leases
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
+from fairlead.store.leases import AccountRow
 from fairlead.store.opening import Connection, Store, open_store
 
 T = TypeVar("T")
@@ -241,6 +242,10 @@ class Office:
         """What the books say that one writer spent of a limit in that time."""
         of = (limit.unit, limit.over, limit.owner, since_us)
         return await self._read(lambda connection: budgets.spent(connection, *of, until_us=until_us, writers=writer))
+
+    async def budgets(self) -> list[AccountRow]:
+        """Every limit that was used in its present window, and who has how much of it, as replicas said last."""
+        return await self._read(lambda connection: leases.list_accounts(connection, now_us()))
 
     async def took(self, settings: Config) -> None:
         """A configuration came into force."""

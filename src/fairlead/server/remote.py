@@ -21,6 +21,7 @@ from fairlead.errors import InUse, NotFound, OperatorError, RemoteFailed
 from fairlead.server.office import CallFilter, KeyMade, KeyShown, KeyWanted, Office, Rotation
 from fairlead.server.premises import Premises, Tenant, tenant_of
 from fairlead.store.calls import CallRow, CallShown, Summary
+from fairlead.store.leases import AccountRow
 from fairlead.store.shipping import Shipper
 
 if TYPE_CHECKING:  # they bring the web server along, which most commands don't need
@@ -44,6 +45,7 @@ class Desk(Protocol):
     async def calls(self, wanted: CallFilter) -> list[CallRow]: ...
     async def call(self, ref: str) -> CallShown: ...
     async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]: ...
+    async def budgets(self) -> list[AccountRow]: ...
 
 
 class Local:
@@ -73,6 +75,9 @@ class Local:
 
     async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]:
         return await self._office.summary(by, since_us)
+
+    async def budgets(self) -> list[AccountRow]:
+        return await self._office.budgets()
 
 
 class Remote:
@@ -106,6 +111,9 @@ class Remote:
     async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]:
         query = {"by": ",".join(by), "since_us": since_us}
         return await self._ask("GET", "/api/summary", list[Summary], query=query)
+
+    async def budgets(self) -> list[AccountRow]:
+        return await self._ask("GET", "/api/budgets", list[AccountRow])
 
     async def status(self) -> "Status":
         from fairlead.server.admin import Status

@@ -133,6 +133,9 @@ class Steward:
             engines={status.name: (status.state == "ready", status.restarts) for status in self.engines.status()},
             lag_s=self._shipping.lag_s(),
             keys_age_s=self.keyring.age_s(),
+            limits=self.broker.shown(),
+            leases_beyond=self.broker.beyond,
+            leases_away=self._leasing.is_away,
             circuits=[(one.target, one.backend, one.state) for one in self.crew.circuits()],
         )
 

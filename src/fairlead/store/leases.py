@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fairlead.store import budgets, schema
 from fairlead.store.audit import note
+from fairlead.windows import FOREVER_US
 
 PLACES = "concurrent"  # the unit of limits that nothing is spent of: what is held comes back
 SHARES = 4  # what is leased beyond need is at most this part of what is free, divided among the living holders
@@ -99,11 +100,12 @@ class LeaseRow(Struct, frozen=True):
 
 
 class AccountRow(Struct, frozen=True):
-    """A limit in one window, and all who have a part of it. `base` was spent by holders that are gone."""
+    """A limit in one window, and all who have a part of it. `base` was spent by holders that are gone; a window that
+    never ends has `ends_us` None."""
 
     limit: str
     window_us: int
-    ends_us: int
+    ends_us: int | None
     scope: str
     unit: str
     amount: int
@@ -115,7 +117,12 @@ class AccountRow(Struct, frozen=True):
         return self.base + sum(lease.spent for lease in self.leases)
 
     @property
+    def held(self) -> int:
+        return sum(lease.held for lease in self.leases)
+
+    @property
     def leased(self) -> int:
+        """Granted to holders, what they spent of it included."""
         return sum(max(lease.granted, lease.spent) for lease in self.leases)
 
 
@@ -198,8 +205,8 @@ def list_accounts(connection: Connection, at_us: int) -> list[AccountRow]:
         leases.setdefault((row.limit, row.window_us), []).append(told)
     return [
         AccountRow(
-            row.limit, row.window_us, row.ends_us, row.scope, row.unit, row.amount, row.base,
-            tuple(leases.get((row.limit, row.window_us), ())),
+            row.limit, row.window_us, None if row.ends_us == FOREVER_US else row.ends_us, row.scope, row.unit,
+            row.amount, row.base, tuple(leases.get((row.limit, row.window_us), ())),
         )
         for row in rows
     ]  # fmt: skip
