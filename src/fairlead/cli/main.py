@@ -27,7 +27,7 @@ COMMANDS = {
     "doctor": "Check everything that serving needs.",
     "status": "Show what is running.",
     "config": "Check, show and reload the configuration.",
-    "key": "Make, list and revoke the keys of callers.",
+    "key": "Make, list, rotate and revoke the keys of callers.",
     "budget": "Show budgets and limits: what is spent, held, leased and free.",
     "call": "List, explain and sum up calls.",
     "models": "Show the models that there are, and what they cost.",
