@@ -77,6 +77,7 @@ class CallClosed(Struct, frozen=True, kw_only=True, tag="call", tag_field="kind"
     estimated: bool = False
     duration_us: int = 0
     first_word_us: int | None = None
+    cache: str = ""  # hit, shared (another call's asking answered it too), miss; "" where nothing was looked up
     request_hash: str = ""  # keyed (BLAKE2b) hash of the request's body
     config: str = ""
     parent: str | None = None

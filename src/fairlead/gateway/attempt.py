@@ -38,13 +38,21 @@ class Attempts:
     """Asks targets on behalf of one call; its `answer` and `stream` are the `Ask` of the strategies."""
 
     def __init__(
-        self, call: Call, book: Book, backends: Mapping[str, Backend], purse: Purse, circuits: Circuits
+        self,
+        call: Call,
+        book: Book,
+        backends: Mapping[str, Backend],
+        purse: Purse,
+        circuits: Circuits,
+        whole: bool = False,
     ) -> None:
+        """`whole`: answers are read, not just passed on."""
         self._call = call
         self._book = book
         self._backends = backends
         self._purse = purse
         self._circuits = circuits
+        self._whole = whole
 
     async def answer(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Answer:
         attempt = await self._begin(target, request, purpose, form)
@@ -89,7 +97,7 @@ class Attempts:
     async def _hold(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
         """Reserve the worst case, then put the intent on record."""
         at_us = now_us()
-        asking = self._asking(target, request, whole=form is not None)
+        asking = self._asking(target, request, whole=self._whole or form is not None)
         price = target.price_at(at_us)
         worst = self._worst_case(price, request, asking)
         tokens = _worst_tokens(request, asking)

@@ -155,8 +155,16 @@ class Hedge(Struct, frozen=True):
     max_share: float = 0.05
 
 
+class CacheRules(Struct, frozen=True):
+    """Whose answers are whose, how long they are kept, and how many bytes of them in each process."""
+
+    scope: Literal["key", "team", "route"] = "key"
+    ttl_s: float = 300.0
+    most_bytes: int = 16 * 1024 * 1024
+
+
 class Route(Struct, frozen=True):
-    """A task, with its rules."""
+    """A task, with its rules. `version` tells apart all that it and its targets are set to, where there is a cache."""
 
     name: str
     strategy: str
@@ -175,6 +183,8 @@ class Route(Struct, frozen=True):
     spreads: bool = False  # whether one of its targets has several accounts
     retry: Retry | None = None  # None: no target is asked again because it failed
     on_break: OnBreak = "error"  # what becomes of a stream that breaks after its first word
+    cache: CacheRules | None = None  # None: every call asks
+    version: str = ""
 
 
 class Context(Struct, frozen=True):
@@ -188,6 +198,9 @@ class Context(Struct, frozen=True):
     parent: str | None = None
     request_hash: str = ""
     timeout_s: float | None = None  # the caller's own deadline, where one is named
+    cache: Literal["", "no-cache", "no-store"] = (
+        ""  # no-cache: is not served from it; no-store: nothing is kept, either
+    )
 
 
 class Call(Struct, frozen=True):

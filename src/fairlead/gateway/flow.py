@@ -3,8 +3,9 @@
 `Gateway` is what the HTTP endpoints, evaluations and agents use alike; it knows no HTTP, no SQL and no provider.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import aclosing
+from functools import partial
 
 from msgspec import Struct
 
@@ -12,7 +13,8 @@ from fairlead.chat import Answer, Request, Stream
 from fairlead.errors import RequestInvalid
 from fairlead.gateway.attempt import Attempts
 from fairlead.gateway.breaking import Circuits
-from fairlead.gateway.call import Ask, Backend, Call, Caller, Clock, Context, Fetch, Purse, Strategy
+from fairlead.gateway.caching import Caches
+from fairlead.gateway.call import GENERATING, Ask, Backend, Call, Caller, Clock, Context, Fetch, Purse, Strategy
 from fairlead.gateway.clock import SystemClock
 from fairlead.gateway.elsewhere import with_hint
 from fairlead.gateway.hedging import Hedging, Lateness
@@ -47,39 +49,56 @@ class Gateway:
         fetch: Fetch | None = None,
         clock: Clock | None = None,
     ) -> None:
+        clock = clock or SystemClock()
         self.generation = generation
         self.ledger = ledger
         self.purse = purse
         self._fetch = fetch
-        clock = clock or SystemClock()
         self.circuits = Circuits(clock)
         self._clock = clock
         self._loads = Loads()
         self._lateness = Lateness(clock)
         self._retry_budgets = RetryBudgets(clock)
+        self._caches = Caches(clock, purse)
+        self._caches.take(generation.routes.all())
 
     def take(self, generation: Generation) -> None:
         """Use it from the next call on."""
         self.generation = generation
         self.circuits.keep(generation.accounts)
+        self._caches.take(generation.routes.all())
 
     def open(self, caller: Caller, request: Request, context: Context) -> Book:
         """The books of one call; `answer` and `stream` work within them."""
         return self.ledger.open(caller, request, context)
 
-    async def answer(self, book: Book) -> Answer:
+    def answer(self, book: Book) -> Awaitable[Answer]:
         generation = self.generation
-        call = await inlined(self._call(generation, book), self._fetch)
-        ask = self._ask(generation, call, book)
+        call = self._call(generation, book)
+        if call.route.cache is not None and (found := self._caches.find(call)) is not None:
+            cache, key = found
+            return cache.answer(key, call, book, partial(self._answer, generation, call, book, cached=True))
+        return self._answer(generation, call, book)
+
+    def stream(self, book: Book) -> Stream:
+        generation = self.generation
+        call = self._call(generation, book)
+        if call.route.cache is not None and (found := self._caches.find(call)) is not None:
+            cache, key = found
+            return cache.stream(key, call, book, partial(self._stream, generation, call, book, cached=True))
+        return self._stream(generation, call, book)
+
+    async def _answer(self, generation: Generation, call: Call, book: Book, *, cached: bool = False) -> Answer:
+        call = await inlined(call, self._fetch)
+        ask = self._ask(generation, call, book, cached=cached)
         try:
             return await generation.strategies[call.route.strategy].answer(call, ask)
         except RequestInvalid as error:
             raise with_hint(error, call, generation.backends) from None
 
-    async def stream(self, book: Book) -> Stream:
-        generation = self.generation
-        call = await inlined(self._call(generation, book), self._fetch)
-        ask = self._ask(generation, call, book)
+    async def _stream(self, generation: Generation, call: Call, book: Book, *, cached: bool = False) -> Stream:
+        call = await inlined(call, self._fetch)
+        ask = self._ask(generation, call, book, cached=cached)
         async with aclosing(generation.strategies[call.route.strategy].stream(call, ask)) as items:
             try:
                 async for item in items:
@@ -87,10 +106,11 @@ class Gateway:
             except RequestInvalid as error:
                 raise with_hint(error, call, generation.backends) from None
 
-    def _ask(self, generation: Generation, call: Call, book: Book) -> Ask:
+    def _ask(self, generation: Generation, call: Call, book: Book, *, cached: bool) -> Ask:
         """What the strategy may do: ask, be answered in the form that the caller wants, ask again where that helps, and
-        be in the books."""
-        ask: Ask = Attempts(call, book, generation.backends, self.purse, self.circuits)
+        be in the books. What is cached is read, so that it can be told whole and as a stream."""
+        whole = cached and call.request.task in GENERATING
+        ask: Ask = Attempts(call, book, generation.backends, self.purse, self.circuits, whole)
         spreading: Spreading | None = None
         if call.route.spreads:
             ask = spreading = Spreading(ask, call, self.circuits, self._loads, self._clock)

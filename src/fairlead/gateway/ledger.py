@@ -53,6 +53,7 @@ class Book:
         self.cost_nusd: int | None = 0
         self.estimated = False
         self.first_word_us: int | None = None
+        self.cache = ""  # hit, shared, miss; "": nothing was looked up
 
     def __enter__(self) -> "Book":
         self.ledger.open_calls += 1
@@ -93,6 +94,7 @@ class Book:
                 estimated=self.estimated,
                 duration_us=self.elapsed_us(),
                 first_word_us=self.first_word_us,
+                cache=self.cache,
                 request_hash=self.context.request_hash,
                 config=self.call.config if self.call else self.ledger.config,
                 parent=self.context.parent,

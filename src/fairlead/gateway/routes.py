@@ -1,7 +1,7 @@
 """A name becomes targets: the routes of one configuration generation, as the road sees them."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -46,6 +46,9 @@ class Routes:
 
     def get(self, name: str) -> Route | None:
         return self._routes.get(name)
+
+    def all(self) -> Iterable[Route]:
+        return self._routes.values()
 
     def visible(self, caller: Caller) -> list[str]:
         """Names of the routes that this caller may use."""

@@ -18,9 +18,10 @@ from fairlead.dialects.probes import (
     said_in,
     stream_findings,
 )
-from fairlead.dialects.probes.answering import answer_probes, gathered, told
+from fairlead.dialects.probes.answering import answer_probes, told
 from fairlead.dialects.probes.asking import request_probes
 from fairlead.dialects.reading import read_fields
+from fairlead.dialects.retelling import gathered
 from fairlead.wire.eventstream import Frames
 from fairlead.wire.sse import Events
 

@@ -1,6 +1,6 @@
 """The probes of what is answered: each thing that a target may say, in the house language, whole and as a stream."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -10,17 +10,15 @@ from msgspec.structs import replace
 from fairlead.chat import (
     Answer,
     Chunk,
-    Head,
     Item,
     Media,
     Part,
     Said,
     Text,
     Thinking,
-    ToolCall,
-    ToolDelta,
     Usage,
 )
+from fairlead.dialects import retelling
 from fairlead.dialects.probes.asking import CALL, IMAGE, SECOND
 
 USED = Usage(100, 20, 60, 10, 5)
@@ -160,104 +158,13 @@ def _counted(name: str, detail: str) -> AnswerProbe:
 
 
 def told(answer: Answer) -> Iterator[Item]:
-    """A whole answer as the items of a stream."""
-    yield Head(answer.id, answer.model)
-    for index, said in enumerate(answer.said):
-        slot = 0
-        for part in said.parts:
-            for chunk in _pieces(part, slot):
-                yield replace(chunk, index=index)
-            slot += isinstance(part, ToolCall)
-        if said.refusal:
-            yield Chunk(index, refusal=said.refusal, words=True)
-        if said.logprobs is not None:
-            yield Chunk(index, logprobs=said.logprobs)
-        yield Chunk(index, finish=said.finish, stop=said.stop)
-    if answer.usage is not None:
-        yield answer.usage
-
-
-def _pieces(part: Part, slot: int) -> Iterator[Chunk]:
-    match part:
-        case Text(text=text):
-            yield Chunk(text=text[:1], words=True)
-            yield Chunk(text=text[1:], words=True)
-        case Thinking(text=text, redacted=False):
-            if text:
-                yield Chunk(reasoning=text, words=True)
-            if part.signature is not None:
-                yield Chunk(part=replace(part, text=""))
-        case ToolCall():
-            yield Chunk(tool=ToolDelta(slot, part.id, part.name, "", part.signature, part.origin), words=True)
-            yield Chunk(tool=ToolDelta(slot, arguments=part.arguments[:3]), words=True)
-            yield Chunk(tool=ToolDelta(slot, arguments=part.arguments[3:]), words=True)
-        case _:
-            yield Chunk(part=part, words=True)
-
-
-class _Heard:
-    """One choice of a stream, as far as it has come."""
-
-    def __init__(self) -> None:
-        self._parts: list[Part] = []
-        self._slots: dict[int, int] = {}  # of a tool call -> its place among the parts
-        self._ending = Said()
-
-    def add(self, chunk: Chunk) -> None:
-        if chunk.reasoning:
-            self._grow(Thinking, chunk.reasoning)
-        if chunk.text:
-            self._grow(Text, chunk.text)
-        if chunk.part is not None:
-            self._add_part(chunk.part)
-        if chunk.tool is not None:
-            self._add_call(chunk.tool)
-        said = self._ending
-        self._ending = Said(
-            finish=chunk.finish or said.finish,
-            refusal=(said.refusal or "") + chunk.refusal or None,
-            stop=chunk.stop or said.stop,
-            logprobs=chunk.logprobs if isinstance(chunk.logprobs, Raw) else said.logprobs,
-        )
-
-    def said(self) -> Said:
-        return replace(self._ending, parts=tuple(self._parts))
-
-    def _grow(self, kind: type[Text] | type[Thinking], text: str) -> None:
-        last = self._parts[-1] if self._parts else None
-        if isinstance(last, kind) and getattr(last, "signature", None) is None:
-            self._parts[-1] = replace(last, text=last.text + text)
+    """A whole answer as the items of a stream, its words and arguments in two pieces each."""
+    for item in retelling.told(answer):
+        if isinstance(item, Chunk) and item.text:
+            yield replace(item, text=item.text[:1])
+            yield replace(item, text=item.text[1:])
+        elif isinstance(item, Chunk) and item.tool is not None and item.tool.name is None:
+            yield replace(item, tool=replace(item.tool, arguments=item.tool.arguments[:3]))
+            yield replace(item, tool=replace(item.tool, arguments=item.tool.arguments[3:]))
         else:
-            self._parts.append(kind(text))
-
-    def _add_part(self, part: Part) -> None:
-        last = self._parts[-1] if self._parts else None
-        if isinstance(part, Thinking) and isinstance(last, Thinking) and last.signature is None and not part.text:
-            self._parts[-1] = replace(part, text=last.text)
-        else:
-            self._parts.append(part)
-
-    def _add_call(self, delta: ToolDelta) -> None:
-        place = self._slots.setdefault(delta.slot, len(self._parts))
-        if place == len(self._parts):
-            self._parts.append(ToolCall("", "", ""))
-        call = self._parts[place]
-        assert isinstance(call, ToolCall)
-        if delta.signature is not None:
-            call = replace(call, signature=delta.signature, origin=delta.origin)
-        name, arguments = call.name + (delta.name or ""), call.arguments + delta.arguments
-        self._parts[place] = replace(call, id=delta.id or call.id, name=name, arguments=arguments)
-
-
-def gathered(items: Iterable[Item]) -> Answer:
-    """The items of a stream as a whole answer."""
-    heard: dict[int, _Heard] = {}
-    answer = Answer()
-    for item in items:
-        if isinstance(item, Head):
-            answer = replace(answer, id=item.id, model=item.model, dialect=item.dialect)
-        elif isinstance(item, Usage):
-            answer = replace(answer, usage=item)
-        else:
-            heard.setdefault(item.index, _Heard()).add(item)
-    return replace(answer, said=tuple(heard[index].said() for index in sorted(heard)) or (Said(),))
+            yield item

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from fairlead.chat import Answer, Chat, Embed, Item, Said
 from fairlead.dialects import anthropic, bedrock, gemini, openai, responses
 from fairlead.dialects.losses import Losses
-from fairlead.dialects.probes.answering import AnswerProbe, answer_probes, gathered, told
+from fairlead.dialects.probes.answering import AnswerProbe, answer_probes, told
 from fairlead.dialects.probes.asking import LIMIT, EmbedProbe, Probe, embed_probes, request_probes
 from fairlead.dialects.probes.returning import foreign_probes, give_back, own_probes
 from fairlead.dialects.reading import read_fields
+from fairlead.dialects.retelling import gathered
 from fairlead.errors import RequestInvalid
 
 LANGUAGES: tuple[ModuleType, ...] = (openai, responses, anthropic, gemini, bedrock)
