@@ -71,3 +71,11 @@ def test_what_is_gone_is_not_shown() -> None:
     exposed(metrics)
     text = metrics.exposition(open_calls={}, refused=0, engines={}, lag_s=0, keys_age_s=0).decode()
     assert 'worker="w"' not in text and "fairlead_circuit{" not in text
+
+
+def test_what_a_cache_did_is_counted() -> None:
+    metrics = Metrics()
+    metrics.saw([call(cache="hit"), call(cache="hit"), call(cache="miss"), call()])
+    text = exposed(metrics)
+    assert 'fairlead_cache_total{cache="hit",route="r"} 2.0' in text
+    assert 'fairlead_cache_total{cache="miss",route="r"} 1.0' in text and 'cache=""' not in text

@@ -25,6 +25,7 @@ from fairlead.config import (
     AwsSettings,
     BackendSettings,
     BreakerSettings,
+    CacheSettings,
     Config,
     GoogleSettings,
     HedgeSettings,
@@ -32,6 +33,7 @@ from fairlead.config import (
     MediaSettings,
     PriceSettings,
     RetrySettings,
+    RouteSettings,
     Secret,
     TargetSettings,
     fingerprint,
@@ -42,6 +44,7 @@ from fairlead.gateway.call import (
     ZONES,
     Backend,
     BreakerRules,
+    CacheRules,
     Caller,
     Hedge,
     Limit,
@@ -271,7 +274,20 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         spreads=any(targets[target].accounts for target in settings.targets),
         retry=_retry(settings.retry),
         hedge=_hedge(settings.hedge),
+        cache=_cache(settings.cache) if settings.cache else None,
+        version=_version(config, settings) if settings.cache else "",
     )
+
+
+def _cache(settings: CacheSettings) -> CacheRules:
+    return CacheRules(settings.scope, settings.ttl_s, round(settings.max_mb * 1024 * 1024))
+
+
+def _version(config: Config, settings: RouteSettings) -> str:
+    """Of a route: the same as long as it, and all that it may ask, are set to the same."""
+    targets = (config.targets[name] for name in settings.targets)
+    named = [value for table in (config.backends, config.engines) for _, value in sorted(table.items())]
+    return fingerprint(settings, *targets, *named)
 
 
 def _retry(settings: RetrySettings) -> Retry | None:

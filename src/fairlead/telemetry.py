@@ -22,6 +22,9 @@ class Metrics:
         self._call_s = Histogram(
             "fairlead_call_duration_seconds", "From arrival to last byte", ["route"], buckets=SECONDS, registry=registry
         )
+        self._cached = Counter(
+            "fairlead_cache", "Calls on routes with a cache: hit, shared, miss", ["route", "cache"], registry=registry
+        )
         self._attempts = Counter(
             "fairlead_attempts", "Attempts that ended", ["route", "target", "outcome"], registry=registry
         )
@@ -81,6 +84,8 @@ class Metrics:
                     route = UNKNOWN if record.code == "route_not_found" else record.route
                     self._calls.labels(route, record.status, record.code).inc()
                     self._call_s.labels(route).observe(record.duration_us / 1e6)
+                    if record.cache:
+                        self._cached.labels(route, record.cache).inc()
 
     def _ended(self, record: Outcome) -> None:
         route, target = self._targets.pop(record.attempt, ("", ""))

@@ -92,3 +92,11 @@ def test_an_attempt_whose_server_died_says_so() -> None:
     assert "lost: the server died before the outcome was known" in told(
         CALL, replace(ATTEMPT, outcome="lost", why="", status=None)
     )
+
+
+def test_a_call_that_was_served_from_the_cache_says_so_and_cost_nothing() -> None:
+    served = replace(CALL, attempts=0, cost_nusd=0, estimated=False, cache="hit")
+    story = told(served)
+    assert "No target was asked: the answer was in the route's cache." in story and "cost: nothing" in story
+    assert "asked the same at the same time" in told(replace(served, cache="shared"))
+    assert "cost: nothing" not in told(replace(CALL, cache="miss"), ATTEMPT)

@@ -215,7 +215,7 @@ def test_a_budget_of_the_leaders_denies_nobody_else() -> None:
             world.answer(asked(), by=caller(key="poor", limits=(poor,))),
             world.answer(asked(), by=caller(key="rich", limits=(requests,))),
         )
-        return await asyncio.gather(*calls, return_exceptions=True)
+        return list(await asyncio.gather(*calls, return_exceptions=True))
 
     denied, answered = asyncio.run(both())
     assert isinstance(denied, BudgetExceeded) and answered.said[0].text == "hello"

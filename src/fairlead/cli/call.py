@@ -153,12 +153,17 @@ def _row(row: "CallRow", names: dict[str, str]) -> tuple[str, ...]:
         row.route,
         names.get(row.key, row.key),
         row.status,
-        row.target or row.code or terminal.NOTHING,
+        _by(row),
         str(row.attempts),
         terminal.duration(row.first_word_us),
         terminal.duration(row.duration_us),
         terminal.money(row.cost_nusd, estimated=row.estimated) if row.attempts else terminal.NOTHING,
     )
+
+
+def _by(row: "CallRow") -> str:
+    served = {"hit": " (cached)", "shared": " (shared)"}.get(row.cache, "")
+    return row.target + served if row.target else row.code or terminal.NOTHING
 
 
 def _sum(one: "Summary", names: dict[str, str]) -> tuple[str, ...]:

@@ -18,6 +18,10 @@ ENDS = {
     "cancelled": "The caller hung up",
     "lost": "The server died before it ended",
 }
+SERVED = {
+    "hit": ": the answer was in the route's cache",
+    "shared": ": the answer is that to another call, which asked the same at the same time",
+}
 
 
 def tell(shown: "CallShown", names: Mapping[str, str]) -> list[str]:
@@ -28,7 +32,7 @@ def tell(shown: "CallShown", names: Mapping[str, str]) -> list[str]:
     for number, attempt in enumerate(shown.attempts, 1):
         lines += _tried(number, attempt)
     if not shown.attempts:
-        lines += ["No target was asked.", ""]
+        lines += [f"No target was asked{SERVED.get(call.cache, '')}.", ""]
     return lines + list(_ended(call, shown.attempts))
 
 
@@ -109,6 +113,8 @@ def _ended(call: "CallRow", attempts: "tuple[AttemptRow, ...]") -> Iterator[str]
     yield f"{ENDS.get(call.status, call.status)}{by}{code} after {duration(call.duration_us)}."
     if call.why:
         yield f"  why: {call.why}"
+    if call.cache in SERVED:
+        yield "  cost: nothing"
     if attempts:
         estimated = " (~: estimated)" if call.estimated and call.cost_nusd is not None else ""
         yield f"  cost: {money(call.cost_nusd, estimated=call.estimated)}{estimated}"

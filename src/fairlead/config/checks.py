@@ -180,6 +180,9 @@ class _Checks:
         self._hedge(f"{path}.hedge", route)
         self._media(f"{path}.media", route.media)
         self._bounded(f"{path}.limits", route.limits, 1, *route.limits.__struct_fields__)
+        if route.cache is not None:
+            self._bounded(f"{path}.cache", route.cache, 0, "ttl_s", below=10**9)
+            self._bounded(f"{path}.cache", route.cache, 0.001, "max_mb", below=100_000)
 
     def _retry(self, path: str, retry: RetrySettings) -> None:
         self._bounded(path, retry, 0, "attempts", below=11)

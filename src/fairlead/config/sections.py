@@ -221,6 +221,14 @@ class HedgeSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_share: float = 0.05
 
 
+class CacheSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Answers to the same request, in each worker. `scope`: whose answers are given to whom."""
+
+    scope: Literal["key", "team", "route"] = "key"
+    ttl_s: float = 300.0  # 0: nothing is kept, but those who ask the same at once share one asking
+    max_mb: float = 16.0
+
+
 class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     targets: tuple[str, ...]
     strategy: Literal["single", "fallback"] | None = None  # None: fallback where there are several targets
@@ -238,6 +246,7 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     retry: RetrySettings = RetrySettings()
     hedge: HedgeSettings = HedgeSettings()
     on_break: Literal["error", "buffer", "continue"] = "error"  # of a stream that breaks after its first word
+    cache: CacheSettings | None = None  # None: every call asks
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

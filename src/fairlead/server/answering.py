@@ -185,6 +185,8 @@ def _labels(book: Book, tongue: Tongue, upstream: str = "") -> Headers:
         labels.append((b"x-fairlead-target", book.target.encode()))
     if request_id := book.request_id or upstream:
         labels.append((b"x-fairlead-upstream-id", request_id.encode("ascii")))
+    if book.cache:
+        labels.append((b"x-fairlead-cache", book.cache.encode()))
     return labels
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from secrets import token_hex
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -33,6 +33,7 @@ JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 TAGS_AT_MOST = 16
 TIMEOUT = b"x-fairlead-timeout-s"
+CACHE = b"x-fairlead-cache"
 SECONDS = re.compile(rb"\d{1,6}(?:\.\d{1,9})?\Z")
 LONGEST_TIMEOUT_S = 86_400
 CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
@@ -94,8 +95,9 @@ class Exchange:
         return body
 
     def describe(self, body: bytes) -> Context:
-        """What surrounds the request: its trace, its tags, the caller's own deadline, and a keyed hash that tells equal
-        requests apart from others without telling what they say. Raises RequestInvalid where the deadline is none."""
+        """What surrounds the request: its trace, its tags, the caller's own deadline and word on the cache, and a keyed
+        hash that tells equal requests apart from others without telling what they say. Raises RequestInvalid where the
+        deadline or that word is none."""
         found = TRACEPARENT.match(self.headers.get(b"traceparent", b""))
         fresh = token_hex(24)
         trace_id, flags = (found[1].decode(), found[3].decode()) if found else (fresh[16:], "01")
@@ -109,6 +111,7 @@ class Exchange:
             session=session or None,
             request_hash=blake2b(body, digest_size=16, key=self.listener.hash_key).hexdigest(),
             timeout_s=_seconds(self.headers.get(TIMEOUT)),
+            cache=_cache(self.headers.get(CACHE)),
         )
         return self.context
 
@@ -253,6 +256,22 @@ def _seconds(said: bytes | None) -> float | None:
             hint="Such as 2.5; the route's own deadline holds as well.",
         )
     return seconds
+
+
+def _cache(said: bytes | None) -> Literal["", "no-cache", "no-store"]:
+    """What the caller wants of a route's cache."""
+    match said:
+        case None:
+            return ""
+        case b"no-cache":
+            return "no-cache"
+        case b"no-store":
+            return "no-store"
+    raise RequestInvalid(
+        "`x-fairlead-cache` must be no-cache or no-store",
+        param="x-fairlead-cache",
+        hint="no-cache: ask anew, and keep the answer; no-store: ask anew, and keep nothing.",
+    )
 
 
 def _is_below(path: str, stem: str) -> bool:

@@ -19,7 +19,8 @@ BY = ("route", "target", "key", "team", "config")  # what both calls and attempt
 
 
 class CallRow(Struct, frozen=True):
-    """`status` is ok, denied, failed, cancelled, or lost: its process died before the call ended."""
+    """`status` is ok, denied, failed, cancelled, or lost: its process died before the call ended. `cache` is hit,
+    shared, miss, or "" where nothing was looked up."""
 
     id: str
     at_us: int
@@ -45,6 +46,7 @@ class CallRow(Struct, frozen=True):
     trace: str
     tags: tuple[str, ...]
     writer: str
+    cache: str = ""
 
 
 class AttemptRow(Struct, frozen=True):

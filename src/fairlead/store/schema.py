@@ -38,6 +38,7 @@ call = Table(
     Column("trace", Text, nullable=False),
     Column("tags", Text, nullable=False),  # JSON array of texts
     Column("writer", String(64), nullable=False),  # the spool that it came from: one life of one process
+    Column("cache", String(8), nullable=False, server_default=""),  # hit, shared, miss; "": nothing was looked up
     Index("call_at", "at_us"),
     Index("call_key_at", "key", "at_us"),
     Index("call_route_at", "route", "at_us"),

@@ -1,0 +1,11 @@
+"""Revision 0006: whether a call was answered from its route's cache."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    op.add_column("call", sa.Column("cache", sa.String(8), nullable=False, server_default=""))
