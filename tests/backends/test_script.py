@@ -113,6 +113,15 @@ async def test_a_deadline_can_pass_at_once(stage: Any) -> None:
 
 
 @pytest.mark.anyio
+async def test_an_echo_says_what_the_user_said_last() -> None:
+    script = Script([Line(text="You said: ", echo=True)])
+    assert await text(script, "one two") == "You said: one two"
+    async with aclosing(script.stream(spoken("one two", stream=True), asking())) as stream:
+        pieces = [item.text async for item in stream if isinstance(item, Chunk)]
+    assert pieces == ["You", " said:", " one", " two", ""]
+
+
+@pytest.mark.anyio
 async def test_a_filtered_answer_ends_as_one() -> None:
     answer = await Script([Line(text="", finish="content_filter")]).answer(spoken(), asking())
     assert (answer.finish, answer.said[0].finish) == ("content_filter", "content_filter")

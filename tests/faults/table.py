@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
     `next`: whether the next target of a fallback is asked: where the request would fail and no word is out, or though
     asking again would help, or never. `kept`: whether the connection that it happened on is used again: where all of
-    a response came, whatever it says.
+    a response came, whatever it says. `rests`: whether the target is not asked by the next request.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Row(NamedTuple):
     buffered: End | None = None
     next: Literal["failed", "first", "never"] = "failed"
     kept: bool = False
+    rests: bool = False
     retry_after_s: float | None = None
     place: Place = "script"
 
@@ -92,8 +93,9 @@ def midway(code: str) -> End:
 ROWS: tuple[Row, ...] = (
     Row("healthy", "nothing goes wrong", (SAID,), ANSWERED, ANSWERED, kept=True),
     # --- errors that are told ---
-    Row("429, later", "429 with `Retry-After: 7`, longer than anybody waits here", (Line(status=429, retry_after_s=7),),
-        once(429, "target_overloaded"), once(429, "target_overloaded"), retry_after_s=LONG_S, kept=True),
+    Row("429, later", "429 with `Retry-After: 7`, longer than anybody waits here; the target is left alone so long",
+        (Line(status=429, retry_after_s=7),),
+        once(429, "target_overloaded"), once(429, "target_overloaded"), retry_after_s=LONG_S, kept=True, rests=True),
     Row("429, soon", "429 with a `Retry-After` that is short, then an answer",
         (Line(status=429, retry_after_s=SOON_S), SAID), End(attempts=2), End(attempts=2), kept=True),
     Row("500 once", "500, then an answer", (Line(status=500), SAID), End(attempts=2), End(attempts=2), next="first",

@@ -10,7 +10,7 @@ from fairlead.backends.faults import FAULTS
 from faults.caller import Heard
 from faults.page import page
 from faults.playing import CASES, INSTEAD, Case, Played, play_all
-from faults.table import ROWS, TEXT, THRICE, End, Row
+from faults.table import LONG_S, ROWS, TEXT, THRICE, End, Row
 from rules.house import ROOT
 
 UNBILLED = ("target_unreachable", "target_overloaded", "target_failed", "target_refused", "target_rejected")
@@ -104,9 +104,13 @@ def test_after_it_nothing_is_taken_and_the_next_request_fares_well(row: Row, pla
         one = played[case.name]
         if one.again is None:
             continue
+        if row.rests and not case.fallback:
+            assert (one.again.status, one.again.error["code"]) == (503, "circuit_open")
+            assert 1 <= int(one.again.headers["retry-after"]) <= LONG_S
+            continue
         assert one.again.status == 200, (case, one.again.body[:300])
         assert one.again.finish == "stop" and one.again.ended
-        if row.place == "script":
+        if row.place == "script" and not row.rests:
             assert one.again.headers["x-fairlead-target"] == case.name
             attempts_here = sum(attempt.target == case.name for attempt in one.shown.attempts)
             assert one.open <= 1

@@ -3,6 +3,7 @@
     [[lines]]
     when = "invoice|Rechnung"            # found in the last user text; without it: when no other line fits
     text = '{"vendor": "Kral"}'          # what is said; or
+    # echo = true                        # what the user said last, after the text; or
     tool_calls = [{ name = "look_up", arguments = { id = 7 } }]
     reasoning = "Let me see."
     pieces = ['{"vendor"', ': "Kral"}']  # how a stream cuts the text; default: word by word
@@ -67,6 +68,7 @@ class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     when: str = ""
     text: str | None = None
+    echo: bool = False
     tool_calls: tuple[ScriptedCall, ...] = ()
     reasoning: str | None = None
     pieces: tuple[str, ...] = ()
@@ -83,6 +85,12 @@ class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cut_after: int | None = None
     stall_after: int | None = None
     fault: Wrong | None = None
+
+    def heard(self, last: str) -> "Line":
+        """The line as it is said to somebody who said this last."""
+        if not self.echo:
+            return self
+        return msgspec.structs.replace(self, echo=False, text=(self.whole or "") + last, pieces=())
 
     @property
     def fault_row(self) -> Fault:
@@ -155,7 +163,7 @@ def _check_line(line: Line, file: str, path: str) -> None:
     faults += [name for name in ("refuse", "malformed") if getattr(line, name)]
     if len(faults) > 1:
         raise _wrong(file, f"{path}.{faults[1]}", f"a line has one fault, and this one has {faults[0]} already")
-    says = line.text is not None or line.pieces or line.tool_calls or line.reasoning is not None
+    says = line.text is not None or line.echo or line.pieces or line.tool_calls or line.reasoning is not None
     if not says and (not faults or faults[0] in ("cut_after", "stall_after", "fault")) and line.finish is None:
         raise _wrong(file, path, "the line says nothing: give it text, tool_calls, a finish or a fault")
     if line.pieces and line.text is not None and "".join(line.pieces) != line.text:

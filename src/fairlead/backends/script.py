@@ -120,7 +120,7 @@ class Script:
                 target=asking.target.name,
                 dialect=DIALECT,
             )
-        return self._turns.lines[number], prompt
+        return self._turns.lines[number].heard(last), prompt
 
 
 class _Clock:

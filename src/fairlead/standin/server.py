@@ -177,7 +177,7 @@ class _Talk(asyncio.Protocol):
         self._see(number, said.request.stream, last, "" if number is not None else LINELESS)
         if number is None:
             return healthy(_lineless(place))
-        line = self._standin.turns.lines[number]
+        line = self._standin.turns.lines[number].heard(last)
         return play(line, tell(line, said, prompt))
 
     def _see(self, line: int | None, stream: bool, prompt: str, error: str = "") -> None:
