@@ -164,7 +164,7 @@ def _check_line(line: Line, file: str, path: str) -> None:
     if len(faults) > 1:
         raise _wrong(file, f"{path}.{faults[1]}", f"a line has one fault, and this one has {faults[0]} already")
     says = line.text is not None or line.echo or line.pieces or line.tool_calls or line.reasoning is not None
-    if not says and (not faults or faults[0] in ("cut_after", "stall_after", "fault")) and line.finish is None:
+    if not says and line.finish is None and (not faults or _needs_words(line)):
         raise _wrong(file, path, "the line says nothing: give it text, tool_calls, a finish or a fault")
     if line.pieces and line.text is not None and "".join(line.pieces) != line.text:
         raise _wrong(file, f"{path}.pieces", "put together, they are not the text")
@@ -173,6 +173,13 @@ def _check_line(line: Line, file: str, path: str) -> None:
     for name in ("latency_s", "delay_s", "retry_after_s", "cut_after", "stall_after"):
         if (getattr(line, name) or 0) < 0:
             raise _wrong(file, f"{path}.{name}", "can't be negative")
+
+
+def _needs_words(line: Line) -> bool:
+    """Whether a line with a fault has something to say as well: before it, or in spite of it."""
+    if line.fault is None:
+        return line.cut_after is not None or line.stall_after is not None
+    return not (line.fault_row.answer and line.fault_row.stream) or line.fault_row.at != "start"
 
 
 def _wrong(file: str, path: str, what: str) -> ConfigInvalid:
