@@ -93,6 +93,10 @@ $(FUZZ_VENV)/.fuzz: pyproject.toml
 fuzz: $(FUZZ_VENV)/.fuzz ## Fuzz every parser of foreign bytes (ARGS="-max_total_time=600")
 	$(FUZZ_VENV)/bin/python fuzz/parsers.py $(or $(ARGS),-max_total_time=120)
 
+.PHONY: soak
+soak: $(VENV)/.dev ## A million requests: memory, descriptors, rows (ARGS="--requests 20000" for less)
+	PYTHONPATH=bench $(BIN)/python -m trials.soak $(ARGS)
+
 .PHONY: faults
 faults: $(VENV)/.dev ## Everything that a provider can do wrong, played through a real server; writes docs/faults.md
 	@mkdir -p build

@@ -26,6 +26,7 @@ from fairlead.errors import (
 )
 from fairlead.gateway.call import Context, Limit, Retry
 from fairlead.gateway.retrying import BURST, FLOOR_PER_S, RetryBudgets
+from fairlead.wire.connection import Stale
 from waiting import HandClock
 from world import COST, World, caller, in_turn, request, route, said, target, words
 
@@ -162,6 +163,17 @@ def test_who_says_soon_is_waited_for_though_there_is_another() -> None:
     made = world(TargetOverloaded("429", retry_after_s=0.2), said(), names="ab")
     assert run(made.answer()).target == "a"
     assert purposes(made) == ["a: primary", "a: retry"]
+
+
+def test_a_lost_race_is_asked_again_at_once_at_the_same_target_and_costs_no_budget() -> None:
+    clock = HandClock()
+    made = world(*[Stale("closed"), said()] * 3 * int(BURST), clock=clock, names="ab")
+    for _ in range(3 * int(BURST)):
+        assert run(made.answer()).target == "a"
+    assert purposes(made)[:2] == ["a: primary", "a: retry"]
+    assert set(clock.slept) == {0.0}
+    with pytest.raises(Stale):
+        run(world(Stale("closed"), attempts=0).answer())
 
 
 def test_a_stream_is_asked_again_until_its_first_word_and_never_after() -> None:

@@ -10,6 +10,7 @@ import trustme
 
 from fairlead.errors import ConfigInvalid, StreamBroken, TargetTimeout, TargetUnclear, TargetUnreachable
 from fairlead.wire.address import place, request_head
+from fairlead.wire.connection import Stale
 from fairlead.wire.pool import Pool
 from fairlead.wire.response import Deadlines, Response
 from upstream import LAST, Step, Upstream, chunk, drip, events, hang_up, head, raw, refused_url, reply, reset, silence
@@ -19,13 +20,15 @@ CHUNKED = {"transfer-encoding": "chunked"}
 SHORT = Deadlines(connect_s=1, first_token_s=0.05, between_tokens_s=0.05, total_s=5)
 
 
-async def ask(pool: Pool, url: str, body: bytes = b"{}", deadlines: Deadlines = Deadlines(), ca: str = "") -> Response:
+async def ask(
+    pool: Pool, url: str, body: bytes | None = b"{}", deadlines: Deadlines = Deadlines(), ca: str = ""
+) -> Response:
     there = place(url)
     return await pool.ask(pool.origin(there, ca), request_head("POST", there, "/v1/x", {}), body, deadlines)
 
 
-async def said(pool: Pool, up: Upstream) -> bytes:
-    return await (await ask(pool, up.url)).body()
+async def said(pool: Pool, up: Upstream, body: bytes | None = b"{}") -> bytes:
+    return await (await ask(pool, up.url, body=body)).body()
 
 
 async def heard(response: Response) -> list[bytes]:
@@ -111,24 +114,42 @@ async def test_a_server_that_says_close_is_not_kept(pool: Pool) -> None:
 async def test_a_connection_that_died_idle_is_replaced_without_a_word(pool: Pool) -> None:
     async with Upstream(raw(*[head(200, {"content-length": "2"}) + b"ok"], then="hang_up"), reply(b"new")) as up:
         assert await said(pool, up) == b"ok"
+        while pool.open_count:
+            await asyncio.sleep(0)
         assert await said(pool, up) == b"new"
         assert up.connections == 2
 
 
 @pytest.mark.parametrize("fault", [reset(), hang_up()])
-async def test_a_kept_connection_that_closes_on_a_request_is_replaced_once(pool: Pool, fault: Step) -> None:
+async def test_a_kept_connection_that_closes_on_a_request_is_told_and_not_asked_again(pool: Pool, fault: Step) -> None:
+    """What was read there may have cost money: every try is for the books."""
     async with Upstream(reply(b"one"), fault, reply(b"two")) as up:
         await said(pool, up)
+        with pytest.raises(Stale, match="without an answer"):
+            await said(pool, up)
+        assert len(up.requests) == 2
         assert await said(pool, up) == b"two"
         assert [asked.connection for asked in up.requests] == [0, 0, 1]
 
 
-async def test_the_replacement_is_not_replaced(pool: Pool) -> None:
-    async with Upstream(reply(), reset()) as up:
-        await said(pool, up)
+async def test_what_has_no_body_is_asked_again_on_a_fresh_connection_once(pool: Pool) -> None:
+    async with Upstream(reply(b"one"), reset(), reply(b"two"), reset()) as up:
+        await said(pool, up, None)
+        assert await said(pool, up, None) == b"two"
         with pytest.raises(TargetUnreachable, match="without an answer"):
+            await said(pool, up, None)
+        assert [asked.connection for asked in up.requests] == [0, 0, 1, 1, 2]
+
+
+async def test_with_one_idle_connection_the_older_ones_end(pool: Pool) -> None:
+    slow = raw(b"", head(200, {"content-length": "2"}) + b"ok", delay_s=0.05)
+    async with Upstream(slow, slow, slow, reset(), reply(b"new")) as up:
+        await asyncio.gather(*(said(pool, up) for _ in range(3)))
+        assert pool.idle_count(pool.origin(place(up.url))) == 3
+        with pytest.raises(Stale):
             await said(pool, up)
-        assert len(up.requests) == 3
+        assert pool.idle_count(pool.origin(place(up.url))) == 0
+        assert await said(pool, up) == b"new"
 
 
 async def test_a_fresh_connection_that_closes_is_not_asked_again(pool: Pool) -> None:

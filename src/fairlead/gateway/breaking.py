@@ -27,6 +27,7 @@ from fairlead.errors import (
 )
 from fairlead.gateway.call import BreakerRules, Clock, Target
 from fairlead.ids import now_us
+from fairlead.wire.connection import Stale
 
 log = logging.getLogger("fairlead.circuits")
 SLOTS = 10  # of a window
@@ -301,6 +302,8 @@ def _ending(error: BaseException, hurried: bool) -> Ending:
             if stage == "connect":
                 return "unconnected"
             return "" if stage == "total" and hurried else "failed"
+        case Stale():
+            return ""  # an idle time that ended
         case TargetUnreachable():
             return "unconnected"
         case TargetError():

@@ -32,6 +32,7 @@ from fairlead.gateway.allowance import Allowance
 from fairlead.gateway.breaking import Circuits
 from fairlead.gateway.call import Ask, Call, Clock, Form, Retry, Target
 from fairlead.gateway.spreading import Spreading, moves_on
+from fairlead.wire.connection import Stale
 
 SOON_S = 1.0  # a provider that names no longer wait is asked again before another target is
 BURST = 10.0  # retries of one target that are there at once,
@@ -137,6 +138,9 @@ class Retrying:
             return 0.0 if self._may_ask_again(target, error, 0.0) else None
         if kind_of(error) not in rules.on:
             return None
+        if isinstance(error, Stale) and self._made < rules.attempts:
+            self._made += 1
+            return 0.0  # a lost race says nothing about the target's health: no wait, no budget, no other target
         if (asked is None or asked > SOON_S) and self._another_would_take_it(target):
             return None
         if asked is not None and asked > rules.max_backoff_s and self._made < rules.attempts:

@@ -20,7 +20,7 @@ RACE_S = 1.0  # in which a close after a request is taken to be the end of an id
 
 
 class Stale(TargetUnreachable):
-    """A kept connection closed when it was used again, before anything came: asking anew is safe (see `pool.py`)."""
+    """A kept connection closed when it was used again, before anything came: a lost race (see `pool.py`)."""
 
 
 class Connection(asyncio.Protocol):

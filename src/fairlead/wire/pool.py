@@ -1,9 +1,10 @@
 """Connections to servers, kept open between requests: one pool for the whole process, one set per server.
 
-The rule of asking twice: a request is written once more, on a fresh connection, if and only if it was written on a
-connection that had answered before, that connection closed within `connection.RACE_S` of the writing, and not one byte
-had come. That is a server ending an idle connection while our request was on its way: it never read it. Whatever else
-goes wrong is reported, not repeated; asking again is the gateway's decision.
+A race that nobody can avoid: a server ends an idle connection while our request is on its way. That is how it is taken
+(`connection.Stale`) where a connection that had answered before closes within `connection.RACE_S` of the writing, and
+not one byte has come; the other idle connections, which are older, go with it. Here only what has no body is asked
+again, on a fresh connection. A request with one may have been read after all, and cost money: it is reported, and
+asking again is the gateway's decision, so that every try is in its books.
 """
 
 import asyncio
@@ -75,7 +76,9 @@ class Pool:
             try:
                 await response.head()
             except Stale:
-                pass
+                self._end_idle(origin)
+                if body is not None:
+                    raise
             else:
                 return response
         connection = await self._connect(origin, deadlines.connect_s, total_at)
@@ -107,6 +110,10 @@ class Pool:
             if connection.is_usable:
                 return connection
         return None
+
+    def _end_idle(self, origin: Origin) -> None:
+        while origin.idle:
+            origin.idle.pop().abandon()
 
     async def _connect(self, origin: Origin, connect_s: float, total_at: float) -> Connection:
         loop = asyncio.get_running_loop()
