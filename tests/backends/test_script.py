@@ -119,6 +119,7 @@ async def test_an_echo_says_what_the_user_said_last() -> None:
     async with aclosing(script.stream(spoken("one two", stream=True), asking())) as stream:
         pieces = [item.text async for item in stream if isinstance(item, Chunk)]
     assert pieces == ["You", " said:", " one", " two", ""]
+    assert script.plays == (2,)
 
 
 @pytest.mark.anyio

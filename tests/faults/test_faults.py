@@ -14,7 +14,7 @@ from faults.table import LONG_S, ROWS, TEXT, THRICE, End, Row
 from rules.house import ROOT
 
 UNBILLED = ("target_unreachable", "target_overloaded", "target_failed", "target_refused", "target_rejected")
-SLOWEST_S = 20.0  # far above what the deadlines allow, since machines are busy
+SLOWEST_S = 20.0  # of any request: far above what the deadlines allow, since machines are busy
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """The scripted backend: it says what it was told to say and fails as it was told to, without a network or a model.
 
-It ships: tests, documentation and demonstrations of faults use it. It keeps a target's deadlines as every other backend
-does. It speaks the house language, so whatever it says is written anew in the caller's.
+It ships: tests, documentation and demonstrations of faults use it, and `standin/` plays the same lines over TCP. It
+keeps a target's deadlines as every other backend does. It speaks the house language, so whatever it says is written
+anew in the caller's.
 """
 
 import asyncio

@@ -41,7 +41,8 @@ class Seen(Struct, frozen=True):
 
 
 class Standin:
-    """`seen` is told of every request, before it is answered. `connections` and `open` count what came and what is."""
+    """`lines` are played as `turns.py` orders them. `seen` is told of every request, before it is answered.
+    `connections` and `open` count what came and what is."""
 
     def __init__(self, lines: Sequence[Line], seen: Callable[[Seen], None] | None = None) -> None:
         self.turns = Turns(lines)
