@@ -3,6 +3,7 @@
 Nothing is started here and nothing is read: settings come as a frozen Config, engines as addresses, keys as callers.
 """
 
+import ssl
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
@@ -68,6 +69,7 @@ from fairlead.money import Price
 from fairlead.signing import AwsChainSigner, AwsSigner, GoogleSigner
 from fairlead.units import SEARCHES
 from fairlead.wire.fetching import Fetcher
+from fairlead.wire.listener import identity
 from fairlead.wire.pool import Pool
 
 NUSD = 10**9
@@ -104,6 +106,14 @@ def build(
     ledger = Ledger(spool, config.hash)
     first = generation(config, pool, engines or {}, adapters or {})
     return App(gateway=Gateway(first, ledger, purse, Fetcher(pool)), identities=Identities(callers), pool=pool)
+
+
+def certificate(config: Config) -> ssl.SSLContext | None:
+    """What the data listener shows of itself, read anew; None without TLS. Raises ConfigInvalid."""
+    server = config.server
+    if not server.tls_cert:
+        return None
+    return identity(str(_beside(config, server.tls_cert)), str(_beside(config, server.tls_key)))
 
 
 def generation(

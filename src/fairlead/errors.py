@@ -3,6 +3,11 @@
 FairleadError
 ├─ RequestInvalid                what the caller sent can't be understood or done
 │  ├─ BodyTooLarge
+│  ├─ RequestMalformed           it is no HTTP/1.1 as it should be, or two readers could read it differently
+│  ├─ HeadTooLarge
+│  ├─ UrlTooLong
+│  ├─ RequestTooSlow
+│  ├─ ExpectationUnmet
 │  ├─ RouteUnknown
 │  ├─ EndpointUnsupported
 │  └─ NotFound                   a call, key or engine that was asked about does not exist
@@ -95,6 +100,26 @@ class RequestInvalid(FairleadError):
 
 class BodyTooLarge(RequestInvalid):
     code = "body_too_large"
+
+
+class RequestMalformed(RequestInvalid):
+    code = "malformed_request"
+
+
+class HeadTooLarge(RequestInvalid):
+    code = "head_too_large"
+
+
+class UrlTooLong(RequestInvalid):
+    code = "url_too_long"
+
+
+class RequestTooSlow(RequestInvalid):
+    code = "request_too_slow"
+
+
+class ExpectationUnmet(RequestInvalid):
+    code = "expectation_unmet"
 
 
 class RouteUnknown(RequestInvalid):

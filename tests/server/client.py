@@ -1,13 +1,15 @@
-"""A caller of the data listener without sockets, for tests: it speaks ASGI and reads what comes back."""
+"""A caller of the data listener without sockets, for tests: it speaks HTTP to the protocol and reads what it says."""
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 from fairlead.gateway.identity import Identities, digest
 from fairlead.server.data import DataListener
 from fairlead.server.endpoints import ENDPOINTS
 from fairlead.server.unserved import HINTS
+from pipe import House, Pipe, responses
 from world import World, caller, route, target
 
 KEY = "fl_test"
@@ -16,13 +18,15 @@ CHAT = {"model": "r", "messages": [{"role": "user", "content": "hi"}]}
 
 
 class Client:
-    """Speaks ASGI to a listener; `hang_up_after` body messages it is gone."""
+    """Asks a listener, a connection for each request; `hang_up_after` writes of the response it is gone. `seen` is told
+    each write."""
 
     def __init__(self, world: World, **listener: Any) -> None:
         self.world = world
         by = listener.pop("by", caller())
         others = {"fl_dead": caller(name="dead", revoked=True), OTHER_KEY: caller(key="k2", name="other")}
         self.identities = Identities({digest(key): who for key, who in {KEY: by, **others}.items()})
+        self.seen: Callable[[bytes], None] = lambda _: None
         self.listener = DataListener(
             world.gateway,
             self.identities,
@@ -42,33 +46,24 @@ class Client:
         hang_up_after: int | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"authorization": f"Bearer {key}" if key else "", **(headers or {})}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path.partition("?")[0],
-            "query_string": path.partition("?")[2].encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
-        }
-        waiting = [{"type": "http.request", "body": raw, "more_body": False}]
-        gone = asyncio.Event()
-        out: list[dict[str, Any]] = []
+        sent = {"host": "127.0.0.1", "authorization": f"Bearer {key}" if key else ""}
+        sent |= {"content-length": str(len(raw)), "connection": "close", **(headers or {})}
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in sent.items())
 
-        async def receive() -> dict[str, Any]:
-            if waiting:
-                return waiting.pop()
-            await gone.wait()
-            return {"type": "http.disconnect"}
+        def seen(data: bytes) -> None:
+            self.seen(data)
+            if hang_up_after is not None and len(pipe.written) >= hang_up_after:
+                asyncio.get_running_loop().call_soon(pipe.hang_up)
 
-        async def send(message: dict[str, Any]) -> None:
-            out.append(message)
-            if hang_up_after is not None and len(out) > hang_up_after:
-                gone.set()
-
-        await self.listener(scope, receive, send)
-        start = next((m for m in out if m["type"] == "http.response.start"), {"status": 0, "headers": []})
-        headers_out = {name.decode(): value.decode() for name, value in start["headers"]}
-        return start["status"], headers_out, b"".join(m.get("body", b"") for m in out[1:])
+        pipe = Pipe(House(self.listener), seen)
+        pipe.feed(head.encode() + b"\r\n" + raw)
+        await asyncio.wait_for(pipe.over.wait(), 30)
+        task = pipe.protocol.task
+        if task is not None:
+            await asyncio.wait({task})
+        pipe.hang_up()
+        came = responses(pipe.said)
+        return (came[-1].status, came[-1].headers, came[-1].body) if came else (0, {}, b"")
 
 
 def ask(client: Client, *args: Any, **kwargs: Any) -> tuple[int, dict[str, str], bytes]:

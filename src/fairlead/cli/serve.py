@@ -51,8 +51,9 @@ def serve(place: Place, listen: str | None, admin: str | None, workers: int | No
 
 def banner(settings: "Config", serving: "Serving") -> str:
     """What is served where, and what to type next."""
+    scheme = scheme_of(settings)
     lines = [
-        f"Fairlead serves on http://{serving.listen}/v1",
+        f"Fairlead serves on {scheme}://{serving.listen}/v1",
         f"  admin    {'http://' + serving.admin if serving.admin else 'only the socket in the data directory'}",
         f"  data     {serving.data_dir}",
         f"  config   {serving.source or 'built in (no fairlead.toml here; `fairlead init` writes one)'}",
@@ -61,13 +62,17 @@ def banner(settings: "Config", serving: "Serving") -> str:
     ]
     if serving.key:
         lines += ["A key that is good for a day, and a call to try:", "", f"  export FAIRLEAD_KEY={serving.key}"]
-        lines += [f"  {curl(serving.listen)}", ""]
+        lines += [f"  {curl(serving.listen, scheme)}", ""]
     else:
         lines += ["A key for an application: fairlead key new --name NAME", ""]
     return "\n".join(lines)
 
 
-def curl(listen: str) -> str:
+def scheme_of(settings: "Config") -> str:
+    return "https" if settings.server.tls_cert else "http"
+
+
+def curl(listen: str, scheme: str = "http") -> str:
     """A line for a shell that asks the shipped models to read an invoice."""
     from fairlead.samples.draw import INVOICES, SCHEMAS
 
@@ -75,7 +80,7 @@ def curl(listen: str) -> str:
     shape = {"type": "json_schema", "json_schema": schema}
     body = {"model": INVOICES, "messages": plain_invoice().messages, "response_format": shape}
     written = shlex.quote(msgspec.json.encode(body).decode())
-    url = f"http://{reachable(listen)}/v1/chat/completions"
+    url = f"{scheme}://{reachable(listen)}/v1/chat/completions"
     return f'curl -s {url} -H "Authorization: Bearer $FAIRLEAD_KEY" -H "Content-Type: application/json" -d {written}'
 
 

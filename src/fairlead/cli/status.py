@@ -41,7 +41,7 @@ def status(place: Place, wants_json: bool) -> None:
     facts = (
         ("version", found.version),
         ("process", f"{found.pid}, workers {', '.join(map(str, found.workers)) or 'none'}"),
-        ("calls on", f"http://{found.listen}/v1"),
+        ("calls on", f"{'https' if found.tls else 'http'}://{found.listen}/v1"),
         ("admin on", f"http://{found.admin}" if found.admin else "its socket only"),
         ("data", found.data_dir),
         ("config", f"{found.source or 'built in'} ({found.config})"),

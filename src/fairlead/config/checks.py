@@ -11,6 +11,7 @@ from fairlead.config.sections import (
     HOST,
     LARGEST,
     MONEY,
+    ORIGIN,
     ZONE_ORDER,
     AwsSettings,
     BackendSettings,
@@ -87,6 +88,16 @@ class _Checks:
         self._bounded("server", server, 1, "workers", below=257)
         self._bounded("server", server, 0.001, "max_body_mb")
         self._bounded("server", server, 0, "drain_s")
+        self._bounded("server", server, 0.1, "head_s", "body_s", "idle_s", "write_s", below=10**6)
+        self._bounded("server", server, 1, "max_connections")
+        if bool(server.tls_cert) != bool(server.tls_key):
+            missing = "tls_key" if server.tls_cert else "tls_cert"
+            raise self.wrong(f"server.{missing}", "missing", "TLS wants a certificate and its key, or neither")
+        for number, origin in enumerate(server.cors_origins):
+            if not ORIGIN.match(origin):
+                raise self.wrong(
+                    f"server.cors_origins[{number}]", f"{origin!r} is no origin", "https://app.example.com"
+                )
         self._bounded("store", self.config.store, 0.01, "ship_every_s")
         self._span("store.keys_good_for", self.config.store.keys_good_for)
         check_store(self.config.store, self.wrong)

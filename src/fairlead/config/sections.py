@@ -17,6 +17,7 @@ MONEY = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*usd\s*\Z", re.IGNORECASE)
 BUDGET = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*usd\s*/\s*(hour|day|week|month|total)\s*\Z", re.IGNORECASE)
 _NAMED = r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)+(?::\d{1,5})?"
 HOST = re.compile(rf"(?:{_NAMED}|(?:s3|gs)://[a-z0-9][a-z0-9._-]*[a-z0-9])\Z")
+ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?\Z")  # as browsers say it
 LARGEST = 2**53  # every reader of JSON and every store can hold it, and sums of it
 
 
@@ -50,13 +51,21 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Server(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Changes need a restart, but for `max_body_mb` and `metrics`."""
+    """What needs a restart is listed in `server/steward.py`."""
 
     listen: str = "127.0.0.1:4000"
     admin: str = "127.0.0.1:4001"  # "off": only the Unix socket
     workers: int = 1
     max_body_mb: float = 20.0
     drain_s: float = 30.0
+    head_s: float = 10.0  # for the head of a request to come
+    body_s: float = 30.0  # between two pieces of its body
+    idle_s: float = 75.0  # between two requests of a connection
+    write_s: float = 30.0  # for a caller who does not read
+    max_connections: int = 4096  # of each worker
+    tls_cert: str = ""  # PEM; "": no TLS
+    tls_key: str = ""
+    cors_origins: tuple[str, ...] = ()  # of web pages that may ask
     metrics: Literal["auto", "admin"] = "auto"  # auto: also on the data listener while that is on loopback
 
 

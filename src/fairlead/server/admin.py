@@ -27,7 +27,6 @@ from fairlead.gateway.breaking import CircuitState
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
 from fairlead.server.office import CallFilter, KeyWanted, Rotation
 from fairlead.server.premises import address_of, bind, is_loopback, names_loopback
-from fairlead.server.protocol import BoundedProtocol
 
 if TYPE_CHECKING:
     from fairlead.server.steward import Steward
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("fairlead.admin")
 T = TypeVar("T", bound=Struct)
 OPEN = ("/healthz", "/readyz")
+MAX_HEAD_BYTES = 64 * 1024
 
 
 class Status(Struct, frozen=True):
@@ -43,6 +43,7 @@ class Status(Struct, frozen=True):
     version: str
     pid: int
     listen: str
+    tls: bool
     admin: str
     data_dir: str
     source: str
@@ -75,7 +76,8 @@ class AdminListener:
             server = _Server(
                 uvicorn.Config(
                     self._application(trusted),
-                    http=BoundedProtocol,
+                    http="h11",  # it bounds what is no body; here nothing need be fast
+                    h11_max_incomplete_event_size=MAX_HEAD_BYTES,
                     ws="none",
                     lifespan="off",
                     log_config=None,
@@ -179,6 +181,7 @@ class AdminListener:
                 version=__version__,
                 pid=os.getpid(),
                 listen=steward.listen,
+                tls=steward.tls,
                 admin=self.address,
                 data_dir=steward.settings.data_dir,
                 source=steward.settings.source,

@@ -14,14 +14,15 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from fairlead.chat import Answer, Chunk, Head, Item, Request, Stream
+from fairlead.chat import Answer, Chunk, Head, Item, Request
 from fairlead.errors import FairleadError
 from fairlead.gateway.call import Caller
 from fairlead.gateway.ledger import Book
 from fairlead.ids import now_us
 from fairlead.money import format_usd
-from fairlead.server.data import JSON, Exchange, Headers
+from fairlead.server.data import JSON, Exchange
 from fairlead.server.errors import body_of
+from fairlead.wire.incoming import Lines
 
 HEARTBEAT = b": still waiting for the first word\n\n"
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]|,")
@@ -75,7 +76,7 @@ async def serve(exchange: Exchange, tongue: Tongue, read: Callable[[bytes], Requ
 async def receive(exchange: Exchange, tongue: Tongue) -> tuple[Caller, bytes]:
     """Whose request it is, and its body. From here on errors are told in the caller's language."""
     exchange.language = tongue.language
-    return exchange.caller(), await exchange.body()
+    return exchange.caller(), await exchange.content()
 
 
 async def reply(
@@ -83,15 +84,10 @@ async def reply(
 ) -> None:
     """Ask the gateway and send what comes. `body` is what was received; `keep` is told the whole answer before it ends:
     the body, or None and the writer of the stream."""
-    context = exchange.describe(body)
-    watcher = exchange.watch()
-    book = exchange.gateway.open(caller, request, context)
+    book = exchange.gateway.open(caller, request, exchange.describe(body))
     exchange.call = book.id
-    try:
-        end = await _served(exchange, tongue, book, request, keep)
-        await end()
-    finally:
-        watcher.cancel()
+    end = await _served(exchange, tongue, book, request, keep)
+    await end()
 
 
 async def _served(exchange: Exchange, tongue: Tongue, book: Book, request: Request, keep: Keep | None) -> End:
@@ -112,19 +108,25 @@ async def _unary(exchange: Exchange, tongue: Tongue, book: Book, request: Reques
     body = tongue.body(tongue.language, answer, request)
     if keep is not None:
         await keep(body, None)
-    headers = [JSON, *_labels(book, tongue), *_cost(answer), *_estimated(answer), *_dropped(answer.dropped)]
-    return partial(exchange.respond, 200, body, headers)
+    lines = [JSON, *_labels(book, tongue), *_cost(answer), *_estimated(answer), *_dropped(answer.dropped)]
+    return partial(exchange.respond, 200, body, lines)
 
 
 async def _streamed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writer, keep: Keep | None) -> End:
     async with aclosing(exchange.gateway.stream(book)) as items:
-        early = await _until_first_word(exchange, tongue, book, items)
+        early: list[Item] = []
+        heartbeat = _Heartbeat(exchange, tongue, book)
+        try:
+            async for item in items:  # until the first word a failure still has a status of its own
+                early.append(item)
+                if isinstance(item, Chunk) and item.words:
+                    break
+        finally:
+            heartbeat.stop()
         if not exchange.started:
             upstream = early[0].request_id if early and isinstance(early[0], Head) else ""
-            await exchange.start([*_stream_headers(tongue), *_labels(book, tongue, upstream), *_told(early)])
-        for item in early:
-            if written := writer.write(item):
-                await exchange.write(written)
+            exchange.start([*_stream_lines(tongue), *_labels(book, tongue, upstream), *_told(early)])
+        await exchange.write(b"".join([writer.write(item) for item in early]))
         async for item in items:
             if written := writer.write(item):
                 await exchange.write(written)
@@ -134,35 +136,28 @@ async def _streamed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writ
     return partial(exchange.write, last, more=False)
 
 
-async def _until_first_word(exchange: Exchange, tongue: Tongue, book: Book, items: Stream) -> list[Item]:
-    """What comes before the first word, and that word: until then a failure still has a status of its own.
+class _Heartbeat:
+    """A model may think for minutes: after the route's heartbeat the 200 goes out, then comment lines."""
 
-    A model may think for minutes: after the route's heartbeat the 200 goes out, and a comment line each heartbeat.
-    """
+    def __init__(self, exchange: Exchange, tongue: Tongue, book: Book) -> None:
+        route = exchange.gateway.generation.routes.get(book.request.route)
+        self._every_s = route.heartbeat_s if route is not None else 0.0  # without a route there is nothing to wait for
+        self._exchange = exchange
+        self._tongue = tongue
+        self._book = book
+        self._loop = asyncio.get_running_loop()
+        self._handle = self._loop.call_later(self._every_s, self._beat) if tongue.heartbeat and route else None
 
-    async def early() -> list[Item]:
-        seen: list[Item] = []
-        async for item in items:
-            seen.append(item)
-            if isinstance(item, Chunk) and item.words:
-                break
-        return seen
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
 
-    waiting = asyncio.create_task(early())
-    try:
-        await asyncio.sleep(0)  # now the call has its route
-        while True:
-            heartbeat_s = book.call.route.heartbeat_s if book.call else 15.0
-            done, _ = await asyncio.wait({waiting}, timeout=heartbeat_s if tongue.heartbeat else None)
-            if done:
-                return waiting.result()
-            if not exchange.started:
-                await exchange.start([*_stream_headers(tongue), *_labels(book, tongue)])
-            await exchange.write(tongue.heartbeat)
-    finally:
-        if not waiting.done():
-            waiting.cancel()
-            await asyncio.wait({waiting})
+    def _beat(self) -> None:
+        exchange = self._exchange
+        if not exchange.started:
+            exchange.start([*_stream_lines(self._tongue), *_labels(self._book, self._tongue)])
+        exchange.push(self._tongue.heartbeat)
+        self._handle = self._loop.call_later(self._every_s, self._beat)
 
 
 def _failed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writer | None, error: FairleadError) -> End:
@@ -173,41 +168,41 @@ def _failed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writer | Non
     return partial(exchange.fail, error, _labels(book, tongue))
 
 
-def _stream_headers(tongue: Tongue) -> Headers:
-    return [(b"content-type", tongue.stream_type), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+def _stream_lines(tongue: Tongue) -> Lines:
+    return [b"content-type: " + tongue.stream_type, b"cache-control: no-cache", b"x-accel-buffering: no"]
 
 
-def _labels(book: Book, tongue: Tongue, upstream: str = "") -> Headers:
+def _labels(book: Book, tongue: Tongue, upstream: str = "") -> Lines:
     """The call's id by its own name and by those that the language's clients look for."""
     id = book.id.encode()
-    labels = [(name, id) for name in (b"x-fairlead-call", *tongue.id_headers)]
+    labels = [name + b": " + id for name in (b"x-fairlead-call", *tongue.id_headers)]
     if book.target:
-        labels.append((b"x-fairlead-target", book.target.encode()))
+        labels.append(b"x-fairlead-target: " + book.target.encode())
     if request_id := book.request_id or upstream:
-        labels.append((b"x-fairlead-upstream-id", request_id.encode("ascii")))
+        labels.append(b"x-fairlead-upstream-id: " + request_id.encode("ascii"))
     if book.cache:
-        labels.append((b"x-fairlead-cache", book.cache.encode()))
+        labels.append(b"x-fairlead-cache: " + book.cache.encode())
     return labels
 
 
-def _cost(answer: Answer) -> Headers:
+def _cost(answer: Answer) -> Lines:
     if answer.cost_nusd is None:
         return []
-    return [(b"x-fairlead-cost-usd", format_usd(answer.cost_nusd).removesuffix("usd").encode())]
+    return [b"x-fairlead-cost-usd: " + format_usd(answer.cost_nusd).removesuffix("usd").encode()]
 
 
-def _estimated(answer: Answer) -> Headers:
+def _estimated(answer: Answer) -> Lines:
     """That the tokens, and so the cost, are our estimate: the target did not count."""
-    return [(b"x-fairlead-estimated", b"true")] if answer.estimated else []
+    return [b"x-fairlead-estimated: true"] if answer.estimated else []
 
 
-def _told(early: list[Item]) -> Headers:
+def _told(early: list[Item]) -> Lines:
     return _dropped(early[0].dropped) if early and isinstance(early[0], Head) else []
 
 
-def _dropped(paths: tuple[str, ...]) -> Headers:
+def _dropped(paths: tuple[str, ...]) -> Lines:
     """What of the request was left out. The paths hold the caller's own words, which may not break out of a header."""
     if not paths:
         return []
     told = ", ".join(_UNPRINTABLE.sub("?", path)[:_LONGEST_PATH] for path in paths[:32])
-    return [(b"x-fairlead-dropped", told.encode("ascii"))]
+    return [b"x-fairlead-dropped: " + told.encode("ascii")]

@@ -1,13 +1,14 @@
-"""The data listener of a worker: an ASGI application that finds the endpoint, and the edge where every error is caught.
+"""What the data listener of a worker serves: the endpoint of each request, and the edge where every error is caught.
 
-Which endpoints there are is in `endpoints.py`, what one does in the file of its language, what a call is in `gateway/`.
+Which endpoints there are is in `endpoints.py`, what one does in the file of its language, what a call is in `gateway/`,
+how bytes become requests in `wire/inbound.py`.
 """
 
-import asyncio
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from hashlib import blake2b
 from secrets import token_hex
 from types import ModuleType
@@ -16,20 +17,18 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from fairlead.dialects import openai
-from fairlead.errors import BodyTooLarge, EndpointUnsupported, FairleadError, RequestInvalid, Unavailable
+from fairlead.errors import EndpointUnsupported, FairleadError, RequestInvalid
 from fairlead.gateway.call import Caller, Context
 from fairlead.gateway.flow import Gateway
 from fairlead.gateway.identity import Identities
 from fairlead.ids import now_us
+from fairlead.server.cors import Cors
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+from fairlead.wire.inbound import Refusal
+from fairlead.wire.incoming import Incoming, Lines, Link, too_large
 
 log = logging.getLogger("fairlead.data")
-JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
+JSON = b"content-type: application/json"
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 TAGS_AT_MOST = 16
 TIMEOUT = b"x-fairlead-timeout-s"
@@ -39,22 +38,19 @@ LONGEST_TIMEOUT_S = 86_400
 CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
 
 
-class Exchange:
+class Exchange(Incoming):
     """One HTTP request and the response to it."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, listener: "DataListener") -> None:
-        self.path: str = scope["path"]
-        self.query: bytes = scope.get("query_string", b"")
+    __slots__ = ("call", "context", "language", "listener")
+
+    def __init__(
+        self, listener: "DataListener", link: Link, method: str, path: str, query: bytes, headers: dict[bytes, bytes]
+    ) -> None:
+        super().__init__(link, method, path, query, headers)
+        self.listener = listener
         self.language: ModuleType = openai  # that errors are told in
         self.call = ""  # the id of the call in the books, once there is one
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.listener = listener
         self.context = Context(at_us=now_us(), started=time.monotonic())
-        self.started = False  # the status line is out
-        self.finished = False  # the last byte is out
-        self.hung_up = False
-        self._receive = receive
-        self._send = send
 
     @property
     def gateway(self) -> Gateway:
@@ -65,33 +61,16 @@ class Exchange:
         said = next((value for name in CREDENTIALS if (value := self.headers.get(name))), b"")
         return self.listener.identities.authenticate(said.decode("latin-1"))
 
-    async def body(self) -> bytes:
+    async def content(self) -> bytes:
         """The whole body. Raises BodyTooLarge before more than the limit is held."""
-        limit = self.listener.max_body_bytes
         if self.headers.get(b"content-encoding", b"identity") != b"identity":
             raise RequestInvalid("compressed request bodies are not taken", hint="send the body as it is")
-        announced = self.headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > limit:
-            raise _too_large(limit)
-        pieces: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self.hung_up = True
-                raise asyncio.CancelledError
-            piece = message.get("body", b"")
-            size += len(piece)
-            if size > limit:
-                raise _too_large(limit)
-            pieces.append(piece)
-            if not message.get("more_body"):
-                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return await self.body(self.listener.max_body_bytes)
 
     def bounded(self, body: bytes) -> bytes:
         """The same body, if a request may be as long. Raises BodyTooLarge."""
         if len(body) > self.listener.max_body_bytes:
-            raise _too_large(self.listener.max_body_bytes)
+            raise too_large(self.listener.max_body_bytes)
         return body
 
     def describe(self, body: bytes) -> Context:
@@ -115,38 +94,15 @@ class Exchange:
         )
         return self.context
 
-    async def respond(self, status: int, body: bytes, headers: Headers) -> None:
-        self.started = self.finished = True
-        headers = [*headers, (b"content-length", str(len(body)).encode())]
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+    async def fail(self, error: FairleadError, lines: Lines) -> None:
+        """The error as the whole response, in the caller's language."""
+        told = told_in(self.language, error)
+        await self.respond(told.status, told.body, [*told.lines, *lines])
 
-    async def start(self, headers: Headers) -> None:
-        """The head of a streamed 200."""
-        self.started = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
-    async def write(self, piece: bytes, more: bool = True) -> None:
-        self.finished = not more
-        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
-
-    def watch(self) -> "asyncio.Task[None]":
-        """A caller who hangs up cancels the work that is done for them. The body must have been read."""
-        worker = asyncio.current_task()
-        assert worker is not None
-
-        async def watching() -> None:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
-            if not self.finished:
-                self.hung_up = True
-                worker.cancel()
-
-        return asyncio.create_task(watching())
-
-    async def fail(self, error: FairleadError, headers: Headers) -> None:
-        body = body_of(error, self.language)
-        await self.respond(status_of(error), body, [JSON, *headers_of(error, self.language), *headers])
+def told_in(language: ModuleType, error: FairleadError) -> Refusal:
+    lines = [b"%b: %b" % header for header in headers_of(error, language)]
+    return Refusal(status_of(error), [JSON, *lines], body_of(error, language))
 
 
 Endpoint = Callable[[Exchange], Awaitable[None]]
@@ -172,8 +128,8 @@ NO_HINT = Hint("", "GET /v1/models lists the routes")
 
 
 class DataListener:
-    """The ASGI application. `endpoints` maps (method, path) to what serves it, a path that ends in `/` with all below
-    it; `hints` tells of paths that are not served, and why.
+    """The site that callers ask. `endpoints` maps (method, path) to what serves it, a path that ends in `/` with all
+    below it; `hints` tells of paths that are not served, and why. Implements `wire.inbound.Site`.
     """
 
     def __init__(
@@ -193,29 +149,45 @@ class DataListener:
         self.max_body_bytes = max_body_bytes
         self.hash_key = hash_key
         self.draining = False
+        self.cors = Cors()
         self.metrics: Callable[[], Awaitable[bytes]] | None = None
         self._endpoints = endpoints
         self._hints = hints
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        exchange = Exchange(scope, receive, send, self)
+    def incoming(self, link: Link, method: str, path: str, query: bytes, headers: dict[bytes, bytes]) -> Exchange:
+        return Exchange(self, link, method, path, query, headers)
+
+    async def serve(self, exchange: Exchange) -> None:
         try:
-            await self._endpoint(exchange, scope["method"])(exchange)
+            if self.cors:
+                exchange.also = self.cors.lines(exchange.headers)
+            endpoint = self._endpoints.get((exchange.method, exchange.path)) or self._found(exchange)
+            await endpoint(exchange)
         except FairleadError as error:
             await self._refuse(exchange, error)
-        except asyncio.CancelledError:
-            if not (exchange.hung_up or self.draining):  # the end of a drain cuts off what is still going on
-                raise
         except Exception as bug:  # noqa: BLE001  # the edge: a bug answers 500 and tells the log, never the caller
-            log.error("%s %.100r: %s", scope["method"], scope["path"], trail(bug))
+            log.error("%s %.100r: %s", exchange.method, exchange.path, trail(bug))
             await self._refuse(exchange, INTERNAL)
 
+    def refusal(self, error: FairleadError) -> Refusal:
+        """What is said where it is not known yet who asks for what."""
+        return told_in(openai, error)
+
     async def _refuse(self, exchange: Exchange, error: FairleadError) -> None:
-        if exchange.started:
-            raise error  # the server closes the connection: the caller sees a body that does not end
-        await exchange.fail(error, [])
+        if not exchange.started:  # else the connection breaks off: the caller sees a body that does not end
+            await exchange.fail(error, [])
+
+    def _found(self, exchange: Exchange) -> Endpoint:
+        method, path = exchange.method, exchange.path
+        if method == "HEAD":
+            return self._endpoints.get(("GET", path)) or self._below("GET", path) or self._not_served(exchange)
+        if method == "OPTIONS" and (taken := self._taken(path)):
+            return partial(self._options, taken)
+        return self._below(method, path) or self._not_served(exchange)
+
+    async def _options(self, taken: list[str], exchange: Exchange) -> None:
+        asked = self.cors.preflight(exchange.headers, taken) if self.cors else None
+        await exchange.respond(204, b"", [b"allow: " + ", ".join([*taken, "OPTIONS"]).encode(), *(asked or ())])
 
     def _below(self, method: str, path: str) -> Endpoint | None:
         found = (
@@ -223,22 +195,17 @@ class DataListener:
         )
         return next(found, None)
 
-    def _endpoint(self, exchange: Exchange, method: str) -> Endpoint:
-        path = exchange.path
-        found = self._endpoints.get((method, path)) or self._below(method, path)
-        if found is None:
-            raise self._not_served(exchange, method)
-        if self.draining and method == "POST":
-            exchange.language = self._hint(path).language
-            raise Unavailable("this server is shutting down", hint="ask again: another one answers")
-        return found
+    def _taken(self, path: str) -> list[str]:
+        """The methods that a path takes."""
+        return sorted(
+            {known for known, stem in self._endpoints if path == "*" or stem == path or _is_below(path, stem)}
+        )
 
-    def _not_served(self, exchange: Exchange, method: str) -> EndpointUnsupported:
-        path, hint = exchange.path, self._hint(exchange.path)
+    def _not_served(self, exchange: Exchange) -> Endpoint:
+        path, hint, taken = exchange.path, self._hint(exchange.path), self._taken(exchange.path)
         exchange.language = hint.language
-        taken = sorted({known for known, stem in self._endpoints if stem == path or _is_below(path, stem)})
-        told = f"{method} {path[:200]} is not served here" + (f"; it takes {', '.join(taken)}" if taken else "")
-        return EndpointUnsupported(told, hint=hint.text)
+        told = f"{exchange.method} {path[:200]} is not served here"
+        raise EndpointUnsupported(f"{told}; it takes {', '.join(taken)}" if taken else told, hint=hint.text)
 
     def _hint(self, path: str) -> Hint:
         return next((hint for hint in self._hints if path.startswith(hint.prefix)), NO_HINT)
@@ -276,9 +243,3 @@ def _cache(said: bytes | None) -> Literal["", "no-cache", "no-store"]:
 
 def _is_below(path: str, stem: str) -> bool:
     return stem.endswith("/") and path.startswith(stem)
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(
-        f"the request is larger than {limit / 1e6:g} MB", hint="`max_body_mb` in [server] sets the limit", limit=limit
-    )

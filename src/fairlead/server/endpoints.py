@@ -26,7 +26,7 @@ async def _metrics(exchange: Exchange) -> None:
     if exchange.listener.metrics is None or not names_loopback(asked_of):
         raise EndpointUnsupported("metrics are on the admin listener", hint="`admin` in [server] says where")
     body = await exchange.listener.metrics()
-    await exchange.respond(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
+    await exchange.respond(200, body, [b"content-type: text/plain; version=0.0.4; charset=utf-8"])
 
 
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {

@@ -79,6 +79,7 @@ class Steward:
         self._leasing: LeasingRoom
         self.broker: LeaseBroker
         self.listen = ""
+        self.tls = bool(settings.server.tls_cert)
 
     async def run(self, announce: Callable[[Serving], None]) -> None:
         """Serve until told to stop. Raises OperatorError where it can't begin."""
@@ -120,6 +121,7 @@ class Steward:
             differs = tuple(
                 f"server.{name}" for name in RESTART_ONLY if getattr(fresh.server, name) != getattr(before.server, name)
             )
+            differs += ("server.tls_cert",) if bool(fresh.server.tls_cert) != self.tls else ()
             differs += ("store",) if fresh.store != before.store else ()
             log.info("configuration %s is in force", fresh.hash)
             return Reloaded(fresh.hash, fresh.hash != before.hash, differs)
@@ -281,6 +283,7 @@ class Steward:
             self._stopping.set()
 
     async def _drain(self) -> None:
+        self._listener.close()  # when the workers have closed theirs, nobody waits for an answer that never comes
         await self.crew.drain(self.settings.server.drain_s)
 
     def _listen_to_signals(self) -> None:

@@ -11,13 +11,11 @@ import gc
 import logging
 import signal
 import socket
+import ssl
 import sys
 import time
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-
-import uvicorn
 
 from fairlead import app, config
 from fairlead.errors import FairleadError
@@ -27,15 +25,18 @@ from fairlead.gateway.purse import Lease, LeasedPurse
 from fairlead.ids import now_us
 from fairlead.server import channel as say
 from fairlead.server.channel import Channel
+from fairlead.server.cors import Cors
 from fairlead.server.data import DataListener
 from fairlead.server.endpoints import ENDPOINTS
-from fairlead.server.protocol import BoundedProtocol
 from fairlead.server.unserved import HINTS
 from fairlead.store.spool import Spool
+from fairlead.wire.inbound import Bounds
+from fairlead.wire.listener import Listener
 
+log = logging.getLogger("fairlead.worker")
 COUNT_EVERY_S = 1.0
-KEEP_ALIVE_S = 75
-LAST_WORDS_S = 1.0
+OWN_FILES = 64  # open files of a process that are no caller's
+FILES_ENOUGH = 65536
 COLLECT_AFTER = (10_000, 20, 50)  # a call leaves hardly a cycle behind, so looking for them may be rare
 
 
@@ -65,18 +66,11 @@ class _Archive:
         return (await self._channel.ask(say.Forget(response, owner))).body is not None
 
 
-class _Server(uvicorn.Server):
-    """Without signals: it would die of them as soon as it has served, before the records are closed."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 @dataclass
 class _Prepared:
     settings: config.Config
     generation: Generation
+    tls: ssl.SSLContext | None
 
 
 class Worker:
@@ -89,9 +83,10 @@ class Worker:
         self._purse: LeasedPurse
         self._spool: Spool
         self._prepared: _Prepared | None = None
-        self._server: uvicorn.Server
+        self._wire: Listener
         self._ready = asyncio.Event()
         self._renewed = time.monotonic()
+        self._draining = asyncio.Event()
 
     async def run(self, end: socket.socket) -> None:
         self._channel = await Channel.over(end, self._handle)
@@ -105,11 +100,11 @@ class Worker:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._drain)  # some end a whole group at once
         gc.freeze()  # what was loaded at start lives as long as the process: the collector need not look at it
         gc.set_threshold(*COLLECT_AFTER)
-        await self._server.serve(sockets=[self._listener])
-        if cut_off := set(self._server.server_state.tasks):  # by the end of the drain: they still write their records
-            await asyncio.wait(cut_off, timeout=LAST_WORDS_S)
-        counting.cancel()
+        await self._wire.open(self._listener)
+        await self._draining.wait()
         assert self._app is not None
+        await self._wire.close(self._drain_s)
+        counting.cancel()
         await self._app.pool.close()
         self._spool.close()
         self._channel.close()
@@ -150,9 +145,10 @@ class Worker:
                 made = self._app.gateway.generation
             else:
                 made = app.generation(settings, self._app.pool, message.engines)
+            tls = app.certificate(settings)
         except FairleadError as error:
             return say.Failed(error.message, error.hint)
-        self._prepared = _Prepared(settings, made)
+        self._prepared = _Prepared(settings, made, tls)
         return say.Done()
 
     def _commit(self) -> None:
@@ -162,7 +158,11 @@ class Worker:
         self._app.gateway.take(self._prepared.generation)
         if not self._ready.is_set():
             self._open(settings)
+        elif self._wire.tls is not None and self._prepared.tls is not None:
+            self._wire.tls = self._prepared.tls  # from the next connection on
+        self._wire.bounds = _bounds(settings.server)
         self._data.max_body_bytes = int(settings.server.max_body_mb * 1_000_000)
+        self._data.cors = Cors(settings.server.cors_origins)
         self._data.metrics = self._metrics if self._begun.metrics and settings.server.metrics == "auto" else None
 
     def _open(self, settings: config.Config) -> None:
@@ -176,27 +176,15 @@ class Worker:
             hash_key=self._begun.hash_key,
             archive=_Archive(self._channel),
         )
-        self._server = _Server(
-            uvicorn.Config(
-                self._data,  # type: ignore[arg-type]
-                http=BoundedProtocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=max(1, round(settings.server.drain_s)),
-            )
-        )
+        assert self._prepared is not None
+        self._wire = Listener(self._data, _bounds(settings.server), self._prepared.tls)
+        self._drain_s = settings.server.drain_s
         self._ready.set()
 
     def _drain(self) -> None:
         if self._ready.is_set():
             self._data.draining = True
-            self._server.should_exit = True
+            self._draining.set()
 
     async def _metrics(self) -> bytes:
         return (await self._channel.ask(say.MetricsAsked())).text
@@ -215,6 +203,36 @@ class Worker:
             news += self._purse.leave_places()
         if news:
             self._channel.tell(say.Told(news))
+
+
+def _bounds(server: config.Server) -> Bounds:
+    """As the settings say, but for connections that the system would not let this process have: each may want a file
+    for its caller and one for its target."""
+    most = min(server.max_connections, (_files() - OWN_FILES) // 2)
+    if most < server.max_connections:
+        log.warning("at most %d connections: the system allows this process no more open files (ulimit -n)", most)
+    return Bounds(
+        head_s=server.head_s,
+        body_s=server.body_s,
+        idle_s=server.idle_s,
+        write_s=server.write_s,
+        max_connections=max(1, most),
+    )
+
+
+def _files() -> int:
+    """How many files this process may have open; as many as it may ask for."""
+    if sys.platform == "win32":
+        return FILES_ENOUGH
+    import resource  # here, because it is not everywhere
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_ENOUGH if hard == resource.RLIM_INFINITY else min(hard, FILES_ENOUGH)
+    if soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return soft
 
 
 def main() -> None:

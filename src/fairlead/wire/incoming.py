@@ -1,0 +1,224 @@
+"""One request as it came from a caller, and the way back for its response. It knows HTTP/1.1 and no endpoints.
+
+`inbound.py` fills it while bytes come; whoever serves it reads the body and answers, whole or piece by piece. Header
+lines of a response are bytes without their line ends; `head_of`, where all heads are made, lets none break out.
+"""
+
+import asyncio
+import re
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Protocol
+
+from fairlead.errors import BodyTooLarge, FairleadError
+from fairlead.ids import now_us
+
+AHEAD_BYTES = 64 * 1024  # of a body that nobody has asked for yet
+SMALL_BYTES = 64 * 1024  # copying up to here is cheaper than a write of two pieces
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+NO_BODY = (204, 304)
+CLOSE = b"connection: close"
+KEEP = b"connection: keep-alive"  # said to HTTP/1.0 alone
+_STATUS = {int(one): f"HTTP/1.1 {int(one)} {one.phrase}".encode() for one in HTTPStatus}
+_BREAKING = re.compile(rb"[\r\n\0]+")
+
+Lines = list[bytes]
+
+
+class Link(Protocol):
+    """What a request needs of its connection."""
+
+    loop: asyncio.AbstractEventLoop
+    congested: bool
+
+    @property
+    def retiring(self) -> bool: ...
+    def write(self, data: bytes) -> None: ...
+    def write_two(self, first: bytes, second: bytes) -> None: ...
+    def want_body(self) -> None: ...
+    def hold_body(self) -> None: ...
+    async def flow(self) -> None: ...
+
+
+class Incoming:
+    """`headers` by their names in lower case; of one that came several times the values stand side by side.
+
+    It is answered with `respond`, or with `start`, `write` … and a last `write(…, more=False)`. When the caller hangs
+    up, the task that serves the request is cancelled.
+    """
+
+    __slots__ = ("_announced", "_body", "_expects", "_fault", "_limit", "_link", "_pending", "_plain", "_size",
+                 "_waiter", "also", "complete", "finished", "headers", "hung_up", "keep", "keeps", "method", "path",
+                 "query", "started")  # fmt: skip
+
+    def __init__(self, link: Link, method: str, path: str, query: bytes, headers: dict[bytes, bytes]) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.also: tuple[bytes, ...] = ()  # lines of every head that is sent
+        self.complete = False  # all of the body is here
+        self.started = False  # the head of the response is made
+        self.finished = False  # the last byte of it is out
+        self.hung_up = False
+        self.keep = True  # the caller would keep the connection
+        self.keeps = False  # the response leaves the connection open
+        self._link = link
+        self._announced = -1  # bytes of the body; -1: not told
+        self._expects = False  # the caller waits for a word before the body comes
+        self._plain = False  # HTTP/1.0: it knows no chunks
+        self._body: bytes | bytearray = b""
+        self._size = 0
+        self._limit = 0
+        self._fault: FairleadError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._pending = b""  # a head that goes out with the first piece
+
+    # --- for whoever serves it ---
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body. Raises BodyTooLarge before more than `limit` is held, and what else is wrong with it."""
+        if self._announced > limit or self._size > limit:
+            raise too_large(limit)
+        if not self.complete and self._fault is None:
+            self._limit = limit
+            self._waiter = self._link.loop.create_future()
+            if self._expects and not self._size:
+                self._link.write(CONTINUE)
+            self._link.want_body()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        if self._fault is not None:
+            raise self._fault
+        return self._body if type(self._body) is bytes else bytes(self._body)
+
+    async def respond(self, status: int, body: bytes, lines: Lines) -> None:
+        """All of a response at once, in one write."""
+        self.started = self.finished = True
+        if status in NO_BODY:
+            self._link.write(self._head(status, lines, None))
+            return
+        head = self._head(status, lines, b"content-length: %d" % len(body))
+        if self.method == "HEAD":
+            self._link.write(head)
+        elif len(body) < SMALL_BYTES:
+            self._link.write(head + body)
+        else:
+            self._link.write_two(head, body)
+
+    def start(self, lines: Lines) -> None:
+        """The head of a streamed 200; it goes out with the first piece."""
+        self.started = True
+        self._pending = self._head(200, lines, None if self._plain else b"transfer-encoding: chunked")
+
+    async def write(self, piece: bytes, more: bool = True) -> None:
+        """One piece of a stream in one write; waits while the caller reads too slowly."""
+        self.push(piece, more)
+        if self._link.congested:
+            await self._link.flow()
+
+    def push(self, piece: bytes, more: bool = True) -> None:
+        """The same without waiting, for what is small."""
+        if piece and not self._plain:
+            piece = b"%x\r\n%b\r\n" % (len(piece), piece)
+        if not more:
+            self.finished = True
+            if not self._plain:
+                piece += LAST_CHUNK
+        if self._pending:
+            piece, self._pending = self._pending + piece, b""
+        if piece:
+            self._link.write(piece)
+
+    # --- for the connection ---
+
+    def begin(self, announced: int, keep: bool, plain: bool, expects: bool) -> None:
+        self._announced, self.keep, self._plain, self._expects = announced, keep, plain, expects
+
+    @property
+    def missing(self) -> int:
+        """Bytes that are still to come, as far as that was told."""
+        return self._announced - self._size
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body that came."""
+        return self._size
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether an interim response may be sent, to find out whether anybody is there."""
+        return not (self.started or self._plain)
+
+    def take(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._waiter is not None:
+            if self._size > self._limit:
+                self.spoil(too_large(self._limit))
+        elif self._size > AHEAD_BYTES:
+            self._link.hold_body()
+        if self._fault is not None:
+            return
+        if not self._body:
+            self._body = data
+        elif type(self._body) is bytearray:
+            self._body += data
+        else:
+            self._body = bytearray(self._body)
+            self._body += data
+
+    def end(self) -> None:
+        """All of the body is here."""
+        self.complete = True
+        self._wake()
+
+    def spoil(self, fault: FairleadError) -> None:
+        """The body will never be whole."""
+        self._fault, self._body = fault, b""
+        self._wake()
+
+    # --- inside ---
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _head(self, status: int, lines: Lines, framing: bytes | None) -> bytes:
+        parts = [status_line(status), *lines, *self.also, _date(now_us() // 1_000_000)]
+        if framing is not None:
+            parts.append(framing)
+        ends_with_connection = self._plain and framing is None and status not in NO_BODY
+        self.keeps = self.keep and self.complete and not (self._link.retiring or ends_with_connection)
+        if not self.keeps:
+            parts.append(CLOSE)
+        elif self._plain:
+            parts.append(KEEP)
+        return head_of(parts)
+
+
+def status_line(status: int) -> bytes:
+    return _STATUS.get(status) or b"HTTP/1.1 %d " % status
+
+
+def head_of(parts: Lines) -> bytes:
+    """The lines of a head, put together. None of them gets to be two: what would break it becomes a space."""
+    head = b"\r\n".join(parts) + b"\r\n\r\n"
+    ends = len(parts) + 1
+    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+        head = b"\r\n".join([_BREAKING.sub(b" ", part) for part in parts]) + b"\r\n\r\n"
+    return head
+
+
+def too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"the request is larger than {limit / 1e6:g} MB", hint="`max_body_mb` in [server] sets the limit", limit=limit
+    )
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return b"date: " + formatdate(second, usegmt=True).encode("ascii")

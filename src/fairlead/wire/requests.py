@@ -1,0 +1,155 @@
+"""The bytes of one connection -> requests. Where they could be read in two ways there is a fault, and nothing after it.
+
+It is made of httptools, whose parser refuses most of what could be smuggled; the rest is refused here. It knows no
+sockets and no time; `inbound.py` feeds it.
+"""
+
+from collections.abc import Callable
+
+import httptools
+
+from fairlead.errors import ExpectationUnmet, FairleadError, HeadTooLarge, RequestMalformed, UrlTooLong
+from fairlead.wire.incoming import Incoming
+from fairlead.wire.target import check_host, read_target
+
+MAX_HEAD_BYTES = 64 * 1024  # of a head; also of what may come between two pieces of a body
+MAX_HEADERS = 128
+MAX_URL_BYTES = 16 * 1024
+ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"expect", b"content-type"})
+
+Make = Callable[[str, str, bytes, dict[bytes, bytes]], Incoming]  # of method, path, query, headers
+
+
+class Requests:
+    """`take` is given each request when its head is read (its body comes later), and the fault that ends them all."""
+
+    __slots__ = ("_fault", "_headers", "_make", "_overhead", "_parser", "_take", "_url", "arriving", "in_head", "last")
+
+    def __init__(self, make: Make, take: Callable[[Incoming | FairleadError], None]) -> None:
+        self.arriving: Incoming | None = None  # whose body is still coming
+        self.in_head = False  # in the middle of one
+        self.last = False  # whatever still comes is no request
+        self._make = make
+        self._take = take
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        self._fault: FairleadError | None = None  # of the head that is being read
+        self._overhead = 0  # bytes since a head or a piece of a body ended
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+
+    def feed(self, data: bytes) -> None:
+        if self._parser is None or self.last:
+            return
+        self._overhead += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.last = True  # the request is answered as it stands; what follows it is no HTTP
+            if self._fault is not None:
+                self.spoil(self._fault)
+            return
+        except httptools.HttpParserError as why:
+            if not self.last:  # what follows a last request does that no harm
+                self.spoil(self._fault or RequestMalformed(f"this is no HTTP/1.1 as it should be: {why}"))
+            return
+        if self._fault is None and self._overhead > MAX_HEAD_BYTES and not self.last:
+            if self.in_head:
+                self._fault = HeadTooLarge(f"the head of the request is larger than {MAX_HEAD_BYTES} bytes")
+            elif self.arriving is not None:
+                self._fault = RequestMalformed("the body of the request is mostly framing")
+        if self._fault is not None:
+            self.spoil(self._fault)
+
+    def spoil(self, fault: FairleadError) -> None:
+        """Nothing that still comes can be understood."""
+        self.last = True
+        self.in_head = False
+        arriving, self.arriving = self.arriving, None
+        if arriving is not None:
+            arriving.spoil(fault)
+        else:
+            self._take(fault)
+
+    def close(self) -> None:
+        self._parser = None  # it holds this object's methods: a cycle
+        self.arriving = None
+
+    # --- httptools ---
+
+    def on_message_begin(self) -> None:
+        self.in_head = True
+        self._url = b""
+        self._headers = {}
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        if len(self._url) > MAX_URL_BYTES:
+            self._fault = UrlTooLong(f"the URL is longer than {MAX_URL_BYTES} bytes", hint="say it in the body")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.in_head:  # a trailer: nobody wants one
+            return
+        name, value = name.lower(), value.strip(b" \t")
+        headers = self._headers
+        if name in headers:
+            if name in ONCE:
+                self._fault = RequestMalformed(f"the header {name.decode('latin-1')!r} came more than once")
+            value = headers[name] + b", " + value
+        elif len(headers) >= MAX_HEADERS:
+            self._fault = HeadTooLarge(f"the request has more than {MAX_HEADERS} headers")
+        headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        self._overhead = 0
+        if self._fault is not None:
+            return
+        try:
+            incoming = self._read_head()
+        except FairleadError as fault:
+            self._fault = fault
+            return
+        self.arriving = incoming
+        self._take(incoming)
+
+    def on_body(self, data: bytes) -> None:
+        self._overhead = 0
+        if self.arriving is not None:
+            self.arriving.take(data)
+
+    def on_message_complete(self) -> None:
+        arriving, self.arriving = self.arriving, None
+        self._overhead = 0
+        if arriving is not None:
+            arriving.end()
+            if not arriving.keep:
+                self.last = True
+
+    def _read_head(self) -> Incoming:
+        """Raises what is wrong with it."""
+        parser, headers = self._parser, self._headers
+        assert parser is not None
+        version = parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            raise RequestMalformed(f"HTTP/{version} is not spoken here", hint="HTTP/1.1 is")
+        plain = version == "1.0"
+        method = parser.get_method().decode("ascii")
+        if method == "CONNECT":
+            raise RequestMalformed("this is no proxy", hint="ask with a path, such as /v1/models")
+        path, query, authority = read_target(self._url)
+        if authority is not None:
+            headers[b"host"] = authority
+        host = headers.get(b"host")
+        if host is not None or not plain:
+            check_host(host)
+        coding = headers.get(b"transfer-encoding")
+        if coding is not None and (plain or coding.lower() != b"chunked"):
+            raise RequestMalformed("this transfer-encoding is not taken", hint="chunked is, in HTTP/1.1")
+        expected = None if plain else headers.get(b"expect")
+        if expected is not None and expected.lower() != b"100-continue":
+            raise ExpectationUnmet("this expectation is not met here", hint="`Expect: 100-continue` is")
+        announced = -1 if coding is not None else int(headers.get(b"content-length", 0))
+        keep = parser.should_keep_alive() and not parser.should_upgrade()
+        incoming = self._make(method, path, query, headers)
+        incoming.begin(announced, keep, plain, expected is not None)
+        return incoming
