@@ -4,6 +4,7 @@ import asyncio
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from fairlead.wire.incoming import Incoming
 from pipe import House, Pipe, Said, responses
 
 COMMON = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-LIMIT = 50_000
+LIMIT = 500_000
 
 
 class Echo:
@@ -26,6 +27,8 @@ class Echo:
             body = await incoming.body(LIMIT)
         except FairleadError as error:
             return await incoming.respond(400, error.code.encode(), [])
+        if incoming.path == "/length":
+            return await incoming.respond(200, b"%d" % len(body), [])
         heard = repr((incoming.method, incoming.path, incoming.query, sorted(incoming.headers.items()), body))
         if incoming.path == "/stream":
             incoming.start([])
@@ -63,6 +66,14 @@ async def talk(pieces: list[bytes]) -> tuple[list[Said], bool]:
 def cut(data: bytes, at: list[int]) -> list[bytes]:
     marks = [0, *sorted({one % (len(data) + 1) for one in at}), len(data)]
     return [data[start:end] for start, end in pairwise(marks) if start != end]
+
+
+@pytest.mark.parametrize("size", [16_000, 66_000, 200_000])
+@pytest.mark.parametrize("pieces", [1, 2, 50])
+def test_a_body_that_came_before_it_was_asked_for_holds_nothing_up(size: int, pieces: int) -> None:
+    asked = b"POST /length HTTP/1.1\r\nhost: here\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size
+    told = asyncio.run(talk(cut(asked + asked, [len(asked) * 2 * n // pieces for n in range(pieces)])))[0]
+    assert [one.body for one in told] == [b"%d" % size] * 2
 
 
 TOKENS = st.text("abcxyz-_!", min_size=1, max_size=8).map(lambda text: b"x-" + text.encode())

@@ -235,6 +235,8 @@ class Inbound(asyncio.Protocol):
             most = SLICE_BYTES if requests.arriving is None else max(SLICE_BYTES, requests.arriving.missing)
             requests.feed(data if len(data) <= most else data[:most])
             data = data[most:]
+        if self._paused and requests.arriving is None:  # the body that was held back is here
+            self._resume()
 
     def _feed_held(self) -> None:
         held, self._held = self._held, b""
