@@ -1,10 +1,10 @@
-"""Revision 0006: whether a call was answered from its route's cache."""
+"""Revision 0007: whether a call was answered from its route's cache."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
