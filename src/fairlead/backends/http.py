@@ -188,7 +188,7 @@ class Http:
             and task == request.task
             and self._origin == self.dialect
             and self._fits(request, asking.target.model)
-            and not any(map(self._has_wrapped, map(bytes, spoken.fields.values())))
+            and not self._has_wrapped(b"\n".join(spoken.fields.values()))  # type: ignore[arg-type]  # Raw is a buffer
         )
 
     # --- what is counted ---

@@ -12,7 +12,7 @@ whichever language they come:
 It knows names. Where they stand, and whether a budget minds, others know.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Raw
@@ -21,7 +21,7 @@ from fairlead.dialects.quirks import LIMITS, RESERVED
 from fairlead.dialects.reading import UNREADABLE, is_null
 from fairlead.errors import RequestInvalid
 
-OTHER_MODELS = ("models", "fallbacks", "preset")
+OTHER_MODELS = frozenset({"models", "fallbacks", "preset"})
 OTHER_LIMITS = frozenset({
     "max_gen_len", "max_length", "max_new_tokens", "max_tokens_to_sample", "maxTokenCount", "n_predict", "num_predict",
 })  # fmt: skip
@@ -38,25 +38,27 @@ _USUAL: Mapping[str, frozenset[str]] = {
     "inference_geo": frozenset({"global"}),
     "performanceConfig": frozenset({"standard"}),
 }
+DEARER = frozenset(_USUAL)
 _ANY = msgspec.json.Decoder()
 
 
-def check_steering(fields: Mapping[str, Raw], limits: Iterable[str] = ()) -> None:
+def check_steering(fields: Mapping[str, Raw], limits: frozenset[str] = frozenset()) -> None:
     """Raises RequestInvalid for the first field that would lead a server past what the route says. `limits`: names of
     the output's limit that are none in this language."""
     names = "".join(fields)
     if not (names.isascii() and names.islower()):
         _check_cases(fields)
-    for name in OTHER_MODELS:
-        if name in fields and bytes(fields[name]) not in _IDLE:
+    if OTHER_MODELS.isdisjoint(fields) and limits.isdisjoint(fields):  # as nearly always
+        return
+    for name, value in fields.items():
+        if name in OTHER_MODELS and bytes(value) not in _IDLE:
             raise RequestInvalid(
                 f"`{name}`: who is asked is what the route says, and can't be said by a request.",
                 code="unsupported_feature",
                 param=name,
                 hint="Leave it out. A route's targets are asked one after the other where it has several.",
             )
-    for name in limits:
-        if name in fields and not is_null(fields[name]):
+        if name in limits and not is_null(value):
             raise RequestInvalid(
                 f"`{name}` is no name of the output limit here.",
                 code="unsupported_feature",
@@ -78,7 +80,7 @@ def _check_cases(fields: Mapping[str, Raw]) -> None:
 
 def costs_more(fields: Mapping[str, Raw]) -> bool:
     """Whether it asks for a tier, a speed or a place that has a price of its own, which nobody told."""
-    return any(name in fields and not _is_usual(name, fields[name]) for name in _USUAL)
+    return not DEARER.isdisjoint(fields) and any(not _is_usual(name, fields[name]) for name in DEARER & fields.keys())
 
 
 def _is_usual(name: str, raw: Raw) -> bool:

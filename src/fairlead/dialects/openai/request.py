@@ -27,35 +27,39 @@ from fairlead.dialects.reading import (
     take,
     take_optional,
 )
-from fairlead.dialects.steering import OTHER_LIMITS, check_steering, costs_more
+from fairlead.dialects.steering import DEARER, OTHER_LIMITS, check_steering, costs_more
 from fairlead.errors import RequestInvalid
 
 MAX_SAMPLES = 1024  # more than any provider allows, and small enough to multiply a hold by
 
 # Fields by which a provider reads, searches or writes prompt text that is not in the request.
-_UNBOUNDED_FIELDS = (
-    "chat_template",
-    "compound_custom",
-    "connectors",
-    "data_sources",
-    "enable_search",
-    "file_ids",
-    "mcp_servers",
-    "plugins",
-    "prompt_embeds",
-    "search_options",
-    "search_parameters",
-    "search_settings",
-    "tool_resources",
-    "web_search",
-    "web_search_options",
+_UNBOUNDED_FIELDS = frozenset(
+    {
+        "chat_template",
+        "compound_custom",
+        "connectors",
+        "data_sources",
+        "enable_search",
+        "file_ids",
+        "mcp_servers",
+        "plugins",
+        "prompt_embeds",
+        "search_options",
+        "search_parameters",
+        "search_settings",
+        "tool_resources",
+        "web_search",
+        "web_search_options",
+    }
 )
+_COSTLY = _UNBOUNDED_FIELDS | DEARER | {"tools"}
 # How often is answered: OpenAI's word, that of completions (in vLLM of chats, too), llama.cpp's.
-_SAMPLE_NAMES = ("n", "best_of", "n_cmpl")
+_SAMPLE_NAMES = frozenset({"n", "best_of", "n_cmpl"})
 _TEXT_PARTS = frozenset({"text", "refusal", "thinking", "input_text", "output_text"})
 _CALLER_TOOLS = frozenset({"function", "custom"})  # every other kind runs at the provider
 _IDLE = frozenset({b"null", b"false"})
-_OFFERS = ("tools", "functions")
+_OFFERS = frozenset({"tools", "functions"})
+_BESIDE = _OFFERS | thinking.NAMES | {"response_format"}
 _SHAPES = {"json_schema": "schema", "json_object": "json"}
 _READERS: dict[Task, Callable[[dict[str, Raw]], Chat | Embed]] = {
     "chat": read_chat,
@@ -110,7 +114,7 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
     that will be generated: `n` or `best_of`, times the prompts of a completion.
     """
     fields = read_fields(body)
-    check_steering(fields, OTHER_LIMITS if task != "embed" else ())
+    check_steering(fields, OTHER_LIMITS if task != "embed" else NOTHING)
     name = take(_ROUTE, need(fields, "model"), "model") if route is None else route
     if task == "embed":
         if "messages" in fields:  # vLLM would embed those instead
@@ -118,7 +122,9 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
         read_inputs(fields, "input")
         return _request(task, name, body, fields, needs=NOTHING)
     streams = bool(take_optional(_FLAG, fields, "stream")) if stream is None else stream
-    samples = max(take_optional(_SAMPLES, fields, name) or 1 for name in _SAMPLE_NAMES)
+    samples = 1
+    if not _SAMPLE_NAMES.isdisjoint(fields):
+        samples = max(take(_SAMPLES, raw, name) or 1 for name, raw in fields.items() if name in _SAMPLE_NAMES)
     needs: frozenset[str] | None = NOTHING
     if task == "complete":
         samples *= count_of(read_inputs(fields, "prompt"))
@@ -196,6 +202,8 @@ def _has_more(message: _Slim) -> bool:
 
 def _needed_beside(fields: dict[str, Raw], needs: frozenset[str]) -> frozenset[str]:
     """The same and what the other fields need."""
+    if _BESIDE.isdisjoint(fields):
+        return needs
     if any(name in fields and bytes(fields[name]) not in (b"null", b"[]") for name in _OFFERS):
         needs |= {"tools"}
     form = fields.get("response_format")
@@ -211,7 +219,9 @@ def _needed_beside(fields: dict[str, Raw], needs: frozenset[str]) -> frozenset[s
 
 def _asks_for_more(fields: dict[str, Raw]) -> bool:
     """Whether the provider is asked to put text into the prompt that is not in the request, or to be dearer."""
-    if any(name in fields and bytes(fields[name]) not in _IDLE for name in _UNBOUNDED_FIELDS) or costs_more(fields):
+    if _COSTLY.isdisjoint(fields):
+        return False
+    if any(bytes(fields[name]) not in _IDLE for name in _UNBOUNDED_FIELDS & fields.keys()) or costs_more(fields):
         return True
     tools = fields.get("tools")
     if is_null(tools):
