@@ -20,12 +20,13 @@ from fairlead.gateway.elsewhere import with_hint
 from fairlead.gateway.hedging import Hedging, Lateness
 from fairlead.gateway.inlining import inlined
 from fairlead.gateway.ledger import Book, Ledger
-from fairlead.gateway.policies import narrow
+from fairlead.gateway.policies import OF_REQUESTS, narrow
 from fairlead.gateway.rescuing import rescuing
 from fairlead.gateway.retrying import RetryBudgets, Retrying
 from fairlead.gateway.routes import Routes
 from fairlead.gateway.shaping import shaped
 from fairlead.gateway.spreading import Loads, Spreading
+from fairlead.gateway.standing import Standing
 
 
 class Generation(Struct, frozen=True):
@@ -54,6 +55,7 @@ class Gateway:
         self.ledger = ledger
         self.purse = purse
         self._fetch = fetch
+        self._standing = Standing()
         self.circuits = Circuits(clock)
         self._clock = clock
         self._loads = Loads()
@@ -123,6 +125,6 @@ class Gateway:
         return shaped(ask, call, generation.backends)
 
     def _call(self, generation: Generation, book: Book) -> Call:
-        book.call = generation.routes.call(book.id, book.caller, book.request, book.context)
-        book.call = narrow(book.call)
+        book.call = self._standing.call(generation.routes, book.id, book.caller, book.request, book.context)
+        book.call = narrow(book.call, OF_REQUESTS)
         return book.call

@@ -3,8 +3,6 @@
 import difflib
 from collections.abc import Iterable, Mapping
 
-from msgspec.structs import replace
-
 from fairlead.chat import Request
 from fairlead.errors import RouteUnknown
 from fairlead.gateway.call import ZONES, Call, Caller, Context, Limit, Route
@@ -28,8 +26,6 @@ class Routes:
         route = self._routes.get(request.route)
         if route is None:
             raise self._unknown(request.route, caller)
-        if context.timeout_s is not None and context.timeout_s < route.total_s:
-            route = replace(route, total_s=context.timeout_s)
         zone = ZONES[min(ZONES.index(route.zone), ZONES.index(caller.zone))]
         return Call(
             id=call_id,

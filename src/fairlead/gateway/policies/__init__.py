@@ -1,13 +1,19 @@
-"""The rules of the house, in the order in which they are asked. A rule narrows a call or denies it; it never widens."""
+"""The rules of the house, in the order in which they are asked. A rule narrows a call or denies it; it never widens.
+
+Those that are `STANDING` look at the caller and the route alone: what they say is found out once for both
+(`gateway/standing.py`). The others look at what is asked.
+"""
 
 from fairlead.gateway.call import Call, Policy
 from fairlead.gateway.policies.access import access
 from fairlead.gateway.policies.capability import capability
-from fairlead.gateway.policies.limits import limits
+from fairlead.gateway.policies.limits import ceiling, limits
 from fairlead.gateway.policies.media import media
 from fairlead.gateway.policies.zone import zone
 
-POLICIES: tuple[Policy, ...] = (access, zone, capability, media, limits)
+STANDING: tuple[Policy, ...] = (access, zone, limits)
+OF_REQUESTS: tuple[Policy, ...] = (capability, media, ceiling)
+POLICIES: tuple[Policy, ...] = STANDING + OF_REQUESTS
 
 
 def narrow(call: Call, policies: tuple[Policy, ...] = POLICIES) -> Call:

@@ -10,12 +10,14 @@ from fairlead.gateway.call import GENERATING, Call
 
 
 def limits(call: Call) -> Call:
-    """Add the key's and the route's limits; cap the output at what the route allows."""
+    """Add the key's and the route's limits."""
     added = (*call.caller.limits, *call.route.limits)
-    narrowed = call.narrowed
+    return replace(call, limits=call.limits + added) if added else call
+
+
+def ceiling(call: Call) -> Call:
+    """Say so where more output is asked for than the route allows. The cut itself is the attempt's."""
     asked, allowed = call.request.max_output_tokens, call.route.max_output_tokens
-    if call.request.task in GENERATING and asked is not None and asked > allowed:
-        narrowed = (*narrowed, f"limits: {asked} output tokens asked for, route allows {allowed}")
-    if not added and narrowed is call.narrowed:
+    if asked is None or asked <= allowed or call.request.task not in GENERATING:
         return call
-    return replace(call, limits=call.limits + added, narrowed=narrowed)
+    return replace(call, narrowed=(*call.narrowed, f"limits: {asked} output tokens asked for, route allows {allowed}"))
