@@ -68,12 +68,7 @@ class Account:
         return self.leased - self.spent - self.held
 
 
-class Hold:
-    __slots__ = ("accounts", "amounts")
-
-    def __init__(self, accounts: tuple[Account, ...], amounts: tuple[int, ...]) -> None:
-        self.accounts = accounts
-        self.amounts = amounts
+Hold = list[tuple[Account, int]]  # what is reserved of each
 
 
 class LeasedPurse:
@@ -86,16 +81,15 @@ class LeasedPurse:
 
     async def reserve(self, amounts: tuple[tuple[Limit, int], ...], at_us: int) -> Hold:
         """All or none. Raises LimitExceeded, BudgetExceeded, BudgetHeld."""
-        accounts = tuple(self._account(limit, at_us) for limit, _ in amounts)
-        needed = tuple(amount for _, amount in amounts)
-        while short := next((pair for pair in zip(accounts, needed, strict=True) if pair[0].room < pair[1]), None):
+        hold = [(self._account(limit, at_us), amount) for limit, amount in amounts]
+        while short := _short(hold):
             await self._extend(*short)
-        for account, amount in zip(accounts, needed, strict=True):
+        for account, amount in hold:
             account.held += amount
-        return Hold(accounts, needed)
+        return hold
 
     def settle(self, hold: Hold, amounts: tuple[int | None, ...]) -> None:
-        for account, reserved, truth in zip(hold.accounts, hold.amounts, amounts, strict=True):
+        for (account, reserved), truth in zip(hold, amounts, strict=True):
             account.held -= reserved
             account.spent += reserved if truth is None else truth
 
@@ -171,6 +165,14 @@ class LeasedPurse:
         lease = await asyncio.shield(asking)
         if account.room < needed and lease.granted < missing:
             raise refusal(account.limit, needed, lease, account.ends_us)
+
+
+def _short(hold: Hold) -> tuple[Account, int] | None:
+    """The first account in which there is no room for what is to be held."""
+    for account, amount in hold:
+        if account.leased - account.spent - account.held < amount:
+            return account, amount
+    return None
 
 
 def _credit(account: Account, asking: asyncio.Future[Lease]) -> None:
