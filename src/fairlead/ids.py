@@ -12,8 +12,8 @@ STOCK = 256  # words that are drawn at once
 
 
 class _Stock:
-    """Random words of so many hexadecimal digits, each given once. They are drawn from the kernel by the hundred: to ask
-    it for each costs 0.7 µs. Any thread may take one; a child that is forked draws its own."""
+    """Random words of so many hexadecimal digits, each given once. They are drawn from the kernel by the hundred: to
+    ask it for each costs 0.7 µs. Any thread may take one; a child that is forked draws its own."""
 
     __slots__ = ("_digits", "_shape", "_words")
 

@@ -97,25 +97,28 @@ class Attempts:
     async def _hold(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
         """Reserve the worst case, then put the intent on record."""
         at_us = now_us()
-        asking = self._asking(target, request, whole=self._whole or form is not None)
-        price = target.price_at(at_us)
-        worst = self._worst_case(price, request, asking)
+        attempt = Attempt(self._call, self._book, self._purse, target, request, form, at_us)
+        asking = attempt.asking = self._asking(attempt, target, request, whole=self._whole or form is not None)
+        price = attempt.price = target.price_at(at_us)
+        worst = attempt.worst = self._worst_case(price, request, asking)
         tokens = _worst_tokens(request, asking)
-        amounts = tuple((limit, self._amount(limit, worst, tokens)) for limit in self._call.limits)
-        hold = await self._purse.reserve(amounts, at_us)
-        attempt = Attempt(self, target, request, asking, hold, price, worst, at_us, form)
+        # A request belongs to the call, so that a fallback is no second one; a place in flight, tokens and money belong
+        # to each attempt.
+        most = {"nusd": worst or 0, "tokens": tokens, "requests": 0 if self._book.attempts else 1, "concurrent": 1}
+        amounts = [(limit, most[limit.unit]) for limit in self._call.limits]
+        attempt.hold = await self._purse.reserve(amounts, at_us)
         purpose = purpose or ("fallback" if self._book.attempts else "primary")
         try:
             self._book.ledger.spool.append(attempt.intent(tokens, purpose))
         except Unavailable:
-            self._purse.settle(hold, tuple(0 for _ in amounts))
+            self._purse.settle(attempt.hold, [0] * len(amounts))
             raise
         self._book.attempts += 1
         return attempt
 
-    def _asking(self, target: Target, request: Request, *, whole: bool) -> Asking:
+    def _asking(self, attempt: "Attempt", target: Target, request: Request, *, whole: bool) -> Asking:
         """The route's deadline is shared by all attempts of a call: a later one gets what is left."""
-        left_s = self._call.route.total_s - self._book.elapsed_us() / 1_000_000
+        left_s = self._call.route.total_s - attempt.queued_s
         if left_s <= 0:
             raise TargetTimeout("no time is left to ask it", target=target.name, stage="total")
         if left_s < target.timeouts.total_s:
@@ -128,15 +131,16 @@ class Attempts:
             target=target,
             max_output_tokens=allowed if asked is None else min(asked, allowed),
             trace=self._call.context.trace,
+            attempt=attempt.id,
             lossy=self._call.route.lossy,
             whole=whole,
+            counted=attempt.counts.append,
         )
 
     def _worst_case(self, price: Price | None, request: Request, asking: Asking) -> int | None:
         """Nano-dollars that this attempt can cost at most; None where that can't be known and no budget asks."""
-        budgeted = next((limit for limit in self._call.limits if limit.unit == "nusd"), None)
         if price is None:
-            if budgeted:
+            if budgeted := self._budget():
                 target = asking.target
                 raise CostUnbounded(
                     f"the price of target {target.name!r} is unknown, and {budgeted.scope} has a budget",
@@ -148,7 +152,7 @@ class Attempts:
         output = asking.max_output_tokens if request.task in GENERATING else 0
         if request.input_bound is not None:
             return worst_case_nusd(price, request.input_bound, output, request.samples, request.searches)
-        if budgeted and self._call.route.max_cost_nusd is None:
+        if self._call.route.max_cost_nusd is None and (budgeted := self._budget()):
             raise CostUnbounded(
                 f"what this request can cost has no bound (it holds images, files or the provider's own tools, or asks "
                 f"for a dearer tier), and {budgeted.scope} has a budget",
@@ -157,62 +161,45 @@ class Attempts:
             )
         return self._call.route.max_cost_nusd
 
-    def _amount(self, limit: Limit, worst: int | None, tokens: int) -> int:
-        """What to reserve of a limit. A request belongs to the call, so that a fallback is no second one; a place in
-        flight, tokens and money belong to each attempt."""
-        match limit.unit:
-            case "nusd":
-                return worst or 0
-            case "tokens":
-                return tokens
-            case "requests":
-                return 0 if self._book.attempts else 1
-            case "concurrent":
-                return 1
+    def _budget(self) -> Limit | None:
+        return next((limit for limit in self._call.limits if limit.unit == "nusd"), None)
 
 
 class Attempt:
-    """A context manager around one asking; leaving it appends the outcome and settles."""
+    """A context manager around one asking; leaving it appends the outcome and settles. Before it is entered it is given
+    `asking`, `price`, `worst` and `hold`."""
+
+    asking: Asking
+    price: Price | None
+    worst: int | None
+    hold: Any
+    usage: Usage | None = None
+    cost_nusd: int | None = 0
+    estimated = False
+    circuit: Circuit | None = None
+    probing = False  # its circuit closes, or stays open, by how this ends
+    _first = _last = 0.0  # when words came; 0: never
+    _bytes: int | None = None  # of a whole answer
+    _model = ""
+    _request_id = ""
+    _finish: str | None = None
+    _ended = False
 
     def __init__(
-        self,
-        attempts: Attempts,
-        target: Target,
-        request: Request,
-        asking: Asking,
-        hold: Any,
-        price: Price | None,
-        worst: int | None,
-        at_us: int,
-        form: Form | None,
+        self, call: Call, book: Book, purse: Purse, target: Target, request: Request, form: Form | None, at_us: int
     ) -> None:
         self.id = new_id(at_us)
-        self.asking = replace(asking, attempt=self.id, counted=self._count)
-        self.usage: Usage | None = None
-        self.cost_nusd: int | None = 0
-        self.estimated = False
-        self.circuit: Circuit | None = None
-        self.probing = False  # its circuit closes, or stays open, by how this ends
-        self._call = attempts._call
-        self._book = attempts._book
-        self._purse = attempts._purse
+        self._call = call
+        self._book = book
+        self._purse = purse
         self._target = target
         self._request = request
-        self._hold = hold
-        self._price = price
-        self._worst = worst
-        self._at_us = at_us
         self._form = form
-        self._queued_us = self._book.elapsed_us()
+        self._at_us = at_us
         self._started = monotonic()
-        self._first = self._last = 0.0  # when words came; 0: never
+        self.queued_s = self._started - book.context.started
         self._words = estimating.Words()
-        self._counted: Usage | None = None  # by the target, until a stream was cut
-        self._bytes: int | None = None  # of a whole answer
-        self._model = ""
-        self._request_id = ""
-        self._finish: str | None = None
-        self._ended = False
+        self.counts: list[Usage] = []  # by the target, until a stream was cut; no method of ours, which were a cycle
 
     def intent(self, tokens: int, purpose: str) -> Intent:
         call, target, context = self._call, self._target, self._call.context
@@ -228,8 +215,8 @@ class Attempt:
             backend=target.backend,
             model=target.model,
             zone=target.zone,
-            price=self._price.id if self._price else None,
-            hold_nusd=self._worst,
+            price=self.price.id if self.price else None,
+            hold_nusd=self.worst,
             hold_tokens=tokens,
             config=call.config,
             parent=context.parent,
@@ -269,18 +256,14 @@ class Attempt:
             self._model = item.model
             self._request_id = item.request_id
 
-    def _count(self, usage: Usage) -> None:
-        self._counted = usage
-
     def completed(self) -> None:
         self._ended = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, TargetError) and not error.target:
-            error.target = self._target.name
         if isinstance(error, TargetError):
+            error.target = error.target or self._target.name
             self._request_id = self._request_id or error.request_id
         self._book.request_id = self._request_id
         if self.circuit is not None:
@@ -297,7 +280,7 @@ class Attempt:
             self._book.ledger.spool.append(outcome)
         finally:
             self._book.attempted(outcome)
-            self._purse.settle(self._hold, self._truth(self.usage))
+            self._purse.settle(self.hold, self._truth(self.usage))
 
     def _since_start_us(self, moment: float) -> int | None:
         return round((moment - self._started) * 1_000_000) if moment else None
@@ -320,26 +303,28 @@ class Attempt:
         if self._bytes is not None:
             return estimating.of_answer(self._request, self._bytes)
         most = self.asking.max_output_tokens * self._request.samples
-        return estimating.of_stream(self._request, self._words, self._counted, most)
+        return estimating.of_stream(self._request, self._words, self.counts[-1] if self.counts else None, most)
 
     def _cost(self, usage: Usage) -> int | None:
         if self._request.task == "count" or (not (usage.input or usage.output) and not self._ended):
             return 0
-        return cost_nusd(self._price, usage) if self._price else None
+        return cost_nusd(self.price, usage) if self.price else None
 
-    def _truth(self, usage: Usage) -> tuple[int | None, ...]:
+    def _truth(self, usage: Usage) -> list[int | None]:
         """What each reservation turned out to be, in the order in which they were taken; None: as reserved."""
         truth = {"nusd": self.cost_nusd or 0, "tokens": usage.input + usage.output, "requests": None, "concurrent": 0}
-        return tuple(truth[limit.unit] for limit in self._call.limits)
+        return [truth[limit.unit] for limit in self._call.limits]
 
     def _outcome(self, error: BaseException | None, usage: Usage) -> Outcome:
         name, why, status = "ok", "", None
-        if isinstance(error, HANG_UPS):
+        if error is None:
+            pass
+        elif isinstance(error, HANG_UPS):
             name, why = "cancelled", str(error) or "the caller hung up"
         elif isinstance(error, FairleadError):
             name, why = error.code, error.why
             status = error.status if isinstance(error, TargetError) else None
-        elif error is not None:
+        else:
             name, why = "internal_error", type(error).__name__
         return Outcome(
             attempt=self.id,
@@ -358,9 +343,9 @@ class Attempt:
             reasoning_tokens=usage.reasoning,
             usage_details=usage.details,
             cost_nusd=self.cost_nusd,
-            overrun=self._worst is not None and (self.cost_nusd or 0) > self._worst,
+            overrun=self.worst is not None and (self.cost_nusd or 0) > self.worst,
             estimated=self.estimated,
-            queued_us=self._queued_us,
+            queued_us=round(self.queued_s * 1_000_000),
             first_token_us=self._since_start_us(self._first),
             last_token_us=self._since_start_us(self._last),
             duration_us=round((monotonic() - self._started) * 1_000_000),

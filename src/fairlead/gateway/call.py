@@ -5,7 +5,7 @@ end name what the gateway needs of the world (a backend, a spool, a purse); `app
 in others.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -312,5 +312,5 @@ class Purse(Protocol):
     amount as None is to book what was reserved.
     """
 
-    async def reserve(self, amounts: tuple[tuple[Limit, int], ...], at_us: int) -> Any: ...
-    def settle(self, hold: Any, amounts: tuple[int | None, ...]) -> None: ...
+    async def reserve(self, amounts: Sequence[tuple[Limit, int]], at_us: int) -> Any: ...
+    def settle(self, hold: Any, amounts: Sequence[int | None]) -> None: ...

@@ -40,20 +40,21 @@ class Ledger:
 class Book:
     """One call's page. `call` is set as soon as there is one; `attempts` counts what was asked of targets."""
 
+    call: Call | None = None
+    attempts = 0
+    target = ""  # that answered, or is answering
+    request_id = ""  # the provider's own name of the last attempt
+    cost_nusd: int | None = 0
+    estimated = False
+    first_word_us: int | None = None
+    cache = ""  # hit, shared, miss; "": nothing was looked up
+
     def __init__(self, ledger: Ledger, caller: Caller, request: Request, context: Context) -> None:
         self.ledger = ledger
         self.caller = caller
         self.request = request
         self.context = context if context.at_us else replace(context, at_us=now_us(), started=time.monotonic())
         self.id = new_id(self.context.at_us)
-        self.call: Call | None = None
-        self.attempts = 0
-        self.target = ""  # that answered, or is answering
-        self.request_id = ""  # the provider's own name of the last attempt
-        self.cost_nusd: int | None = 0
-        self.estimated = False
-        self.first_word_us: int | None = None
-        self.cache = ""  # hit, shared, miss; "": nothing was looked up
 
     def __enter__(self) -> "Book":
         self.ledger.open_calls += 1
@@ -74,20 +75,21 @@ class Book:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.ledger.open_calls -= 1
-        status, code, why = _ending(error)
+        call, context = self.call, self.context
+        status, code, why = ("ok", "", "") if error is None else _ending(error)
         self.ledger.spool.append(
             CallClosed(
                 call=self.id,
-                at_us=self.context.at_us,
+                at_us=context.at_us,
                 key=self.caller.key,
                 team=self.caller.team,
-                route=self.call.route.name if self.call else self.request.route[:128],
+                route=call.route.name if call else self.request.route[:128],
                 task=self.request.task,
                 stream=self.request.stream,
                 status=status,
                 code=code,
                 why=why,
-                narrowed=self.call.narrowed if self.call else (),
+                narrowed=call.narrowed if call else (),
                 attempts=self.attempts,
                 target=self.target if status != "denied" else "",
                 cost_nusd=self.cost_nusd,
@@ -95,20 +97,18 @@ class Book:
                 duration_us=self.elapsed_us(),
                 first_word_us=self.first_word_us,
                 cache=self.cache,
-                request_hash=self.context.request_hash,
-                config=self.call.config if self.call else self.ledger.config,
-                parent=self.context.parent,
-                session=self.context.session,
-                trace=self.context.trace,
-                tags=self.context.tags,
+                request_hash=context.request_hash,
+                config=call.config if call else self.ledger.config,
+                parent=context.parent,
+                session=context.session,
+                trace=context.trace,
+                tags=context.tags,
             )
         )
 
 
-def _ending(error: BaseException | None) -> tuple[str, str, str]:
+def _ending(error: BaseException) -> tuple[str, str, str]:
     """How a call ended: status, the error's code, and why."""
-    if error is None:
-        return "ok", "", ""
     if isinstance(error, HANG_UPS):
         return "cancelled", "cancelled", "the caller hung up"
     code = error.code if isinstance(error, FairleadError) else "internal_error"

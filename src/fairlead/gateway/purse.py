@@ -6,6 +6,7 @@ end.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -79,7 +80,7 @@ class LeasedPurse:
         self._accounts: dict[str, Account] = {}
         self._others: dict[tuple[str, int], Account] = {}  # of windows that are not the current ones
 
-    async def reserve(self, amounts: tuple[tuple[Limit, int], ...], at_us: int) -> Hold:
+    async def reserve(self, amounts: Sequence[tuple[Limit, int]], at_us: int) -> Hold:
         """All or none. Raises LimitExceeded, BudgetExceeded, BudgetHeld."""
         hold = [(self._account(limit, at_us), amount) for limit, amount in amounts]
         while short := _short(hold):
@@ -88,7 +89,7 @@ class LeasedPurse:
             account.held += amount
         return hold
 
-    def settle(self, hold: Hold, amounts: tuple[int | None, ...]) -> None:
+    def settle(self, hold: Hold, amounts: Sequence[int | None]) -> None:
         for (account, reserved), truth in zip(hold, amounts, strict=True):
             account.held -= reserved
             account.spent += reserved if truth is None else truth

@@ -1,8 +1,8 @@
 """What the rules say of a caller on a route, whatever is asked: found out once, for as long as neither changes.
 
 Only `policies.STANDING` are asked here, over a call that asks for nothing, so that none of them can look at a request.
-What is kept belongs to one generation of the configuration and to the very Caller that was authenticated: a reload, or a
-key that was changed, begins anew.
+What is kept belongs to one generation of the configuration and to the very Caller that was authenticated: a reload, or
+a key that was changed, begins anew.
 """
 
 from msgspec.structs import replace

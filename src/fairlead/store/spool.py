@@ -73,22 +73,24 @@ class Spool:
         of a call that never had one; then nothing was written. What follows an intent always fits.
         """
         line = _line(record)
-        if isinstance(record, Outcome) and record.attempt in self._attempts:
-            self._attempts.discard(record.attempt)
-        elif isinstance(record, CallClosed) and record.call in self._calls:
-            self._calls.discard(record.call)
+        if type(record) is Outcome and record.attempt in self._attempts:
+            self._attempts.remove(record.attempt)
+        elif type(record) is CallClosed and record.call in self._calls:
+            self._calls.remove(record.call)
         else:
             self._make_room(record)
-        if self._offset + len(line) > self._segment_bytes:
+        end = self._offset + len(line)
+        if end > self._segment_bytes:
             self._roll()
+            end = len(line)
         try:
             written = os.pwrite(self._fd, line, self._offset)
             while written < len(line):  # interrupted by a signal
                 written += os.pwrite(self._fd, line[written:], self._offset + written)
         except OSError as error:
             raise _unavailable(self.directory, "spool_broken", error) from error
-        self._offset += written
-        if isinstance(record, Intent):
+        self._offset = end
+        if type(record) is Intent:
             self._attempts.add(record.attempt)
             self._calls.add(record.call)
 
@@ -113,11 +115,14 @@ class Spool:
     def _make_room(self, record: Record) -> None:
         """Room for a line nobody reserved, and for all that may follow: in this segment and in those ahead."""
         lines = 1 + len(self._attempts) + len(self._calls)
-        if isinstance(record, Intent):
+        if type(record) is Intent:
             lines += 1 + (record.call not in self._calls)
         needed = lines * LINE_BYTES
         # The end of each segment may stay empty, because a line does not span two.
-        room = max(0, self._segment_bytes - self._offset - LINE_BYTES)
+        room = self._segment_bytes - self._offset - LINE_BYTES
+        if room >= needed:
+            return
+        room = max(0, room)
         while room + len(self._ahead) * (self._segment_bytes - LINE_BYTES) < needed:
             self._ahead.append(self._allocate())
 

@@ -107,6 +107,7 @@ def read_usage(said: UsageSaid) -> Usage:
 
 def _details(said: UsageSaid) -> dict[str, int]:
     inputs, outputs, written = said.prompt_tokens_details, said.completion_tokens_details, said.cache_creation
+    searches = said.server_tool_use_details or said.server_tool_use
     found: dict[str, int | None] = {}
     if written is not None:
         found["cache_write_5m_tokens"] = written.ephemeral_5m_input_tokens
@@ -120,8 +121,9 @@ def _details(said: UsageSaid) -> dict[str, int]:
     if outputs is not None:
         found["output_audio_tokens"] = outputs.audio_tokens
         found["output_image_tokens"] = outputs.image_tokens
-    searches = said.server_tool_use_details or said.server_tool_use
     found["web_searches"] = searches.web_search_requests if searches else said.num_search_queries
+    if not any(found.values()):
+        return {}
     return {name: count for name, count in found.items() if count is not None and count > 0}
 
 
