@@ -71,6 +71,16 @@ budget = "1000000usd/day"
 targets = ["other"]
 max_output_tokens = 100
 budget = "1000000usd/day"
+[targets.bare]
+backend = "openai"
+model = "mock-1"
+price = { input = 1, output = 2 }
+breaker = { on = false }
+[routes.bare]
+targets = ["bare"]
+max_output_tokens = 100
+budget = "1000000usd/day"
+retry = { attempts = 0 }
 [routes.free]
 targets = ["same"]
 max_output_tokens = 100
@@ -260,8 +270,10 @@ def variants(folder: Path) -> dict[str, tuple[Once, int]]:
     return {
         "unary": (asking(listens, "same", stream=False), 1),
         "unary, no limits": (asking(listens, "free", stream=False), 1),
+        "unary, no retries": (asking(listens, "bare", stream=False), 1),
         "unary, no books": (asking(bookless, "same", stream=False), 1),
         "chunk": (asking(listens, "same", stream=True), CHUNKS),
+        "chunk, no retries": (asking(listens, "bare", stream=True), CHUNKS),
         "chunk, translated": (asking(listens, "other", stream=True), CHUNKS),
     }
 

@@ -39,7 +39,7 @@ def test_calls_attempts_tokens_and_money_are_counted() -> None:
     metrics.saw([intent(), outcome(), call()])
     text = exposed(metrics)
     assert 'fairlead_calls_total{code="",route="r",status="ok"} 1.0' in text
-    assert 'fairlead_attempts_total{outcome="ok",route="r",target="t"} 1.0' in text
+    assert 'fairlead_attempts_total{outcome="ok",purpose="primary",route="r",target="t"} 1.0' in text
     assert 'fairlead_tokens_total{kind="input",target="t"} 10.0' in text
     assert 'fairlead_cost_usd_total{route="r",target="t"} 5e-06' in text
     assert 'fairlead_time_to_first_token_seconds_count{target="t"} 1.0' in text

@@ -26,7 +26,10 @@ class Metrics:
             "fairlead_cache", "Calls on routes with a cache: hit, shared, miss", ["route", "cache"], registry=registry
         )
         self._attempts = Counter(
-            "fairlead_attempts", "Attempts that ended", ["route", "target", "outcome"], registry=registry
+            "fairlead_attempts",
+            "Attempts that ended",
+            ["route", "target", "purpose", "outcome"],
+            registry=registry,
         )
         self._first_s = Histogram(
             "fairlead_time_to_first_token_seconds",
@@ -70,13 +73,13 @@ class Metrics:
             "fairlead_leases_beyond", "Times that more was handed out than the store had granted", registry=registry
         )
         self._leases_away = Gauge("fairlead_leases_away", "1 while the store grants no leases", registry=registry)
-        self._targets: dict[str, tuple[str, str]] = {}  # open attempts: route and target
+        self._targets: dict[str, tuple[str, str, str]] = {}  # open attempts: route, target and purpose
 
     def saw(self, records: Iterable[Record]) -> None:
         for record in records:
             match record:
                 case Intent():
-                    self._targets[record.attempt] = (record.route, record.target)
+                    self._targets[record.attempt] = (record.route, record.target, record.purpose)
                 case Outcome():
                     self._ended(record)
                 case CallClosed():
@@ -88,8 +91,8 @@ class Metrics:
                         self._cached.labels(route, record.cache).inc()
 
     def _ended(self, record: Outcome) -> None:
-        route, target = self._targets.pop(record.attempt, ("", ""))
-        self._attempts.labels(route, target, record.outcome).inc()
+        route, target, purpose = self._targets.pop(record.attempt, ("", "", ""))
+        self._attempts.labels(route, target, purpose, record.outcome).inc()
         if record.first_token_us is not None:
             self._first_s.labels(target).observe(record.first_token_us / 1e6)
         for kind in ("input", "output", "cache_read", "cache_write", "reasoning"):

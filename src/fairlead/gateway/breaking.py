@@ -86,7 +86,7 @@ class Window:
 class Circuit:
     """Of one account. `shut` is all that an attempt looks at while everything is well."""
 
-    __slots__ = ("_clock", "_pauses", "_probing", "_row", "_rules", "_since_us", "_state", "_target", "_tell",
+    __slots__ = ("_clock", "_now", "_pauses", "_probing", "_row", "_rules", "_since_us", "_state", "_target", "_tell",
                  "_until", "_why", "_window", "shut")  # fmt: skip
 
     def __init__(self, target: Target, rules: BreakerRules, clock: Clock, tell: Callable[[CircuitState], None]) -> None:
@@ -94,6 +94,7 @@ class Circuit:
         self._target = target
         self._rules = rules
         self._clock = clock
+        self._now = clock.now
         self._tell = tell
         self._window = Window(rules.window_s, clock.now())
         self._row = 0  # attempts in a row that found no connection
@@ -106,7 +107,7 @@ class Circuit:
 
     def takes(self) -> bool:
         """Whether an attempt would be let through now."""
-        return not self.shut or (not self._probing and self._clock.now() >= self._until)
+        return not self.shut or (not self._probing and self._now() >= self._until)
 
     def admit(self) -> bool:
         """Whether the attempt that asks is a probe: it must tell how it ended, or `leave`. Raises CircuitOpen."""
@@ -134,6 +135,10 @@ class Circuit:
 
     def ended(self, error: BaseException | None, *, probing: bool, hurried: bool) -> None:
         """How an attempt ended. `hurried`: it had far less time than the target usually gets."""
+        if error is None and not self.shut:  # nearly always
+            self._window.add(self._now(), failed=False)
+            self._row = 0
+            return
         ending = "answered" if error is None else _ending(error, hurried)
         if probing and self._probing:
             self._probed(ending, error)
@@ -156,10 +161,10 @@ class Circuit:
             left_s += left_s * SPREAD * self._clock.chance()
         self.shut = True
         self._state, self._pauses, self._why = state.state, state.pauses, state.why
-        self._since_us, self._until = state.since_us, self._clock.now() + left_s
+        self._since_us, self._until = state.since_us, self._now() + left_s
 
     def state(self) -> CircuitState:
-        left_us = round(max(0.0, self._until - self._clock.now()) * 1e6) if self.shut else 0
+        left_us = round(max(0.0, self._until - self._now()) * 1e6) if self.shut else 0
         return CircuitState(
             account=self._target.account,
             target=self._target.name,
@@ -173,7 +178,7 @@ class Circuit:
 
     def _count(self, ending: Ending, error: BaseException | None) -> None:
         failed = ending != "answered"
-        self._window.add(self._clock.now(), failed)
+        self._window.add(self._now(), failed)
         self._row = self._row + 1 if ending == "unconnected" else 0
         if failed and (self._row >= self._rules.in_a_row or self._fails_too_often()):
             self._open(error)
@@ -218,18 +223,18 @@ class Circuit:
         self.shut = self._probing = False
         self._state, self._why, self._since_us, self._until = "closed", "", now_us(), 0.0
         self._pauses = self._row = 0
-        self._window.clear(self._clock.now())
+        self._window.clear(self._now())
 
     def _turn(self, state: Shut, for_s: float) -> None:
         self.shut = True
-        self._state, self._until = state, self._clock.now() + for_s
+        self._state, self._until = state, self._now() + for_s
         self._tell(self.state())
 
     def _name(self) -> str:
         return f"target {self._target.name} at {self._target.backend}"
 
     def _refusal(self) -> CircuitOpen:
-        left_s = max(0.0, self._until - self._clock.now())
+        left_s = max(0.0, self._until - self._now())
         state = self.state()
         how = "is resting, as it asked for" if self._state == "resting" else f"is left alone ({self._why})"
         when = "while a probe is out" if self._state == "half-open" else f"for another {left_s:.1f} s"
