@@ -345,7 +345,8 @@ async def _streamed(found: Kept | Flight, call: Call, book: Book) -> Stream:
 
 
 def _kept(flight: Flight) -> Kept:
-    return Kept(flight.target, flight.answer, tuple(flight.items))
+    who = flight.answer or next((item for item in flight.items if isinstance(item, Head)), None)
+    return Kept((who.target if who is not None else "") or flight.target, flight.answer, tuple(flight.items))
 
 
 def _served(book: Book, how: str, kept: Kept) -> Answer | None:
