@@ -81,6 +81,11 @@ targets = ["bare"]
 max_output_tokens = 100
 budget = "1000000usd/day"
 retry = { attempts = 0 }
+[routes.cached]
+targets = ["same"]
+max_output_tokens = 100
+budget = "1000000usd/day"
+cache = { ttl_s = 86400 }
 [routes.free]
 targets = ["same"]
 max_output_tokens = 100
@@ -222,7 +227,7 @@ def listener(folder: Path, *, with_books: bool = True) -> DataListener:
     return DataListener(made.gateway, made.identities, ENDPOINTS, HINTS, max_body_bytes=10_000_000, hash_key=b"k" * 32)
 
 
-def asking(listens: DataListener, route: str, *, stream: bool) -> Callable[[], Awaitable[None]]:
+def asking(listens: DataListener, route: str, *, stream: bool, cache: bytes = b"") -> Callable[[], Awaitable[None]]:
     """Asks once, over ASGI, as a server would."""
     body = json.dumps({"model": route, "messages": [{"role": "user", "content": "x" * 200}], "stream": stream}).encode()
     headers = [
@@ -232,6 +237,7 @@ def asking(listens: DataListener, route: str, *, stream: bool) -> Callable[[], A
         (b"content-length", b"%d" % len(body)),
         (b"accept", b"application/json"),
         (b"user-agent", b"OpenAI/Python 1.0"),
+        *([(b"x-fairlead-cache", cache)] if cache else []),
     ]
     scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "query_string": b"", "headers": headers}
 
@@ -272,9 +278,12 @@ def variants(folder: Path) -> dict[str, tuple[Once, int]]:
         "unary, no limits": (asking(listens, "free", stream=False), 1),
         "unary, no retries": (asking(listens, "bare", stream=False), 1),
         "unary, no books": (asking(bookless, "same", stream=False), 1),
+        "unary, from the cache": (asking(listens, "cached", stream=False), 1),
         "chunk": (asking(listens, "same", stream=True), CHUNKS),
         "chunk, no retries": (asking(listens, "bare", stream=True), CHUNKS),
         "chunk, translated": (asking(listens, "other", stream=True), CHUNKS),
+        "chunk, into the cache": (asking(listens, "cached", stream=True, cache=b"no-cache"), CHUNKS),
+        "chunk, from the cache": (asking(listens, "cached", stream=True), CHUNKS),
     }
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fairlead.chat import Answer, Item
 from fairlead.errors import (
@@ -273,3 +275,53 @@ def test_what_is_somebodys_own_failure() -> None:
     own = (BudgetExceeded("b"), LimitExceeded("l"), TargetTimeout("t", stage="total"), asyncio.CancelledError())
     others = (TargetFailed("f"), TargetRejected("r"), TargetTimeout("t", stage="first_token"), ValueError())
     assert all(map(sharing.is_own, own)) and not any(map(sharing.is_own, others))
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.booleans()),
+        st.tuples(st.just("leave"), st.integers(0, 9)),
+        st.tuples(st.just("let"), st.integers(1, 3)),
+        st.tuples(st.just("turn"), st.integers(1, 4)),
+    ),
+    max_size=40,
+)
+
+
+@given(steps=STEPS, streams=st.booleans(), ttl_s=st.sampled_from([0.0, 60.0]))
+@settings(deadline=None, max_examples=150)
+def test_whoever_comes_and_goes_everybody_else_hears_all_of_it_and_nothing_is_left(
+    steps: list[Any], streams: bool, ttl_s: float
+) -> None:
+    limit = Limit("key:k1:nusd:day", "key tests", "nusd", 10**12, "day")
+    places = Limit("key:k1:concurrent", "key tests", "concurrent", 100, "total")
+    by = caller(limits=(limit, places))
+    world, table = gated(
+        cached(rules={"ttl_s": ttl_s}), lambda request: pieces("a", "b", "c") if request.stream else whole("abc")
+    )
+
+    async def play() -> None:
+        calls: list[asyncio.Future[Any]] = []
+        for step, much in steps:
+            if step == "ask":
+                call = hear(world, asked(stream=True), by) if much and streams else world.answer(asked(), by)
+                calls.append(asyncio.ensure_future(call))
+            elif step == "leave" and calls:
+                calls[much % len(calls)].cancel()
+            elif step == "let":
+                table.let(much)
+            for _ in range(much if step == "turn" else 1):
+                await asyncio.sleep(0)
+        table.let()
+        came = await asyncio.gather(*calls, return_exceptions=True)
+        for one in came:
+            if not isinstance(one, asyncio.CancelledError):
+                assert (text(one) if isinstance(one, list) else one.said[0].text) == "abc"
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(play())
+    told = world.spool.calls()
+    assert world.held() == 0 and sum(call.attempts for call in told) == len(table.asked)
+    assert sum(call.cost_nusd or 0 for call in told) == sum(one.cost_nusd or 0 for one in world.spool.outcomes())
+    assert all(call.cost_nusd == 0 for call in told if call.cache in ("hit", "shared"))
+    assert world.spent().get(limit.id, 0) == sum(call.cost_nusd or 0 for call in told)

@@ -1,4 +1,4 @@
-"""Answers from a route's cache through the door: whole and streamed, shared by those who ask at once, and in the books."""
+"""Answers from a route's cache through the door: whole and streamed, shared by those who ask at once, in the books."""
 
 import re
 import socket

@@ -89,7 +89,7 @@ def _add(digest: Any, said: bytes) -> None:
 
 
 class Kept(Struct, frozen=True):
-    """An answer as it came: whole, or as the items of a stream."""
+    """An answer as it came, whole or as the items of a stream; or both, once it was told in the other form as well."""
 
     target: str
     answer: Answer | None = None
@@ -109,24 +109,23 @@ class Kept(Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        if self.answer is None:
-            return sum(map(size_of, self.items))
-        size = ITEM_BYTES + len(self.answer.spoken or b"") + sum(32 * len(one) for one in self.answer.vectors or ())
-        return size + sum(map(size_of, told(self.answer)))
-
-    def whole(self) -> Answer | None:
-        """As a whole answer; None where it can't be told as one."""
+        size = sum(map(size_of, self.items))
         if self.answer is not None:
-            return self.answer
+            size += ITEM_BYTES + len(self.answer.spoken or b"") + sum(map(size_of, told(self.answer)))
+            size += sum(32 * len(vector) for vector in self.answer.vectors or ())
+        return size
+
+    def in_form(self, *, as_stream: bool) -> "Kept | None":
+        """The same with what that form needs; None where it can't be told so."""
+        if as_stream:
+            if self.items or self.answer is None:
+                return self
+            return replace(self, items=tuple(told(self.answer))) if self.answer.said else None
+        if self.answer is not None:
+            return self
         if any(isinstance(item, Chunk) and item.logprobs is not UNSET for item in self.items):
             return None
-        return replace(gathered(self.items), target=self.target)
-
-    def streamed(self) -> Iterable[Item] | None:
-        """As the items of a stream; None where it can't be told as one."""
-        if self.answer is None:
-            return self.items
-        return told(self.answer) if self.answer.said else None
+        return replace(self, answer=replace(gathered(self.items), target=self.target))
 
 
 class Shelf:
@@ -154,10 +153,20 @@ class Shelf:
 
     def keep(self, key: bytes, kept: Kept) -> None:
         self._forget(key)
+        if self._rules.ttl_s > 0 and kept.is_whole:
+            self._put(key, replace(kept, at=self._clock.now()))
+
+    def retell(self, key: bytes, kept: Kept) -> None:
+        """What is there is known in one more form; it is no younger for that."""
+        if kept.size <= self._rules.most_bytes:
+            self._forget(key)
+            self._put(key, kept)
+
+    def _put(self, key: bytes, kept: Kept) -> None:
         size = kept.size
-        if self._rules.ttl_s <= 0 or size > self._rules.most_bytes or not kept.is_whole:
+        if size > self._rules.most_bytes:
             return
-        self._kept[key] = replace(kept, at=self._clock.now()), size
+        self._kept[key] = kept, size
         self.size += size
         while self.size > self._rules.most_bytes:
             self._forget(next(iter(self._kept)))
@@ -232,8 +241,10 @@ class Cache:
         if call.context.cache == "no-cache":
             return None
         kept = self.shelf.find(key)
-        if kept is not None and (kept.streamed() if as_stream else kept.whole()) is not None:
-            return kept
+        if kept is not None and (fitting := kept.in_form(as_stream=as_stream)) is not None:
+            if fitting is not kept:
+                self.shelf.retell(key, fitting)
+            return fitting
         flight = self.flights.get(key)
         return flight if flight is not None and flight.is_open else None
 
@@ -323,7 +334,7 @@ async def _whole(found: Kept | Flight, call: Call, book: Book) -> Answer | None:
 async def _streamed(found: Kept | Flight, call: Call, book: Book) -> Stream:
     """Nothing where it came to nothing that is this caller's, too."""
     if isinstance(found, Kept):
-        for item in found.streamed() or ():
+        for item in found.items:
             yield _passed(book, "hit", found.target, item)
         return
     if not found.is_open:
@@ -338,7 +349,8 @@ async def _streamed(found: Kept | Flight, call: Call, book: Book) -> Stream:
     finally:
         reader.leave()
     if found.error is None:
-        for item in _kept(found).streamed() or () if found.answer is not None else ():
+        kept = _kept(found).in_form(as_stream=True) if found.answer is not None else None
+        for item in kept.items if kept is not None else ():
             yield _passed(book, "shared", found.target, item)
     elif is_served or not is_own(found.error):
         raise _failure(found)
@@ -350,11 +362,11 @@ def _kept(flight: Flight) -> Kept:
 
 
 def _served(book: Book, how: str, kept: Kept) -> Answer | None:
-    answer = kept.whole()
-    if answer is not None:
-        book.cache, book.target = how, kept.target
-        answer = replace(answer, cost_nusd=0, request_id="")
-    return answer
+    whole = kept.in_form(as_stream=False)
+    if whole is None or whole.answer is None:
+        return None
+    book.cache, book.target = how, kept.target
+    return replace(whole.answer, cost_nusd=0, request_id="")
 
 
 def _passed(book: Book, how: str, target: str, item: Item) -> Item:
