@@ -109,15 +109,17 @@ class Flight:
             self._task.cancel()
 
     async def outlast(self) -> None:
-        """For the call that began it, when it has left: until the others have their answer. Cancelling it ends all."""
+        """For the call that began it, when it has left: until the others have their answer. Being cancelled once more
+        changes nothing: whoever ends everything ends the others, too, and with them the flight."""
         assert self._task is not None
-        try:
-            if not self.ended:
+        cancelled: asyncio.CancelledError | None = None
+        while not self._task.done():
+            try:
                 await asyncio.wait({self._task})
-        except asyncio.CancelledError:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            raise
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
 
     async def wait(self, left_s: Callable[[], float] | None = None) -> None:
         """Until something came, or the end. Raises TargetTimeout where the reader's own time is over."""
