@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from hashlib import blake2b
-from secrets import token_hex
+from random import getrandbits
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -41,16 +41,16 @@ CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
 class Exchange(Incoming):
     """One HTTP request and the response to it."""
 
-    __slots__ = ("call", "context", "language", "listener")
+    language: ModuleType = openai  # that errors are told in
+    call = ""  # the id of the call in the books, once there is one
 
     def __init__(
         self, listener: "DataListener", link: Link, method: str, path: str, query: bytes, headers: dict[bytes, bytes]
     ) -> None:
         super().__init__(link, method, path, query, headers)
         self.listener = listener
-        self.language: ModuleType = openai  # that errors are told in
-        self.call = ""  # the id of the call in the books, once there is one
-        self.context = Context(at_us=now_us(), started=time.monotonic())
+        self.at_us = now_us()
+        self.began = time.monotonic()
 
     @property
     def gateway(self) -> Gateway:
@@ -77,27 +77,39 @@ class Exchange(Incoming):
         """What surrounds the request: its trace, its tags, the caller's own deadline and word on the cache, and a keyed
         hash that tells equal requests apart from others without telling what they say. Raises RequestInvalid where the
         deadline or that word is none."""
-        found = TRACEPARENT.match(self.headers.get(b"traceparent", b""))
-        fresh = token_hex(24)
-        trace_id, flags = (found[1].decode(), found[3].decode()) if found else (fresh[16:], "01")
-        tags = self.headers.get(b"x-fairlead-tags", b"").decode("latin-1")
-        session = self.headers.get(b"x-fairlead-session", b"").decode("latin-1")[:128]
-        self.context = Context(
-            at_us=self.context.at_us,
-            started=self.context.started,
-            trace=f"00-{trace_id}-{fresh[:16]}-{flags}",
-            tags=tuple(tag.strip()[:64] for tag in tags.split(",") if tag.strip())[:TAGS_AT_MOST],
-            session=session or None,
+        headers = self.headers
+        session = headers.get(b"x-fairlead-session")
+        return Context(
+            at_us=self.at_us,
+            started=self.began,
+            trace=_trace(headers.get(b"traceparent")),
+            tags=_tags(headers.get(b"x-fairlead-tags")),
+            session=session.decode("latin-1")[:128] if session else None,
             request_hash=blake2b(body, digest_size=16, key=self.listener.hash_key).hexdigest(),
-            timeout_s=_seconds(self.headers.get(TIMEOUT)),
-            cache=_cache(self.headers.get(CACHE)),
+            timeout_s=_seconds(headers.get(TIMEOUT)),
+            cache=_cache(headers.get(CACHE)),
         )
-        return self.context
 
     async def fail(self, error: FairleadError, lines: Lines) -> None:
         """The error as the whole response, in the caller's language."""
         told = told_in(self.language, error)
         await self.respond(told.status, told.body, [*told.lines, *lines])
+
+
+def _trace(said: bytes | None) -> str:
+    """The caller's trace with a span of our own, or a fresh one. Such ids are no secrets: chance is good enough."""
+    found = TRACEPARENT.match(said) if said else None
+    if found is not None:
+        return f"00-{found[1].decode()}-{getrandbits(64):016x}-{found[3].decode()}"
+    fresh = f"{getrandbits(192):048x}"
+    return f"00-{fresh[16:]}-{fresh[:16]}-01"
+
+
+def _tags(said: bytes | None) -> tuple[str, ...]:
+    if not said:
+        return ()
+    tags = said.decode("latin-1").split(",")
+    return tuple(tag.strip()[:64] for tag in tags if tag.strip())[:TAGS_AT_MOST]
 
 
 def told_in(language: ModuleType, error: FairleadError) -> Refusal:

@@ -71,8 +71,8 @@ class Inbound(asyncio.Protocol):
     """Implements `incoming.Link`."""
 
     __slots__ = ("_body_at", "_current", "_eof", "_flowing", "_halves", "_head_at", "_held", "_house", "_leaving",
-                 "_paused", "_probe_s", "_progress_at", "_queue", "_requests", "_task", "_timer", "_transport",
-                 "_unsent", "_waits_since", "congested", "loop")  # fmt: skip
+                 "_paused", "_probe_s", "_progress_at", "_queue", "_requests", "_rings_at", "_task", "_timer",
+                 "_transport", "_unsent", "_waits_since", "congested", "loop")  # fmt: skip
 
     def __init__(self, house: House) -> None:
         self.loop = house.loop
@@ -85,6 +85,7 @@ class Inbound(asyncio.Protocol):
         self._current: Incoming | None = None  # what is being served
         self._task: asyncio.Task[None] | None = None
         self._held = b""  # came, but is not looked at before the queue is shorter
+        self._rings_at = math.inf  # when the timer will, at the latest
         self._paused = False  # nothing is read from the socket
         self._eof = False  # nothing still comes
         self._leaving = False  # the last byte is written: only the end is awaited
@@ -177,7 +178,10 @@ class Inbound(asyncio.Protocol):
         if self._paused or self._held:
             self._held += data
             return
-        self._feed(data)
+        if len(data) <= SLICE_BYTES:
+            self._requests.feed(data)
+        else:
+            self._feed(data)
         if self._requests.arriving is not None:
             self._progress_at = self.loop.time()
         self._go_on()
@@ -279,8 +283,12 @@ class Inbound(asyncio.Protocol):
                 return
             self._current = first
             self._task = self.loop.create_task(self._serve(first))
+            if first.complete:  # nothing is waited for, and the timer looks for itself when it rings
+                return
         elif self._requests.last or self._eof:
             self.leave()
+            return
+        elif self._rings_at <= self._waits_since + self._house.bounds.idle_s and not self._requests.in_head:
             return
         self._rearm()
 
@@ -345,7 +353,8 @@ class Inbound(asyncio.Protocol):
             self._head_at = self.loop.time()
         elif requests.arriving is not None and not self._body_at:
             self._body_at = self._progress_at = self.loop.time()
-        self._timer.set(self._due())
+        self._rings_at = self._due()
+        self._timer.set(self._rings_at)
 
     def _due(self) -> float:
         """When what the connection is doing now has taken too long."""
@@ -365,8 +374,10 @@ class Inbound(asyncio.Protocol):
         return self._waits_since + bounds.idle_s
 
     def _ring(self) -> None:
-        """It has."""
-        if self._leaving or self.congested:
+        """It has, or what the connection did when the timer was set is long done."""
+        if self._due() > self.loop.time():
+            self._rearm()
+        elif self._leaving or self.congested:
             self._look_what_was_read()
         elif self._requests.arriving is not None and not self._paused:
             self._requests.spoil(RequestTooSlow("the body of the request came too slowly", hint="`body_s` in [server]"))

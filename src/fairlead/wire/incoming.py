@@ -49,43 +49,41 @@ class Incoming:
     up, the task that serves the request is cancelled.
     """
 
-    __slots__ = ("_announced", "_body", "_expects", "_fault", "_limit", "_link", "_pending", "_plain", "_size",
-                 "_waiter", "also", "complete", "finished", "headers", "hung_up", "keep", "keeps", "method", "path",
-                 "query", "started")  # fmt: skip
+    # Most requests leave these as they are.
+    also: tuple[bytes, ...] = ()  # lines of every head that is sent
+    announced = 0  # bytes of the body; -1: not told
+    keep = True  # the caller would keep the connection
+    plain = False  # HTTP/1.0: it knows no chunks
+    expects = False  # the caller waits for a word before the body comes
+    complete = False  # all of the body is here
+    started = False  # the head of the response is made
+    finished = False  # the last byte of it is out
+    keeps = False  # the response leaves the connection open
+    hung_up = False
+    size = 0  # bytes of the body that came
+    _body: bytes | bytearray = b""
+    _limit = 0
+    _fault: FairleadError | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _pending = b""  # a head that goes out with the first piece
 
     def __init__(self, link: Link, method: str, path: str, query: bytes, headers: dict[bytes, bytes]) -> None:
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
-        self.also: tuple[bytes, ...] = ()  # lines of every head that is sent
-        self.complete = False  # all of the body is here
-        self.started = False  # the head of the response is made
-        self.finished = False  # the last byte of it is out
-        self.hung_up = False
-        self.keep = True  # the caller would keep the connection
-        self.keeps = False  # the response leaves the connection open
         self._link = link
-        self._announced = -1  # bytes of the body; -1: not told
-        self._expects = False  # the caller waits for a word before the body comes
-        self._plain = False  # HTTP/1.0: it knows no chunks
-        self._body: bytes | bytearray = b""
-        self._size = 0
-        self._limit = 0
-        self._fault: FairleadError | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._pending = b""  # a head that goes out with the first piece
 
     # --- for whoever serves it ---
 
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises BodyTooLarge before more than `limit` is held, and what else is wrong with it."""
-        if self._announced > limit or self._size > limit:
+        if self.announced > limit or self.size > limit:
             raise too_large(limit)
         if not self.complete and self._fault is None:
             self._limit = limit
             self._waiter = self._link.loop.create_future()
-            if self._expects and not self._size:
+            if self.expects and not self.size:
                 self._link.write(CONTINUE)
             self._link.want_body()
             try:
@@ -113,7 +111,7 @@ class Incoming:
     def start(self, lines: Lines) -> None:
         """The head of a streamed 200; it goes out with the first piece."""
         self.started = True
-        self._pending = self._head(200, lines, None if self._plain else b"transfer-encoding: chunked")
+        self._pending = self._head(200, lines, None if self.plain else b"transfer-encoding: chunked")
 
     async def write(self, piece: bytes, more: bool = True) -> None:
         """One piece of a stream in one write; waits while the caller reads too slowly."""
@@ -123,11 +121,11 @@ class Incoming:
 
     def push(self, piece: bytes, more: bool = True) -> None:
         """The same without waiting, for what is small."""
-        if piece and not self._plain:
+        if piece and not self.plain:
             piece = b"%x\r\n%b\r\n" % (len(piece), piece)
         if not more:
             self.finished = True
-            if not self._plain:
+            if not self.plain:
                 piece += LAST_CHUNK
         if self._pending:
             piece, self._pending = self._pending + piece, b""
@@ -136,30 +134,22 @@ class Incoming:
 
     # --- for the connection ---
 
-    def begin(self, announced: int, keep: bool, plain: bool, expects: bool) -> None:
-        self._announced, self.keep, self._plain, self._expects = announced, keep, plain, expects
-
     @property
     def missing(self) -> int:
         """Bytes that are still to come, as far as that was told."""
-        return self._announced - self._size
-
-    @property
-    def size(self) -> int:
-        """Bytes of the body that came."""
-        return self._size
+        return self.announced - self.size
 
     @property
     def is_probed(self) -> bool:
         """Whether an interim response may be sent, to find out whether anybody is there."""
-        return not (self.started or self._plain)
+        return not (self.started or self.plain)
 
     def take(self, data: bytes) -> None:
-        self._size += len(data)
+        self.size += len(data)
         if self._waiter is not None:
-            if self._size > self._limit:
+            if self.size > self._limit:
                 self.spoil(too_large(self._limit))
-        elif self._size > AHEAD_BYTES:
+        elif self.size > AHEAD_BYTES:
             self._link.hold_body()
         if self._fault is not None:
             return
@@ -191,11 +181,11 @@ class Incoming:
         parts = [status_line(status), *lines, *self.also, _date(now_us() // 1_000_000)]
         if framing is not None:
             parts.append(framing)
-        ends_with_connection = self._plain and framing is None and status not in NO_BODY
+        ends_with_connection = self.plain and framing is None and status not in NO_BODY
         self.keeps = self.keep and self.complete and not (self._link.retiring or ends_with_connection)
         if not self.keeps:
             parts.append(CLOSE)
-        elif self._plain:
+        elif self.plain:
             parts.append(KEEP)
         return head_of(parts)
 

@@ -133,7 +133,7 @@ class Requests:
         if version not in ("1.1", "1.0"):
             raise RequestMalformed(f"HTTP/{version} is not spoken here", hint="HTTP/1.1 is")
         plain = version == "1.0"
-        method = parser.get_method().decode("ascii")
+        method = str(parser.get_method(), "ascii")
         if method == "CONNECT":
             raise RequestMalformed("this is no proxy", hint="ask with a path, such as /v1/models")
         path, query, authority = read_target(self._url)
@@ -148,8 +148,15 @@ class Requests:
         expected = None if plain else headers.get(b"expect")
         if expected is not None and expected.lower() != b"100-continue":
             raise ExpectationUnmet("this expectation is not met here", hint="`Expect: 100-continue` is")
-        announced = -1 if coding is not None else int(headers.get(b"content-length", 0))
-        keep = parser.should_keep_alive() and not parser.should_upgrade()
         incoming = self._make(method, path, query, headers)
-        incoming.begin(announced, keep, plain, expected is not None)
+        if coding is not None:
+            incoming.announced = -1
+        elif b"content-length" in headers:
+            incoming.announced = int(headers[b"content-length"])
+        if plain or b"connection" in headers:
+            incoming.keep = parser.should_keep_alive() and not parser.should_upgrade()
+        if plain:
+            incoming.plain = True
+        if expected is not None:
+            incoming.expects = True
         return incoming
