@@ -36,6 +36,15 @@ URLS = (
     "https://e.com/a.png",
     "gs://b/a.mp4",
 )
+POST = b"POST /v1/chat/completions?a=%20 HTTP/1.1\r\nhost: x\r\n"
+HTTP = (
+    b"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:4000\r\nConnection: close\r\n\r\n",
+    b"GET http://x/healthz HTTP/1.0\r\nconnection: keep-alive\r\n\r\n" * 2,
+    POST + b"content-length: 2\r\nexpect: 100-continue\r\n\r\n{}" + POST + b"content-length: 0\r\n\r\n",
+    POST + b"transfer-encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nx-t: y\r\n\r\n",
+    POST + b"connection: upgrade\r\nupgrade: h2c\r\n\r\n",
+    POST + b"transfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n{}",
+)
 
 
 def write(folder: Path) -> None:
@@ -59,6 +68,8 @@ def _all() -> Iterator[tuple[str, bytes]]:
         yield "gemini schema", bytes(schema)
     for url in URLS:
         yield "url", url.encode()
+    for asked in HTTP:
+        yield "http", bytes([len(asked) // 2]) + asked
     for signature in ("c2ln", "~fairlead:gemini:c2ln", '~fairlead:responses/id:["rs_1","c2ln"]'):
         yield "signature", signature.encode()
 

@@ -5,7 +5,8 @@ however its bytes are cut; what is written is JSON.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import ModuleType
 
 import msgspec
@@ -24,6 +25,8 @@ from fairlead.dialects.responses import signing as responses_signing
 from fairlead.errors import FairleadError
 from fairlead.scoring.json_schema import SchemaInvalid, compiled
 from fairlead.wire.eventstream import Frames
+from fairlead.wire.incoming import Incoming
+from fairlead.wire.requests import Requests
 from fairlead.wire.sse import Events
 
 Target = Callable[[bytes], None]
@@ -206,6 +209,38 @@ def _frames(body: bytes) -> None:
     assert pieces.feed(rest[:cut]) + pieces.feed(rest[cut:]) == whole
 
 
+class _Nobody:
+    """A connection that is none: requests are only read."""
+
+    congested = retiring = False
+
+    def hold_body(self) -> None:
+        pass
+
+
+def _heard(pieces: Iterable[bytes]) -> list[tuple[object, ...]]:
+    """What was understood of the bytes of a connection: requests, and the fault that ends them."""
+    taken: list[Incoming | FairleadError] = []
+    requests = Requests(partial(Incoming, _Nobody()), taken.append)  # type: ignore[arg-type]
+    for piece in pieces:
+        requests.feed(piece)
+    return [
+        (one.method, one.path, one.query, one.headers, one.complete, one.size, one.keep, one.expects)
+        if isinstance(one, Incoming)
+        else (one.code,)
+        for one in taken
+    ]
+
+
+def _http(body: bytes) -> None:
+    """However its bytes are cut, a connection says the same; nothing is said after a fault."""
+    cut, rest = (body[0] if body else 0), body[1:]
+    whole = _heard([rest])
+    assert _heard([rest[:cut], rest[cut:]]) == whole
+    assert _heard(bytes([byte]) for byte in rest) == whole
+    assert all(len(one) > 1 for one in whole[:-1])
+
+
 def _url(body: bytes) -> None:
     medium = read_url(body.decode("utf-8", "replace"), "url")
     read_url(write_url(medium), "url")
@@ -262,6 +297,7 @@ TARGETS: dict[str, Target] = {
     "events": _events,
     "frames": _frames,
     "url": _url,
+    "http": _http,
     "schema": _schema,
     "gemini schema": _gemini_schema,
     "signature": _signature,

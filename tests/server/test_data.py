@@ -8,8 +8,9 @@ import pytest
 from fairlead.chat import Chunk, Head
 from fairlead.errors import StreamBroken, TargetFailed, TargetOverloaded, TargetRejected
 from fairlead.gateway.call import Limit, Retry
+from fairlead.server.cors import Cors
 from pipe import responses
-from server.client import CHAT, Client, ask, code, one
+from server.client import CHAT, KEY, Client, ask, code, one
 from world import World, caller, route, said, target, words
 
 
@@ -223,3 +224,63 @@ def test_open_metrics_are_not_for_a_web_page_whose_name_points_here() -> None:
     of = {"path": "/metrics", "method": "GET", "key": ""}
     assert ask(client, **of, headers={"host": "127.0.0.1:4000"})[0] == 200
     assert ask(client, **of, headers={"host": "evil.example:4000"})[0] == 404
+
+
+# --- HTTP ------------------------------------------------------------------------------------------------------------
+
+PAGE = "https://app.example.com"
+LISTED = {"origin": PAGE}
+ASKING = {"access-control-request-method": "POST", "access-control-request-headers": "authorization, content-type"}
+
+
+def test_head_is_answered_where_get_is() -> None:
+    status, headers, body = ask(one(said()), "/healthz", method="HEAD", key="", body=b"")
+    assert (status, headers["content-length"], body) == (200, "15", b"")
+    assert ask(one(said()), "/v1/models", method="HEAD", key="", body=b"")[0] == 401
+    assert ask(one(said()), method="HEAD", body=b"")[0] == 404
+
+
+def test_options_tells_the_methods_of_a_path() -> None:
+    status, headers, body = ask(one(said()), "/v1/chat/completions", method="OPTIONS", key="", body=b"")
+    assert (status, headers["allow"], body) == (204, "POST, OPTIONS", b"") and "content-length" not in headers
+    assert ask(one(said()), "*", method="OPTIONS", key="", body=b"")[0] == 204
+    assert ask(one(said()), "/nowhere", method="OPTIONS", key="", body=b"")[0] == 404
+
+
+def test_a_web_page_may_nothing_unless_its_origin_is_listed() -> None:
+    client = one(said())
+    for origins in ((), ("https://other.example",)):
+        client.listener.cors = Cors(origins)
+        for how in ({"method": "OPTIONS", "body": b"", "headers": LISTED | ASKING}, {"headers": LISTED}):
+            _, headers, _ = ask(client, **how)
+            assert not [name for name in headers if name.startswith("access-control")]
+            assert headers.get("vary") == ("origin" if origins else None)
+
+
+def test_a_listed_page_is_told_that_it_may_and_reads_answers_and_errors() -> None:
+    client = one(said())
+    client.listener.cors = Cors((PAGE,))
+    status, headers, _ = ask(client, method="OPTIONS", key="", body=b"", headers=LISTED | ASKING)
+    assert (status, headers["access-control-allow-origin"]) == (204, PAGE)
+    assert headers["access-control-allow-methods"] == "POST"
+    assert headers["access-control-allow-headers"] == "authorization, content-type"
+    for key, status in ((KEY, 200), ("fl_wrong", 401)):
+        got, headers, _ = ask(client, key=key, headers=LISTED)
+        assert (got, headers["access-control-allow-origin"], headers["vary"]) == (status, PAGE, "origin")
+        assert "access-control-allow-credentials" not in headers
+
+
+def test_what_a_page_asks_for_stands_in_no_header_where_it_is_no_name() -> None:
+    client = one(said())
+    client.listener.cors = Cors((PAGE,))
+    odd = LISTED | {"access-control-request-method": "POST", "access-control-request-headers": 'a"; b=<c>'}
+    _, headers, _ = ask(client, method="OPTIONS", key="", body=b"", headers=odd)
+    assert headers["access-control-allow-headers"] == "authorization, content-type"
+
+
+def test_a_body_is_not_read_before_its_key_is_known() -> None:
+    client = one(said())
+    status, headers, _ = ask(
+        client, key="fl_wrong", body=b"", headers={"content-length": "9999", "expect": "100-continue"}
+    )
+    assert (status, headers["connection"]) == (401, "close")

@@ -88,6 +88,7 @@ def configuration(place: Place) -> tuple[Config | None, list[Finding]]:
         from fairlead.wire.pool import Pool
 
         app.generation(settings, Pool(), dict.fromkeys(settings.engines, NOWHERE))
+        app.certificate(settings)
     except FairleadError as error:
         return settings, [_failed("configuration", error)]
     unused = sorted(set(settings.targets) - {name for route in settings.routes.values() for name in route.targets})

@@ -19,6 +19,7 @@ NOWHERE = EngineAddress("http://127.0.0.1:9", "")  # where an engine would be; i
 def rehearse(settings: Config) -> None:
     """Raises ConfigInvalid, SecretMissing, EngineBroken, ExtraMissing: the first thing that is wrong."""
     app.generation(settings, Pool(), dict.fromkeys(settings.engines, NOWHERE))
+    app.certificate(settings)
     for name in settings.engines:
         read_engine(settings, name)
 

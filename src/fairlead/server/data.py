@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from hashlib import blake2b
-from random import getrandbits
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -21,7 +20,7 @@ from fairlead.errors import EndpointUnsupported, FairleadError, RequestInvalid
 from fairlead.gateway.call import Caller, Context
 from fairlead.gateway.flow import Gateway
 from fairlead.gateway.identity import Identities
-from fairlead.ids import now_us
+from fairlead.ids import new_trace, now_us
 from fairlead.server.cors import Cors
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
 from fairlead.wire.inbound import Refusal
@@ -97,12 +96,10 @@ class Exchange(Incoming):
 
 
 def _trace(said: bytes | None) -> str:
-    """The caller's trace with a span of our own, or a fresh one. Such ids are no secrets: chance is good enough."""
+    """The caller's trace with a span of our own, or a fresh one."""
     found = TRACEPARENT.match(said) if said else None
-    if found is not None:
-        return f"00-{found[1].decode()}-{getrandbits(64):016x}-{found[3].decode()}"
-    fresh = f"{getrandbits(192):048x}"
-    return f"00-{fresh[16:]}-{fresh[:16]}-01"
+    trace, span = new_trace()
+    return f"00-{trace}-{span}-01" if found is None else f"00-{found[1].decode()}-{span}-{found[3].decode()}"
 
 
 def _tags(said: bytes | None) -> tuple[str, ...]:
