@@ -52,6 +52,12 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def least_id(at_us: int) -> str:
+    """No id of something that begins at `at_us` or later sorts before it, none of something earlier after it (but for
+    those of the same millisecond)."""
+    return f"{min(max(0, at_us // 1000), 0xFFFFFFFFFFFF):012x}"
+
+
 def new_id(at_us: int | None = None) -> str:
     """A fresh sortable id for something that begins at `at_us` (now, if not given)."""
     return f"{(now_us() if at_us is None else at_us) // 1000:012x}{_tails.take()}"

@@ -11,8 +11,9 @@ from fairlead.gateway.purse import Hold, Lease, LeasedPurse
 from fairlead.ids import new_id
 from fairlead.server.allotments import Clock
 from fairlead.server.broker import LeaseBroker
-from fairlead.store import budgets, leases, schema
+from fairlead.store import budgets, leases
 from fairlead.store.joining import Joiner
+from fairlead.store.landing import land
 from fairlead.store.opening import Store
 from fairlead.store.reading import Position
 from store.made import intent, outcome
@@ -222,8 +223,7 @@ class Town:
         with self.store.begin() as connection:
             for writer, limit, amount, at_us in spent:
                 begun = intent(new_id(at_us), at_us=at_us, key=limit.owner)
-                rows = Joiner(writer).join((begun, outcome(begun, cost_nusd=amount)), Position()).attempts
-                connection.execute(schema.attempt.insert(), rows)
+                land(connection, Joiner(writer).join((begun, outcome(begun, cost_nusd=amount)), Position()), writer)
 
     def replay(self, id: str, epoch: int, spool: list[tuple[str, Limit, int, int]]) -> None:
         """A dead life's records are shipped, and its leases end."""

@@ -21,7 +21,8 @@ def intent(call: str, attempt: str = "", **fields: Any) -> Intent:
         "zone": "private",
         "hold_nusd": 900,
     }
-    return Intent(attempt=attempt or new_id(AT_US), call=call, **known | fields)
+    known |= fields
+    return Intent(attempt=attempt or new_id(known["at_us"]), call=call, **known)
 
 
 def outcome(of: Intent, **fields: Any) -> Outcome:

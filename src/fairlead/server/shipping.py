@@ -5,7 +5,7 @@ The store may be away for an hour: then nothing is shipped and nothing is lost, 
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fairlead.records import Record
@@ -18,7 +18,7 @@ ROUNDS = 64  # a writer at full speed is never caught up with: what it writes me
 
 class ShippingRoom:
     def __init__(self, store: Store, spools: Path, metrics: Metrics, make: Callable[..., Shipper] = Shipper) -> None:
-        self._seen: list[tuple[Record, ...]] = []
+        self._seen: list[Sequence[Record]] = []
         self._shipper = make(store, spools, saw=self._seen.append)
         self._metrics = metrics
         self._turn = asyncio.Lock()

@@ -3,15 +3,19 @@
 Holds of calls in flight are not known here: they are the purse's.
 """
 
+from functools import partial
+
 from msgspec import Struct, structs
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import Connection, func, select
 
 from fairlead.errors import NotFound, RequestInvalid
-from fairlead.ids import new_id
+from fairlead.ids import least_id, new_id
 from fairlead.store import schema
 from fairlead.store.audit import note
+from fairlead.store.calls import begun_between
 from fairlead.store.editions import turn
-from fairlead.windows import window_start_us
+from fairlead.store.landing import QUARTER_US
+from fairlead.windows import FOREVER_US, window_start_us
 
 SCOPES = ("key", "team", "route", "all")
 UNITS = ("nusd", "tokens", "requests")
@@ -87,28 +91,60 @@ def spent(
     cost counts as its hold. Requests are calls that were not denied. What is not shipped yet is not in the books.
     `writers` keeps to the rows of spools whose names begin so.
     """
+    if unit not in UNITS:
+        raise RequestInvalid(f'nothing is counted in "{unit}"', hint=f"of {UNITS} one")
+    if scope not in SCOPES:
+        raise RequestInvalid(f'nothing is counted for "{scope}"', hint=f"of {SCOPES} one")
+    begin_us, end_us = -(-since_us // QUARTER_US) * QUARTER_US, FOREVER_US
+    if until_us is not None:
+        end_us = until_us - until_us % QUARTER_US
+    of_rows = partial(_of_rows, connection, unit, scope, scope_id, writers)
+    if begin_us > since_us and _is_pruned(connection, unit, since_us):
+        since_us = begin_us = begin_us - QUARTER_US  # what can't be told apart any more counts as spent
+    if begin_us >= end_us:
+        return of_rows(since_us, end_us if until_us is None else until_us)
+    table = schema.spending
+    query = select(func.sum(table.c[unit])).where(
+        table.c.scope == scope,
+        table.c.owner == ("" if scope == "all" else scope_id),
+        table.c.quarter_us >= begin_us,
+        table.c.quarter_us < end_us,
+    )
+    if writers:
+        query = query.where(table.c.writer.startswith(writers, autoescape=True))
+    whole = int(connection.execute(query).scalar_one() or 0)
+    return of_rows(since_us, begin_us) + whole + (0 if until_us is None else of_rows(end_us, until_us))
+
+
+def _is_pruned(connection: Connection, unit: str, since_us: int) -> bool:
+    """Whether the rows of that time are gone, or there never were any."""
+    if unit == "requests":
+        oldest = connection.execute(select(func.min(schema.call.c.at_us))).scalar_one()
+        return oldest is None or oldest >= since_us
+    oldest = connection.execute(select(func.min(schema.attempt.c.id))).scalar_one()
+    return oldest is None or oldest >= least_id(since_us + 1000)
+
+
+def _of_rows(
+    connection: Connection, unit: str, scope: str, scope_id: str, writers: str, since_us: int, until_us: int
+) -> int:
+    """What the rows themselves come to, for the part of a quarter of an hour."""
+    if since_us >= until_us:
+        return 0
     if unit == "requests":
         table, amount = schema.call, func.count()
     elif unit == "tokens":
         table, amount = schema.attempt, func.sum(schema.attempt.c.input_tokens + schema.attempt.c.output_tokens)
-    elif unit == "nusd":
+    else:
         table = schema.attempt
         amount = func.sum(func.coalesce(table.c.cost_nusd, table.c.hold_nusd, 0))
-    else:
-        raise RequestInvalid(f'nothing is counted in "{unit}"', hint=f"of {UNITS} one")
-    query = select(amount).where(table.c.at_us >= since_us, *_within(table, scope, scope_id))
-    if until_us is not None:
-        query = query.where(table.c.at_us < until_us)
+    query = select(amount).where(table.c.at_us >= since_us, table.c.at_us < until_us)
     if unit == "requests":
         query = query.where(table.c.status != "denied")
+    else:
+        query = query.where(*begun_between(table, since_us, until_us))
+    if scope != "all":
+        query = query.where(table.c[scope] == scope_id)
     if writers:
         query = query.where(table.c.writer.startswith(writers, autoescape=True))
     return int(connection.execute(query).scalar_one() or 0)
-
-
-def _within(table: Table, scope: str, scope_id: str) -> list[ColumnElement[bool]]:
-    if scope == "all":
-        return []
-    if scope not in SCOPES:
-        raise RequestInvalid(f'nothing is counted for "{scope}"', hint=f"of {SCOPES} one")
-    return [table.c[scope] == scope_id]

@@ -13,6 +13,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, and_, case, func, select
 
 from fairlead.errors import NotFound, RequestInvalid
+from fairlead.ids import least_id
 from fairlead.store import schema
 
 BY = ("route", "target", "key", "team", "config")  # what both calls and attempts know of themselves
@@ -144,10 +145,8 @@ def list_calls(
     """The newest first; `until_us` itself is not included."""
     table = schema.call
     query = select(table)
-    if since_us is not None:
-        query = query.where(table.c.at_us >= since_us)
-    if until_us is not None:
-        query = query.where(table.c.at_us < until_us)
+    if since_us is not None or until_us is not None:
+        query = query.where(*_between(table, since_us or 0, until_us))
     for name, wanted in (("route", route), ("key", key), ("status", status), ("target", target)):
         if wanted is not None:
             query = query.where(table.c[name] == wanted)
@@ -257,8 +256,17 @@ def nearest_rank(values: Iterable[int], percent: int) -> int | None:
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)] if ordered else None
 
 
+def begun_between(table: Any, since_us: int, until_us: int | None) -> list[Any]:
+    """As the ids tell it, where there is no index on time."""
+    bounds = [table.c.id >= least_id(since_us)]
+    return bounds if until_us is None else [*bounds, table.c.id < least_id(until_us + 1000)]
+
+
 def _between(table: Any, since_us: int, until_us: int | None) -> list[Any]:
-    return [table.c.at_us >= since_us, *([] if until_us is None else [table.c.at_us < until_us])]
+    bounds = [table.c.at_us >= since_us, *([] if until_us is None else [table.c.at_us < until_us])]
+    if table is schema.call:
+        return [*bounds, table.c.id >= least_id(since_us)]  # so that older partitions are left out
+    return [*bounds, *begun_between(table, since_us, until_us)]
 
 
 def _attempt(row: Row[Any]) -> AttemptRow:

@@ -1,37 +1,33 @@
 """Joins records into rows: an intent and its outcome are an attempt, the end of a call is a call.
 
 What is open at the end of a writer's life becomes `lost`. One Joiner follows one writer. It knows no files and no SQL.
+Rows are tuples, in the order of ATTEMPT_COLUMNS and CALL_COLUMNS: dictionaries would cost more than all the rest.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import astuple
 
 from fairlead.records import CallClosed, Intent, Outcome, Record
 from fairlead.store.reading import Position
 
-LARGEST = 2**53  # so that sums stay within 64 bits, and every reader of JSON can hold it
+_OF_OUTCOME = tuple(name for name in Outcome.__struct_fields__ if name not in ("attempt", "call", "usage_details"))
+_DETAILS = Outcome.__struct_fields__.index("usage_details")
+_NARROWED = CallClosed.__struct_fields__.index("narrowed")
+ATTEMPT_COLUMNS = ("id", *Intent.__struct_fields__[1:], *_OF_OUTCOME, "usage_details", "writer")
+CALL_COLUMNS = ("id", *CallClosed.__struct_fields__[1:], "writer")
 
-Columns = dict[str, Any]
-
-_THEIR_NUMBERS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "cost_nusd",
-)
-_THEIR_TEXTS = ("why", "finish", "served_model", "session", "parent", "trace", "model")
+Row = tuple[Any, ...]
 
 
 class Rows(Struct):
     """What came of some records, ready to be inserted. `orphans` are outcomes whose intent is not known."""
 
-    attempts: list[Columns] = []
-    calls: list[Columns] = []
+    attempts: list[Row] = []
+    calls: list[Row] = []
     orphans: list[Outcome] = []
 
 
@@ -44,63 +40,70 @@ class _OpenCall(Struct):
     cost_nusd: int | None = 0
 
 
-class _OpenAttempt(Struct, frozen=True):
-    intent: Intent
-    since: Position
-
-
 class Joiner:
     """Fed with a writer's records in their order; `writer` names it in every row."""
 
     def __init__(self, writer: str = "") -> None:
         self._writer = writer
-        self._attempts: dict[str, _OpenAttempt] = {}
+        self._attempts: dict[str, tuple[Intent, Position]] = {}
         self._calls: dict[str, _OpenCall] = {}
 
-    def join(self, records: tuple[Record, ...], since: Position) -> Rows:
+    def join(self, records: Sequence[Record], since: Position) -> Rows:
         """`since` is the position from which these records were read."""
         rows = Rows()
         for record in records:
-            if isinstance(record, Intent):
-                self._attempts[record.attempt] = _OpenAttempt(record, since)
-                call = self._calls.setdefault(record.call, _OpenCall(record, since))
+            kind = type(record)
+            if kind is Intent:
+                self._attempts[record.attempt] = (record, since)  # type: ignore[union-attr]
+                call = self._calls.get(record.call)
+                if call is None:
+                    call = self._calls[record.call] = _OpenCall(record, since)  # type: ignore[arg-type]
                 call.attempts += 1
-            elif isinstance(record, Outcome):
-                self._end(record, rows)
+            elif kind is Outcome:
+                self._end(record, rows)  # type: ignore[arg-type]
             else:
                 self._calls.pop(record.call, None)
-                rows.calls.append(_call_row(record, self._writer))
+                self._close(record, rows)  # type: ignore[arg-type]
         return rows
 
     def lose(self) -> Rows:
         """The writer is dead: what is open is lost, at the cost that was held for it."""
         rows = Rows()
-        for one in list(self._attempts.values()):
-            intent = one.intent
+        for intent, _ in list(self._attempts.values()):
             lost = Outcome(
                 attempt=intent.attempt, call=intent.call, outcome="lost", cost_nusd=intent.hold_nusd, estimated=True
             )
             self._end(lost, rows)
         for id, call in self._calls.items():
-            rows.calls.append(_call_row(_lost(id, call), self._writer))
+            self._close(_lost(id, call), rows)
         self._calls.clear()
         return rows
 
     def open_since(self) -> Position | None:
         """From where records must be read again to know what is open now. None: nothing is."""
-        oldest = [next(iter(kept.values())).since for kept in (self._attempts, self._calls) if kept]
+        oldest = [attempt[1] for attempt in (next(iter(self._attempts.values()), None),) if attempt]
+        oldest += [call.since for call in (next(iter(self._calls.values()), None),) if call]
         return min(oldest, default=None)
 
     def _end(self, outcome: Outcome, rows: Rows) -> None:
-        attempt = self._attempts.pop(outcome.attempt, None)
-        if attempt is None:
+        found = self._attempts.pop(outcome.attempt, None)
+        if found is None:
             rows.orphans.append(outcome)
             return
-        rows.attempts.append(_attempt_row(attempt.intent, outcome, self._writer))
+        intent = found[0]
+        ended = astuple(outcome)
+        details = msgspec.json.encode(outcome.usage_details).decode() if outcome.usage_details else ""
+        rows.attempts.append((*astuple(intent), *ended[2:_DETAILS], *ended[_DETAILS + 1 :], details, self._writer))
         call = self._calls.get(outcome.call)
         if call is not None:
             known = call.cost_nusd is not None and outcome.cost_nusd is not None
             call.cost_nusd = call.cost_nusd + outcome.cost_nusd if known else None  # type: ignore[operator]
+
+    def _close(self, closed: CallClosed, rows: Rows) -> None:
+        row = astuple(closed)
+        narrowed = msgspec.json.encode(closed.narrowed).decode() if closed.narrowed else "[]"
+        tags = msgspec.json.encode(closed.tags).decode() if closed.tags else "[]"
+        rows.calls.append((*row[:_NARROWED], narrowed, *row[_NARROWED + 1 : -1], tags, self._writer))
 
 
 def _lost(id: str, call: _OpenCall) -> CallClosed:
@@ -122,30 +125,3 @@ def _lost(id: str, call: _OpenCall) -> CallClosed:
         session=first.session,
         trace=first.trace,
     )
-
-
-def _attempt_row(intent: Intent, outcome: Outcome, writer: str) -> Columns:
-    columns = asdict(intent) | asdict(outcome) | {"writer": writer}
-    columns["id"] = columns.pop("attempt")
-    details = {unit: min(count, LARGEST) for unit, count in outcome.usage_details.items()}
-    columns["usage_details"] = msgspec.json.encode(details).decode() if details else ""
-    return _storable(columns)
-
-
-def _call_row(closed: CallClosed, writer: str) -> Columns:
-    columns = asdict(closed) | {"writer": writer}
-    columns["id"] = columns.pop("call")
-    columns["narrowed"] = msgspec.json.encode(closed.narrowed).decode()
-    columns["tags"] = msgspec.json.encode(closed.tags).decode()
-    return _storable(columns)
-
-
-def _storable(columns: Columns) -> Columns:
-    """A provider or a caller may claim any number and say NUL, but not every database holds that."""
-    for name in _THEIR_NUMBERS:
-        if (number := columns.get(name)) and not -LARGEST <= number <= LARGEST:
-            columns[name] = LARGEST if number > 0 else -LARGEST
-    for name in _THEIR_TEXTS:
-        if (text := columns.get(name)) and "\0" in text:
-            columns[name] = text.replace("\0", "")
-    return columns

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from fairlead.records import Record, decode
+from fairlead.records import Record, decode, decode_all
 
 BATCH_BYTES = 1 << 20
 
@@ -60,8 +60,8 @@ def read(
     if until is not None and until.segment == number:
         window = min(window, until.offset - offset)
     data = _bytes_at(directory, number, offset, window)
-    taken, lines = _complete(data, has_left=has_left, is_last=len(data) < window)
-    records, garbage = _decoded(lines)
+    taken = _complete(data, has_left=has_left, is_last=len(data) < window)
+    records, garbage = _decoded(data[:taken].rstrip(b"\0"))
     if not taken and has_left and following:
         return Batch((), Position(following[0], 0), more=True)
     return Batch(records, Position(number, offset + taken), garbage, more=bool(taken))
@@ -106,23 +106,27 @@ def _bytes_at(directory: Path, number: int, offset: int, length: int) -> bytes:
         os.close(fd)
 
 
-def _complete(data: bytes, *, has_left: bool, is_last: bool) -> tuple[int, list[bytes]]:
-    """How many bytes are done with, and the lines in them. `is_last`: the segment has no more bytes than these."""
+def _complete(data: bytes, *, has_left: bool, is_last: bool) -> int:
+    """How many bytes are done with. `is_last`: the segment has no more bytes than these."""
     if not has_left:
         nul = data.find(b"\0")
-        data = data if nul < 0 else data[:nul]
-        taken = data.rfind(b"\n") + 1
-    elif is_last or not data.strip(b"\0"):
-        taken = len(data)  # what has no newline by now will never get one
-    else:
-        taken = data.rfind(b"\n") + 1 or len(data)
-    return taken, [line for line in data[:taken].split(b"\n") if line.strip(b"\0")]
+        return data.rfind(b"\n", 0, len(data) if nul < 0 else nul) + 1
+    if is_last or not data.strip(b"\0"):
+        return len(data)  # what has no newline by now will never get one
+    return data.rfind(b"\n") + 1 or len(data)
 
 
-def _decoded(lines: list[bytes]) -> tuple[tuple[Record, ...], tuple[bytes, ...]]:
+def _decoded(data: bytes) -> tuple[tuple[Record, ...], tuple[bytes, ...]]:
+    if b"\0" not in data:
+        try:
+            return tuple(decode_all(data)), ()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass  # one of them is special: let us see which
     records: list[Record] = []
     garbage: list[bytes] = []
-    for line in lines:
+    for line in data.split(b"\n"):
+        if not line.strip(b"\0"):
+            continue
         try:
             records.append(decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError):

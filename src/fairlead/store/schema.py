@@ -4,69 +4,96 @@ Ids are 32 hexadecimal digits, times UTC microseconds, durations microseconds, m
 types only, so that every SQL database can hold them. It knows no engine and opens nothing.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+)
 from sqlalchemy import text as sql
 
-HEAD = "0007"  # the revision of these tables; revisions sort as texts
+HEAD = "0008"  # the revision of these tables; revisions sort as texts
 
 metadata = MetaData()
+
+
+def _text(length: int) -> Any:
+    """On PostgreSQL without a bound: what a provider says may be longer, and one row must not hold up all others."""
+    return String(length).with_variant(Text(), "postgresql")
+
+
+_ID = String(32).with_variant(
+    Text(collation="C"), "postgresql"
+)  # sorts by time everywhere, so that it can be cut by it
 
 call = Table(
     "call",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("at_us", BigInteger, nullable=False),
-    Column("key", String(32), nullable=False),
-    Column("team", String(128), nullable=False),
-    Column("route", String(128), nullable=False),
-    Column("task", String(32), nullable=False),
+    Column("key", _text(32), nullable=False),
+    Column("team", _text(128), nullable=False),
+    Column("route", _text(128), nullable=False),
+    Column("task", _text(32), nullable=False),
     Column("stream", Boolean, nullable=False),
-    Column("status", String(16), nullable=False),  # ok, denied, failed, cancelled, lost
-    Column("code", String(64), nullable=False),
+    Column("status", _text(16), nullable=False),  # ok, denied, failed, cancelled, lost
+    Column("code", _text(64), nullable=False),
     Column("why", Text, nullable=False),
     Column("narrowed", Text, nullable=False),  # JSON array of texts
     Column("attempts", Integer, nullable=False),
-    Column("target", String(128), nullable=False),
+    Column("target", _text(128), nullable=False),
     Column("cost_nusd", BigInteger),
     Column("estimated", Boolean, nullable=False),
     Column("duration_us", BigInteger, nullable=False),
     Column("first_word_us", BigInteger),
-    Column("request_hash", String(128), nullable=False),
-    Column("config", String(64), nullable=False),
+    Column("request_hash", _text(128), nullable=False),
+    Column("config", _text(64), nullable=False),
     Column("parent", Text),
     Column("session", Text),
     Column("trace", Text, nullable=False),
     Column("tags", Text, nullable=False),  # JSON array of texts
-    Column("writer", String(64), nullable=False),  # the spool that it came from: one life of one process
-    Column("cache", String(8), nullable=False, server_default=""),  # hit, shared, miss; "": nothing was looked up
+    Column("writer", _text(64), nullable=False),  # the spool that it came from: one life of one process
+    Column("cache", _text(8), nullable=False, server_default=""),  # hit, shared, miss; "": nothing was looked up
     Index("call_at", "at_us"),
     Index("call_key_at", "key", "at_us"),
     Index("call_route_at", "route", "at_us"),
+    postgresql_partition_by="RANGE (id)",
 )
 
 attempt = Table(
     "attempt",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("call", String(32), nullable=False),
+    Column("id", _ID, primary_key=True),
+    Column("call", _text(32), nullable=False),
     Column("at_us", BigInteger, nullable=False),
-    Column("purpose", String(16), nullable=False),
-    Column("key", String(32), nullable=False),
-    Column("team", String(128), nullable=False),
-    Column("route", String(128), nullable=False),
-    Column("target", String(128), nullable=False),
-    Column("backend", String(128), nullable=False),
+    Column("purpose", _text(16), nullable=False),
+    Column("key", _text(32), nullable=False),
+    Column("team", _text(128), nullable=False),
+    Column("route", _text(128), nullable=False),
+    Column("target", _text(128), nullable=False),
+    Column("backend", _text(128), nullable=False),
     Column("model", Text, nullable=False),
-    Column("zone", String(16), nullable=False),
+    Column("zone", _text(16), nullable=False),
     Column("price", Text),
     Column("hold_nusd", BigInteger),
     Column("hold_tokens", BigInteger),
-    Column("config", String(64), nullable=False),
+    Column("config", _text(64), nullable=False),
     Column("parent", Text),
     Column("session", Text),
     Column("trace", Text, nullable=False),
     Column("propensity", Float),
-    Column("outcome", String(64), nullable=False),  # ok, cancelled, lost, or the code of the error
+    Column("outcome", _text(64), nullable=False),  # ok, cancelled, lost, or the code of the error
     Column("why", Text, nullable=False),
     Column("status", Integer),
     Column("finish", Text),
@@ -83,16 +110,31 @@ attempt = Table(
     Column("first_token_us", BigInteger),
     Column("last_token_us", BigInteger),
     Column("duration_us", BigInteger, nullable=False),
-    Column("writer", String(64), nullable=False),
+    Column("writer", _text(64), nullable=False),
     Column("usage_details", Text, nullable=False, server_default=""),  # JSON object of counts; "" for none
-    Column("shape", String(8), nullable=False, server_default=""),  # valid, invalid; "": no form was asked for
-    Column("request_id", String(128), nullable=False, server_default=""),  # the provider's own name of it
+    Column("shape", _text(8), nullable=False, server_default=""),  # valid, invalid; "": no form was asked for
+    Column("request_id", _text(128), nullable=False, server_default=""),  # the provider's own name of it
     Index("attempt_call", "call"),
-    Index("attempt_at", "at_us"),
-    Index("attempt_key_at", "key", "at_us"),
-    Index("attempt_route_at", "route", "at_us"),
-    Index("attempt_team_at", "team", "at_us"),
+    postgresql_partition_by="RANGE (id)",  # no index on time: an id begins with it
 )
+
+spending = Table(  # what calls and attempts come to, in quarters of an hour, so that no budget needs to add them up
+    "spending",
+    metadata,
+    Column("scope", _text(16), primary_key=True),  # key, team, route, all
+    Column("owner", _text(128), primary_key=True),
+    Column("quarter_us", BigInteger, primary_key=True, autoincrement=False),  # 0: of all that were rolled up
+    Column("writer", _text(64), primary_key=True),
+    Column("nusd", BigInteger, nullable=False),  # an attempt of unknown cost counts as its hold
+    Column("tokens", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),  # calls that were not denied
+    sqlite_with_rowid=False,
+)
+
+
+for _table in (call, attempt):  # what belongs to no month that there is a partition for
+    _default = DDL(f"CREATE TABLE {_table.name}_default PARTITION OF {_table.name} DEFAULT")
+    event.listen(_table, "after_create", _default.execute_if(dialect="postgresql"))
 
 key = Table(
     "key",

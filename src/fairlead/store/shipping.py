@@ -11,20 +11,20 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
-from sqlalchemy import Connection, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 
 from fairlead.errors import Unavailable
 from fairlead.records import Record, encode
 from fairlead.store import schema
-from fairlead.store.joining import Columns, Joiner, Rows
-from fairlead.store.opening import Store
+from fairlead.store.joining import Joiner, Rows
+from fairlead.store.landing import land
+from fairlead.store.opening import Store, check_revision
+from fairlead.store.partitions import Partitions
 from fairlead.store.reading import Position, lock_of_dead, read, segment_path, segments_of
 
 GONE = ".gone"
@@ -73,12 +73,13 @@ class Shipper:
         spool_root: Path,
         *,
         batch_bytes: int = 1 << 20,
-        saw: Callable[[tuple[Record, ...]], None] | None = None,
+        saw: Callable[[Sequence[Record]], None] | None = None,
     ) -> None:
         self._saw = saw
         self._store = store
         self._root = spool_root
         self._batch_bytes = batch_bytes
+        self._partitions = Partitions(store)
         self._followers: dict[str, _Follower] = {}
         self._caught_up = time.monotonic()
         self._failed = ""  # why the last round did
@@ -182,9 +183,11 @@ class Shipper:
             "shipped_segment": follower.at.segment,
             "shipped_offset": follower.at.offset,
         }
+        self._partitions.make_room([*(row[0] for row in rows.attempts), *(row[0] for row in rows.calls)])
         with self._store.begin() as connection:
-            _insert_new(connection, schema.attempt, rows.attempts)
-            _insert_new(connection, schema.call, rows.calls)
+            if self._store.is_postgres:
+                check_revision(connection)
+            land(connection, rows, follower.directory.name)
             table = schema.spool_position
             where = table.c.directory == follower.directory.name
             if not connection.execute(table.update().where(where).values(position)).rowcount:
@@ -231,19 +234,3 @@ def _keep_aside(directory: Path, since: Position, lines: list[bytes]) -> None:
 def _count(done: Shipped, rows: Rows) -> None:
     done.attempts += len(rows.attempts)
     done.calls += len(rows.calls)
-
-
-def _insert_new(connection: Connection, table: Table, rows: list[Columns]) -> None:
-    """Rows whose id is in the table already are left out: a replay is harmless."""
-    if rows:
-        connection.exec_driver_sql(_insertion(table, connection.dialect.name), rows)
-
-
-@cache
-def _insertion(table: Table, dialect: str) -> str:
-    """As text, compiled once: then the driver takes the rows as they are, which is three times as fast."""
-    if dialect == "postgresql":
-        statement = postgresql.insert(table).on_conflict_do_nothing(index_elements=["id"])
-        return str(statement.compile(dialect=postgresql.dialect(paramstyle="pyformat")))
-    statement = sqlite.insert(table).on_conflict_do_nothing(index_elements=["id"])
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
