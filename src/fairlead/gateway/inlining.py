@@ -55,6 +55,8 @@ async def inlined(call: Call, fetch: Fetch | None) -> Call:
         return call
     if fetch is None or len(wanted) > MOST_URLS:
         raise _failed(f"{len(wanted)} of them are more than are fetched for one request")
+    if call.route.total_s < rules.total_s:
+        rules = replace(rules, total_s=call.route.total_s)
     found = await _fetch_all(wanted, fetch, rules)
     return replace(call, request=_with(request, found))
 
