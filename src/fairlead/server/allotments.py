@@ -175,7 +175,8 @@ class Account:
     def learn(self, ask: Ask, standing: Standing) -> None:
         self.granted = standing.granted
         self.free = standing.free
-        self.unheard = standing.unheard
+        if ask.gives:  # else it is no answer to whoever is short
+            self.unheard = standing.unheard
         self._elsewhere = (standing.spent, standing.held)
         self._beyond -= ask.beyond
         self.owes = self.owes and not ask.gives
