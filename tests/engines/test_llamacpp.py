@@ -221,3 +221,29 @@ def test_a_very_small_model_gets_one_thread_unless_told_otherwise(model: Path, t
     header = read_header(model)
     assert Llamacpp(name="x", model="", base_dir=tmp_path).threads_for(header) == 1
     assert Llamacpp(name="x", model="", base_dir=tmp_path, threads=3).threads_for(header) == 3
+
+
+def test_a_streamed_answer_that_was_begun_is_gone_on_with_and_not_said_again(tmp_path: Path) -> None:
+    """What `on_break = "continue"` counts on."""
+
+    def spoken(engine: Engine, *begun: str) -> str:
+        messages = [{"role": "user", "content": "Invoice 12 from Acme, total 40 EUR"}]
+        messages += [{"role": "assistant", "content": one} for one in begun]
+        body = json.dumps({"messages": messages, "max_tokens": 24, "temperature": 0, "stream": True}).encode()
+        headers = {"Authorization": f"Bearer {engine.key}", "Content-Type": "application/json"}
+        request = urllib.request.Request(engine.url + "/v1/chat/completions", body, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            events = [json.loads(line[6:]) for line in answer if line.startswith(b"data: {")]
+        return "".join(choice["delta"].get("content") or "" for event in events for choice in event["choices"])
+
+    async def story() -> None:
+        engine = llamacpp_engine("nano", model="shipped:fairlead-nano", base_dir=tmp_path, data_dir=tmp_path, pace=FAST)
+        await engine.start()
+        try:
+            whole = await asyncio.to_thread(spoken, engine)
+            begun = whole[: len(whole) // 2]
+            assert begun and begun + await asyncio.to_thread(spoken, engine, begun) == whole
+        finally:
+            await engine.stop()
+
+    asyncio.run(story())
