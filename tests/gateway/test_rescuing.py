@@ -18,6 +18,7 @@ from fairlead.errors import (
 )
 from fairlead.gateway import rescuing
 from fairlead.gateway.call import Capabilities, Context, Limit, Target
+from fairlead.gateway.retrying import BURST
 from world import COST, USAGE, World, caller, request, route, said, target, words
 
 GOES_ON = Capabilities(prefill=True)
@@ -306,6 +307,18 @@ def test_a_budget_that_is_spent_ends_the_stream_with_its_break() -> None:
         asyncio.run(listen())
     assert "budget" in caught.value.message and not isinstance(caught.value, BudgetExceeded)
     assert world.held() == 0
+
+
+def test_continuations_have_the_budget_of_retries_so_that_they_make_no_storm() -> None:
+    line = InTurn(*[broken("one")] * 100)
+    world = World([route(goes_on("a"), on_break="continue")], {"a": line})
+
+    async def listen() -> None:
+        for _ in range(20):
+            await asyncio.gather(world.stream(asked()), return_exceptions=True)
+
+    asyncio.run(listen())
+    assert 20 + BURST <= len(world.spool.intents()) <= 20 + 2 * BURST  # one more comes back each second
 
 
 @given(st.text(" \nab", max_size=12), st.lists(st.integers(0, 12), max_size=8), st.integers(0, 12))

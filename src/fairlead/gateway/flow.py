@@ -117,7 +117,7 @@ class Gateway:
         if call.route.spreads:
             ask = spreading = Spreading(ask, call, self.circuits, self._loads, self._clock)
         if call.route.on_break != "error":
-            ask = rescuing(ask, call, book)
+            ask = rescuing(ask, call, book, self._retry_budgets)
         if call.route.hedge is not None:
             ask = Hedging(ask, call, book, call.route.hedge, self._lateness, self.circuits, spreading)
         if call.route.retry is not None:

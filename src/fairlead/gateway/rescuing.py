@@ -27,6 +27,7 @@ from fairlead.errors import (
 )
 from fairlead.gateway.call import Ask, Call, Form, Target
 from fairlead.gateway.ledger import Book
+from fairlead.gateway.retrying import SPENT, RetryBudgets
 
 MOST_HELD_BYTES = 4 * 1024 * 1024  # of a stream that is held back; what is longer streams on as it comes
 ITEM_BYTES = 250  # what an item takes beside what is said in it
@@ -36,7 +37,7 @@ NOT_PLAIN = frozenset({"schema", "json", "thinking", OPAQUE})  # needs of an ans
 DENIED = (LimitExceeded, BudgetExceeded, RequestInvalid, Unavailable)
 
 
-def rescuing(ask: Ask, call: Call, book: Book) -> Ask:
+def rescuing(ask: Ask, call: Call, book: Book, budgets: RetryBudgets) -> Ask:
     """The same power where there is nothing to rescue; else one that keeps to the route's `on_break`."""
     if not call.request.stream:
         return ask
@@ -44,7 +45,7 @@ def rescuing(ask: Ask, call: Call, book: Book) -> Ask:
         case "buffer":
             return Buffered(ask, book)
         case "continue" if _is_plain(call.request):
-            return Continued(ask, call)
+            return Continued(ask, call, budgets)
     return ask
 
 
@@ -122,9 +123,10 @@ READING = Reading()
 class Continued:
     """An Ask around the Ask. What has a form, and targets that don't go on with a begun answer, pass through."""
 
-    def __init__(self, ask: Ask, call: Call) -> None:
+    def __init__(self, ask: Ask, call: Call, budgets: RetryBudgets) -> None:
         self._ask = ask
         self._call = call
+        self._budgets = budgets
 
     async def answer(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Answer:
         return await self._ask.answer(target, request, purpose, form)
@@ -137,7 +139,7 @@ class Continued:
                     yield item
             return
         begun = Begun()
-        rescue = _Rescue(self._call, target, request, begun)
+        rescue = _Rescue(self._call, target, request, begun, self._budgets)
         while True:
             try:
                 async with aclosing(self._ask.stream(rescue.target, rescue.asked, purpose, READING)) as items:
@@ -156,8 +158,9 @@ class Continued:
 class _Rescue:
     """One stream and its continuations: who is asked next, and for what."""
 
-    def __init__(self, call: Call, target: Target, request: Request, begun: "Begun") -> None:
+    def __init__(self, call: Call, target: Target, request: Request, begun: "Begun", budgets: RetryBudgets) -> None:
         self.asked = request
+        self._budgets = budgets
         self._call = call
         self._request = request
         self._begun = begun
@@ -182,6 +185,9 @@ class _Rescue:
         may_help = isinstance(error, TargetError) and error.retryable
         rest = self._rest() if may_help and begun.can_go_on and self._left and self._places else None
         if rest is None:
+            raise self._broken
+        if not self._budgets.of(self.target.name).withdraw(self._budgets.clock.now()):
+            self._broken.hint = f"{self._broken.hint} {SPENT}".strip()
             raise self._broken
         self.asked = rest
         self._left -= 1
