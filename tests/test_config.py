@@ -283,3 +283,25 @@ def test_of_a_configuration_the_store_is_found_without_the_rest_of_it(
     assert config.find_store(file) == "postgresql://u:s3cret@db/x"
     file.write_text("[routes.x]\n")
     assert config.find_store(file) == config.find_store(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("store", "route", "path"),
+    [
+        ("private", 'record = { keep = "soon" }', "routes.r.record.keep"),
+        ("private", 'record = { keep = "7d", share = 1.5 }', "routes.r.record"),
+        ("private", 'record = { keep = "7d", what = [] }', "routes.r.record"),
+        ("private", 'record = { keep = "7d", what = ["thoughts"] }', "routes.r.record.what[0]"),
+        ("contract", 'record = { keep = "7d" }', "routes.r.record"),
+        ("public", "keep_responses_s = 60", "routes.r.keep_responses_s"),
+        ("private", 'record = { keep = "7d", share = 0.1 }', ""),
+        ("public", "", ""),
+    ],
+)
+def test_what_a_route_keeps_lies_within_its_zone(store: str, route: str, path: str, base: Path) -> None:
+    text = f'[store]\nzone = "{store}"\n[backends.b]\nkind = "openai"\nbase_url = "http://b/v1"\nzone = "private"\n'
+    text += f'[targets.t]\nbackend = "b"\nmodel = "m"\n[routes.r]\ntargets = ["t"]\nzone = "private"\n{route}\n'
+    if path:
+        assert wrong(text, base).details["path"] == path
+    else:
+        assert config.parse(text, base=base).routes["r"]

@@ -27,6 +27,7 @@ def exposed(metrics: Metrics) -> str:
         engines={"mini": (True, 1)},
         lag_s=0.5,
         keys_age_s=2.5,
+        unrecorded=3,
         circuits=[("t", "b", "open")],
         limits={("route:r:tokens:minute", "tokens"): {"amount": 100, "spent": 7}},
         leases_beyond=4,
@@ -48,6 +49,8 @@ def test_calls_attempts_tokens_and_money_are_counted() -> None:
     assert "fairlead_keys_age_seconds 2.5" in text
     assert 'fairlead_limit{limit="route:r:tokens:minute",state="spent",unit="tokens"} 7.0' in text
     assert "fairlead_leases_beyond 4.0" in text and "fairlead_leases_away 1.0" in text
+
+    assert "fairlead_keys_age_seconds 2.5" in text and "fairlead_unrecorded_calls 3.0" in text
     assert 'fairlead_circuit{backend="b",state="open",target="t"} 1.0' in text
 
 
@@ -69,7 +72,7 @@ def test_names_that_callers_make_up_do_not_become_labels() -> None:
 def test_what_is_gone_is_not_shown() -> None:
     metrics = Metrics()
     exposed(metrics)
-    text = metrics.exposition(open_calls={}, refused=0, engines={}, lag_s=0, keys_age_s=0).decode()
+    text = metrics.exposition(open_calls={}, refused=0, engines={}, lag_s=0, keys_age_s=0, unrecorded=0).decode()
     assert 'worker="w"' not in text and "fairlead_circuit{" not in text
 
 

@@ -33,6 +33,7 @@ from fairlead.config import (
     Limits,
     MediaSettings,
     PriceSettings,
+    RecordSettings,
     RetrySettings,
     RouteSettings,
     Secret,
@@ -51,6 +52,7 @@ from fairlead.gateway.call import (
     Limit,
     MediaRules,
     Purse,
+    RecordRules,
     Retry,
     Route,
     Spool,
@@ -67,6 +69,7 @@ from fairlead.gateway.routes import Routes
 from fairlead.gateway.strategies import STRATEGIES
 from fairlead.money import Price
 from fairlead.signing import AwsChainSigner, AwsSigner, GoogleSigner
+from fairlead.spans import seconds_of
 from fairlead.units import SEARCHES
 from fairlead.wire.fetching import Fetcher
 from fairlead.wire.listener import identity
@@ -277,6 +280,8 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         heartbeat_s=settings.heartbeat_s,
         lossy=settings.lossy,
         keep_responses_s=settings.keep_responses_s,
+        record=_record(settings.record) if settings.record else None,
+        store_zone=config.store.zone,
         media=_media(settings.media),
         repair=settings.repair,
         on_break=settings.on_break,
@@ -312,6 +317,10 @@ def _hedge(settings: HedgeSettings) -> Hedge | None:
         return None
     given: dict[str, Any] = asdict(settings)
     return Hedge(**given)
+
+
+def _record(settings: RecordSettings) -> RecordRules:
+    return RecordRules(seconds_of(settings.keep) or 0, settings.what, settings.share)
 
 
 def _media(settings: MediaSettings) -> MediaRules:

@@ -45,6 +45,11 @@ class Metrics:
         self._unpriced = Counter(
             "fairlead_unpriced_attempts", "Attempts whose price is unknown", ["target"], registry=registry
         )
+        self._targets: dict[str, tuple[str, str, str]] = {}  # open attempts: route, target and purpose
+        self._make_gauges(registry)
+
+    def _make_gauges(self, registry: CollectorRegistry) -> None:
+        """Of what is so when somebody looks."""
         self._open = Gauge("fairlead_open_calls", "Calls in flight", ["worker"], registry=registry)
         self._refused = Gauge(
             "fairlead_unauthenticated_requests", "Requests without a valid key since start", registry=registry
@@ -73,7 +78,9 @@ class Metrics:
             "fairlead_leases_beyond", "Times that more was handed out than the store had granted", registry=registry
         )
         self._leases_away = Gauge("fairlead_leases_away", "1 while the store grants no leases", registry=registry)
-        self._targets: dict[str, tuple[str, str, str]] = {}  # open attempts: route, target and purpose
+        self._unrecorded = Gauge(
+            "fairlead_unrecorded_calls", "Calls whose content was to be kept and was given up", registry=registry
+        )
 
     def saw(self, records: Iterable[Record]) -> None:
         for record in records:
@@ -111,6 +118,7 @@ class Metrics:
         engines: Mapping[str, tuple[bool, int]],
         lag_s: float,
         keys_age_s: float,
+        unrecorded: int,
         circuits: Iterable[tuple[str, str, str]] = (),
         limits: Mapping[tuple[str, str], Mapping[str, int]] = {},
         leases_beyond: int = 0,
@@ -136,4 +144,5 @@ class Metrics:
         self._refused.set(refused)
         self._lag.set(lag_s)
         self._keys_age.set(keys_age_s)
+        self._unrecorded.set(unrecorded)
         return generate_latest(self.registry)

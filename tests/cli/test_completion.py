@@ -15,7 +15,7 @@ def test_the_script_is_on_stdout_and_the_line_on_stderr(shell: str) -> None:
 
 def test_commands_are_completed_without_being_loaded() -> None:
     context = main.fairlead.make_context("fairlead", [], resilient_parsing=True)
-    assert [item.value for item in main.fairlead.shell_complete(context, "co")] == ["config", "completion"]
+    assert [item.value for item in main.fairlead.shell_complete(context, "co")] == ["config", "content", "completion"]
 
 
 def test_an_unknown_shell_is_typed_wrongly() -> None:

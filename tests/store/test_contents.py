@@ -8,8 +8,18 @@ import pytest
 from sqlalchemy import Connection
 
 from fairlead.store import schema
-from fairlead.store.contents import find_response, forget_expired, forget_response, keep_response
+from fairlead.store.audit import list_audit
+from fairlead.store.contents import (
+    find_response,
+    forget,
+    forget_expired,
+    forget_response,
+    keep_response,
+    record,
+    recorded,
+)
 from fairlead.store.opening import open_store
+from fairlead.store.recordings import Recorded
 
 
 @pytest.fixture
@@ -64,3 +74,42 @@ def test_an_id_may_be_any_text_of_any_length(books: Connection) -> None:
     for id in ("", "é" * 10_000, "\ud800", "'; drop table content; --"):
         keep(books, response=id)
         assert find(books, id) is not None
+
+
+def say(call: str = "c1", key: str = "k1", expires_us: int = 20) -> Recorded:
+    parts = (("request", b"{}"), ("answer", b"\xff"))
+    return Recorded(call=call, key=key, at_us=10, zone="private", expires_us=expires_us, parts=parts)
+
+
+def test_what_is_recorded_twice_is_there_once_and_who_read_it_is_noted(books: Connection) -> None:
+    record(books, [say(), say("c2")])
+    record(books, [say()])
+    found = recorded(books, "c1", at_us=15, actor="admin")
+    assert [(row.kind, row.body, row.zone) for row in found] == [
+        ("request", b"{}", "private"),
+        ("answer", b"\xff", "private"),
+    ]
+    (noted,) = list_audit(books)
+    assert (noted.action, noted.subject, noted.actor) == ("content.read", "c1", "admin")
+
+
+def test_what_is_kept_for_its_caller_is_not_shown_as_recorded(books: Connection) -> None:
+    keep(books)
+    assert recorded(books, "c1", at_us=15, actor="admin") == [] and list_audit(books) == []
+
+
+def test_what_has_expired_is_not_shown_and_goes(books: Connection) -> None:
+    record(books, [say()])
+    assert recorded(books, "c1", at_us=20, actor="admin") == []
+    assert forget_expired(books, 20) == 2
+    assert books.execute(schema.content.select()).all() == []
+
+
+def test_a_call_or_a_key_is_forgotten_whole_and_that_is_noted(books: Connection) -> None:
+    record(books, [say("c1"), say("c2"), say("c3", key="k2")])
+    keep(books, call="c2")
+    assert forget(books, call="c1", actor="admin") == 2
+    assert forget(books, key="k1", actor="admin") == 3
+    assert [row.call for row in books.execute(schema.content.select()).all()] == ["c3", "c3"]
+    assert [row.details for row in list_audit(books)] == [{"of": "key", "count": 3}, {"of": "call", "count": 2}]
+    assert find(books) is None

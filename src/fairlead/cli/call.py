@@ -1,5 +1,6 @@
 """`fairlead call`: what was asked, what answered and what it cost, from the books."""
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -8,10 +9,10 @@ from fairlead.cli import terminal
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.spans import Since
 from fairlead.cli.story import tell
-from fairlead.cli.terminal import as_json
+from fairlead.cli.terminal import as_json, moment, note
 
 if TYPE_CHECKING:
-    from fairlead.server.office import CallFilter, KeyShown
+    from fairlead.server.office import CallFilter, ContentShown, KeyShown
     from fairlead.server.remote import Desk
     from fairlead.store.calls import CallRow, CallShown, Summary
 
@@ -88,11 +89,16 @@ def list_(
 
 @call.command()
 @click.argument("id")
+@click.option("--content", is_flag=True, help="What was said, where its route records that. Reading it is noted.")
 @as_json
 @placed
 @here
-def show(place: Place, id: str, wants_json: bool) -> None:
+def show(place: Place, id: str, content: bool, wants_json: bool) -> None:
     """Explain one call: who asked, what the rules did, which targets were tried, what it cost."""
+    if content:
+        said = place.ask(lambda desk: desk.content(id), doing="call show")
+        _show_content(said, wants_json=wants_json)
+        return
 
     async def ask(desk: "Desk") -> "tuple[CallShown, list[KeyShown]]":
         return await desk.call(id), await desk.keys(revoked=True)
@@ -103,6 +109,20 @@ def show(place: Place, id: str, wants_json: bool) -> None:
         return
     for line in tell(shown, {one.id: one.name for one in keys}):
         terminal.say(line)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # what a terminal would obey
+
+
+def _show_content(said: "list[ContentShown]", *, wants_json: bool) -> None:
+    if wants_json:
+        terminal.show_json(said)
+        return
+    for one in said:
+        note(f"{one.kind}, {moment(one.at_us)}, zone {one.zone}, until {moment(one.expires_us)} ({one.encoding})")
+        terminal.say(_CONTROL.sub("·", one.body))
+    if not said:
+        note("nothing is recorded of it: its route says whether, and for how long ([routes.NAME.record])")
 
 
 @call.command()

@@ -30,6 +30,7 @@ COMMANDS = {
     "key": "Make, list, rotate and revoke the keys of callers.",
     "budget": "Show budgets and limits: what is spent, held, leased and free.",
     "call": "List, explain and sum up calls.",
+    "content": "Forget what was said in calls, where it is recorded.",
     "models": "Show the models that there are, and what they cost.",
     "engine": "List and restart the engines of the running server.",
     "catalog": "Show who can be asked and what models can do; renew the lists.",

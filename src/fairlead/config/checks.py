@@ -99,6 +99,7 @@ class _Checks:
                     f"server.cors_origins[{number}]", f"{origin!r} is no origin", "https://app.example.com"
                 )
         self._bounded("store", self.config.store, 0.01, "ship_every_s")
+        self._bounded("store", self.config.store, 0, "content_mb", below=10**6)
         self._span("store.keys_good_for", self.config.store.keys_good_for)
         check_store(self.config.store, self.wrong)
 
@@ -183,6 +184,7 @@ class _Checks:
         self._bounded(path, route, 1, "max_output_tokens")
         self._bounded(path, route, 0.001, "heartbeat_s", "total_s")
         self._bounded(path, route, 0, "keep_responses_s", below=10**9)
+        self._kept(path, route)
         if route.budget and not BUDGET.match(route.budget):
             raise self.wrong(f"{path}.budget", f"{route.budget!r} is no budget", 'such as "5usd/day"')
         if route.max_cost_per_call and not MONEY.match(route.max_cost_per_call):
@@ -228,6 +230,19 @@ class _Checks:
         for field in fields:
             if (value := getattr(section, field)) is not None and not least <= value < below:  # `nan` is not, either
                 raise self.wrong(f"{path}.{field}", f"must be at least {least:g} and below {below}")
+
+    def _kept(self, path: str, route: RouteSettings) -> None:
+        """What a route keeps lies where the store does."""
+        store = self.config.store.zone
+        if route.record is not None:
+            self._span(f"{path}.record.keep", route.record.keep)
+            self._bounded(f"{path}.record", route.record, 0, "share", below=2)
+            if not route.record.what or route.record.share > 1:
+                raise self.wrong(f"{path}.record", "`what` names request or answer, and `share` is 1 at most")
+        kept = "record" if route.record is not None else "keep_responses_s" if route.keep_responses_s else ""
+        if kept and ZONE_ORDER.index(route.zone) < ZONE_ORDER.index(store):
+            hint = f"the store lies in {store} ([store] zone), and the words of this route stay in {route.zone}"
+            raise self.wrong(f"{path}.{kept}", "its words would leave their zone", hint)
 
     def _span(self, path: str, text: str) -> None:
         if seconds_of(text) is None:

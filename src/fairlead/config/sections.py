@@ -74,6 +74,9 @@ class StoreSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sync: Literal["none", "interval"] = "none"  # of the spool: interval survives power loss, but for the last second
     ship_every_s: float = 0.25
     when_away: Literal["spend-leases", "go-on"] = "spend-leases"  # go-on: grant without it, and reckon later
+
+    zone: Zone = "private"  # where it lies: words that may not travel so far are not kept there
+    content_mb: float = 256.0  # of recorded content that may wait for it on disk, of each worker
     keys_good_for: str = "7d"  # how old the keys may be that a start goes by while the store is away
 
 
@@ -238,6 +241,14 @@ class CacheSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_mb: float = 16.0
 
 
+class RecordSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is said on a route is kept in the store, for admins to read. `keep`: such as "7d"."""
+
+    keep: str
+    what: tuple[Literal["request", "answer"], ...] = ("request", "answer")
+    share: float = 1.0  # of its calls
+
+
 class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     targets: tuple[str, ...]
     strategy: Literal["single", "fallback"] | None = None  # None: fallback where there are several targets
@@ -250,6 +261,7 @@ class RouteSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     total_s: float = 600.0
     lossy: bool = False  # leave out what a target's language can't say (and tell), instead of refusing
     keep_responses_s: float = 0.0  # how long a response can be continued by its id; 0: not at all, nothing is kept
+    record: RecordSettings | None = None  # None: what is said is written down nowhere
     media: MediaSettings = MediaSettings()
     repair: bool = True  # ask once more where an answer has not the form that was asked for
     retry: RetrySettings = RetrySettings()

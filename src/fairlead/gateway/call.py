@@ -163,6 +163,14 @@ class CacheRules(Struct, frozen=True):
     most_bytes: int = 16 * 1024 * 1024
 
 
+class RecordRules(Struct, frozen=True):
+    """What is kept of what is said on a route: of which part of its calls (`share`), and for how long."""
+
+    keep_s: int
+    what: tuple[str, ...]  # request, answer
+    share: float
+
+
 class Route(Struct, frozen=True):
     """A task, with its rules. `version` tells apart all that it and its targets are set to, where there is a cache."""
 
@@ -177,6 +185,8 @@ class Route(Struct, frozen=True):
     total_s: float = 600.0
     lossy: bool = False  # what a target's language can't say is left out and told, instead of refused
     keep_responses_s: float = 0.0  # how long a response may be continued by its id
+    record: RecordRules | None = None  # None: what is said is written down nowhere
+    store_zone: Zone = "private"  # where that would lie
     media: MediaRules = MediaRules()
     repair: bool = True  # whether a target is asked once more where its answer has not the form that was asked for
     hedge: Hedge | None = None  # None: nobody is asked twice because it is slow

@@ -25,7 +25,7 @@ from fairlead import __version__, config
 from fairlead.errors import FairleadError, NotFound, RequestInvalid, Unauthenticated
 from fairlead.gateway.breaking import CircuitState
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
-from fairlead.server.office import CallFilter, KeyWanted, Rotation
+from fairlead.server.office import CallFilter, KeyWanted, Rotation, Whose
 from fairlead.server.premises import address_of, bind, is_loopback, names_loopback
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ class AdminListener:
             Route("/api/keys/{ref:path}/rotate", self._edge(self._rotate, trusted), methods=["POST"]),
             Route("/api/calls", self._edge(self._calls, trusted)),
             Route("/api/calls/{ref}", self._edge(self._call, trusted)),
+            Route("/api/calls/{ref}/content", self._edge(self._content, trusted)),
+            Route("/api/content/forget", self._edge(self._forget_content, trusted), methods=["POST"]),
             Route("/api/summary", self._edge(self._summary, trusted)),
             Route("/api/budgets", self._edge(self._budgets, trusted)),
             Route("/api/engines", self._edge(self._engines, trusted)),
@@ -226,6 +228,17 @@ class AdminListener:
     async def _call(self, request: Request) -> Response:
         await self._steward.ship()
         return _json(await self._steward.office.call(request.path_params["ref"]))
+
+    async def _content(self, request: Request) -> Response:
+        await self._steward.ship()
+        await self._steward.archive.carry()
+        return _json(await self._steward.office.content(request.path_params["ref"], by="admin"))
+
+    async def _forget_content(self, request: Request) -> Response:
+        whose = _read(await request.body(), Whose)
+        await self._steward.ship()
+        await self._steward.archive.carry()
+        return _json(await self._steward.office.forget_content(whose, by="admin"))
 
     async def _summary(self, request: Request) -> Response:
         await self._steward.ship()

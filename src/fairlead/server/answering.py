@@ -39,6 +39,7 @@ class Writer(Protocol):
     def fail(self, body: bytes) -> bytes: ...
 
 
+Hear = Callable[[bytes], object]  # is told what an error says
 Keep = Callable[[bytes | None, Writer | None], Awaitable[None]]
 
 
@@ -86,11 +87,21 @@ async def reply(
     the body, or None and the writer of the stream."""
     book = exchange.gateway.open(caller, request, exchange.describe(body))
     exchange.call = book.id
-    end = await _served(exchange, tongue, book, request, keep)
+    recorder = exchange.listener.recorder
+    recording = None
+    if recorder is not None:
+        recording = recorder.begin(exchange.gateway.generation.routes.get(request.route), book, body)
+    if recording is None:
+        end = await _served(exchange, tongue, book, request, keep)
+    else:
+        with recording:
+            end = await _served(exchange, recording.overhears(tongue), book, request, keep, recording.hear)
     await end()
 
 
-async def _served(exchange: Exchange, tongue: Tongue, book: Book, request: Request, keep: Keep | None) -> End:
+async def _served(
+    exchange: Exchange, tongue: Tongue, book: Book, request: Request, keep: Keep | None, hear: Hear | None = None
+) -> End:
     """All but the end of the response: the books are closed before it goes out, so that whoever has an answer finds its
     call in them."""
     writer = tongue.writer(tongue.language, request) if request.stream else None
@@ -100,6 +111,8 @@ async def _served(exchange: Exchange, tongue: Tongue, book: Book, request: Reque
                 return await _unary(exchange, tongue, book, request, keep)
             return await _streamed(exchange, tongue, book, writer, keep)
     except FairleadError as error:
+        if hear is not None and not exchange.started:
+            hear(body_of(error, tongue.language))
         return _failed(exchange, tongue, book, writer, error)
 
 

@@ -111,6 +111,7 @@ class Counts(Struct, frozen=True, tag=True):
 
     open_calls: int
     refused: int
+    unrecorded: int = 0  # calls whose content was given up
 
 
 class Keep(Struct, frozen=True, tag=True):

@@ -154,6 +154,10 @@ class Crew:
     def open_calls(self) -> dict[str, int]:
         return {hand.name: hand.counts.open_calls for hand in self.hands.values()}
 
+    def unrecorded(self) -> int:
+        """Calls whose content was given up, by the workers that live."""
+        return sum(hand.counts.unrecorded for hand in self.hands.values())
+
     def refused(self) -> int:
         return self.refused_before + sum(hand.counts.refused for hand in self.hands.values())
 

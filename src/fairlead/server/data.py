@@ -23,6 +23,7 @@ from fairlead.gateway.identity import Identities
 from fairlead.ids import new_trace, now_us
 from fairlead.server.cors import Cors
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
+from fairlead.server.recording import Recorder
 from fairlead.wire.inbound import Refusal
 from fairlead.wire.incoming import Incoming, Lines, Link, too_large
 
@@ -153,6 +154,7 @@ class DataListener:
         archive: "Archive | None" = None,
     ) -> None:
         self.gateway = gateway
+        self.recorder: Recorder | None = None  # where a route records what is said
         self.archive = archive
         self.identities = identities
         self.max_body_bytes = max_body_bytes

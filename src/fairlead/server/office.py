@@ -4,6 +4,7 @@ Every method runs off the event loop. What is asked over HTTP or on a terminal i
 """
 
 import asyncio
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -12,15 +13,17 @@ from msgspec import Meta, Struct
 
 from fairlead.app import limits
 from fairlead.config import BUDGET, LARGEST, Config, Limits
-from fairlead.errors import RequestInvalid
+from fairlead.errors import NotFound, RequestInvalid
 from fairlead.gateway.call import Limit
 from fairlead.ids import now_us
 from fairlead.money import format_usd
 from fairlead.store import budgets, calls, configs, contents, editions, keys, leases
 from fairlead.store.calls import CallRow, CallShown, Summary
+from fairlead.store.contents import ContentRow
 from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
 from fairlead.store.leases import AccountRow
 from fairlead.store.opening import Connection, Store, open_store
+from fairlead.store.recordings import Recorded
 
 T = TypeVar("T")
 QUICK_START = "quickstart"
@@ -82,6 +85,29 @@ class KeyMade(Struct, frozen=True):
     secret: str
 
 
+class ContentShown(Struct, frozen=True):
+    """What was recorded of a call: `kind` is request or answer, as it was on the wire. `encoding` is utf-8, or base64
+    where the bytes are no text."""
+
+    kind: str
+    at_us: int
+    zone: str
+    expires_us: int
+    body: str
+    encoding: str = "utf-8"
+
+
+class Whose(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose content: a call's, by its id, or that of all calls of a key. Exactly one of both."""
+
+    call: str = ""
+    key: str = ""
+
+
+class Forgotten(Struct, frozen=True):
+    count: int
+
+
 class CallFilter(Struct, frozen=True):
     since_us: Annotated[int, Meta(ge=0, lt=LARGEST)] = 0
     until_us: Annotated[int, Meta(ge=0, lt=LARGEST)] | None = None
@@ -131,6 +157,34 @@ class Office:
         return await self._write(
             lambda connection: contents.forget_response(connection, response=response, owner=owner)
         )
+
+    async def record(self, said: list[Recorded]) -> None:
+        await self._write(lambda connection: contents.record(connection, said))
+
+    async def content(self, ref: str, *, by: str) -> list[ContentShown]:
+        """What was recorded of a call; that it was read is noted. Raises NotFound."""
+
+        def read(connection: Connection) -> list[ContentShown]:
+            call = calls.show_call(connection, ref).call.id
+            return [_content(row) for row in contents.recorded(connection, call, at_us=now_us(), actor=by)]
+
+        return await self._write(read)
+
+    async def forget_content(self, whose: Whose, *, by: str) -> Forgotten:
+        """Raises NotFound where there is no such call or key, RequestInvalid where not one of both is named."""
+        if bool(whose.call) == bool(whose.key):
+            raise RequestInvalid("either a call or a key is named", hint='{"call": "ID"} or {"key": "NAME"}')
+
+        def write(connection: Connection) -> Forgotten:
+            if whose.call:
+                call = calls.show_call(connection, whose.call).call.id
+                return Forgotten(contents.forget(connection, call=call, actor=by))
+            found = keys.named(keys.list_keys(connection, revoked=True), whose.key)
+            if not found:
+                raise NotFound(f'no key is called "{whose.key}"', hint="fairlead key list --revoked shows all")
+            return Forgotten(sum(contents.forget(connection, key=row.id, actor=by) for row in found))
+
+        return await self._write(write)
 
     async def forget_expired(self) -> None:
         """What was kept of responses; secrets that were rotated away, a day after their end."""
@@ -282,6 +336,14 @@ def _budget(text: str) -> tuple[int, str] | None:
 def _plain_usd(nusd: int) -> str:
     """As people write it in a budget, and exactly: 5usd, 0.00001usd."""
     return format_usd(nusd).replace(".00usd", "usd")
+
+
+def _content(row: ContentRow) -> ContentShown:
+    try:
+        return ContentShown(row.kind, row.at_us, row.zone, row.expires_us, row.body.decode())
+    except UnicodeDecodeError:
+        text = base64.b64encode(row.body).decode()
+        return ContentShown(row.kind, row.at_us, row.zone, row.expires_us, text, "base64")
 
 
 def _budgets(connection: Connection) -> dict[str, tuple[str, ...]]:

@@ -18,10 +18,22 @@ import msgspec
 
 from fairlead.engines.supervisor import EngineStatus
 from fairlead.errors import InUse, NotFound, OperatorError, RemoteFailed
-from fairlead.server.office import CallFilter, KeyMade, KeyShown, KeyWanted, Office, Rotation
+from fairlead.server.archiving import ArchiveRoom
+from fairlead.server.office import (
+    CallFilter,
+    ContentShown,
+    Forgotten,
+    KeyMade,
+    KeyShown,
+    KeyWanted,
+    Office,
+    Rotation,
+    Whose,
+)
 from fairlead.server.premises import Premises, Tenant, tenant_of
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.leases import AccountRow
+from fairlead.store.recordings import CONTENT
 from fairlead.store.shipping import Shipper
 
 if TYPE_CHECKING:  # they bring the web server along, which most commands don't need
@@ -44,6 +56,8 @@ class Desk(Protocol):
     async def rotate_key(self, ref: str, wanted: Rotation) -> KeyMade: ...
     async def calls(self, wanted: CallFilter) -> list[CallRow]: ...
     async def call(self, ref: str) -> CallShown: ...
+    async def content(self, ref: str) -> list[ContentShown]: ...
+    async def forget_content(self, whose: Whose) -> Forgotten: ...
     async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]: ...
     async def budgets(self) -> list[AccountRow]: ...
 
@@ -72,6 +86,12 @@ class Local:
 
     async def call(self, ref: str) -> CallShown:
         return await self._office.call(ref)
+
+    async def content(self, ref: str) -> list[ContentShown]:
+        return await self._office.content(ref, by="cli")
+
+    async def forget_content(self, whose: Whose) -> Forgotten:
+        return await self._office.forget_content(whose, by="cli")
 
     async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]:
         return await self._office.summary(by, since_us)
@@ -107,6 +127,12 @@ class Remote:
 
     async def call(self, ref: str) -> CallShown:
         return await self._ask("GET", f"/api/calls/{_segment(ref)}", CallShown)
+
+    async def content(self, ref: str) -> list[ContentShown]:
+        return await self._ask("GET", f"/api/calls/{_segment(ref)}/content", list[ContentShown])
+
+    async def forget_content(self, whose: Whose) -> Forgotten:
+        return await self._ask("POST", "/api/content/forget", Forgotten, body=whose)
 
     async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]:
         query = {"by": ",".join(by), "since_us": since_us}
@@ -189,6 +215,7 @@ async def open_office(
         office = await Office.open(find_store() or data_dir, create=create)
         try:
             await asyncio.to_thread(_ship, office, data_dir)
+            await ArchiveRoom(office, data_dir / CONTENT, tuple).carry()
             yield Local(office, timezone)
         finally:
             office.close()

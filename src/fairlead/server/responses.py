@@ -23,6 +23,7 @@ from fairlead.ids import now_us
 from fairlead.server import channel as say
 from fairlead.server.answering import Tongue, Writer, receive, reply, serve
 from fairlead.server.data import JSON, Endpoint, Exchange
+from fairlead.server.recording import Overheard
 
 log = logging.getLogger("fairlead.data")
 STEM = "/v1/responses/"
@@ -115,10 +116,12 @@ async def _keep(
 ) -> None:
     """Before the answer ends, so that whoever has it can continue it. Where the store is away, the answer is given all
     the same: it has been paid for."""
+    if isinstance(writer, Overheard):
+        writer = writer.writer
     if isinstance(writer, responses.StreamWriter):
         body = writer.response()
-    archive = exchange.listener.archive
-    if body is None or archive is None:
+    archive, zone = exchange.listener.archive, _zone(caller, route)
+    if body is None or archive is None or ZONES.index(zone) < ZONES.index(route.store_zone):
         return
     at_us = now_us()
     try:
@@ -126,7 +129,7 @@ async def _keep(
             response=responses.id_of(body),
             owner=caller.key,
             call=exchange.call,
-            zone=_zone(caller, route),
+            zone=zone,
             at_us=at_us,
             expires_us=at_us + round(route.keep_responses_s * 1_000_000),
             body=responses.kept(fields, body),

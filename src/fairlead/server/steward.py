@@ -27,9 +27,11 @@ from fairlead.server.crew import Crew, Hand, Orders
 from fairlead.server.engine_room import EngineRoom, addresses
 from fairlead.server.premises import Premises, Tenant, address_of, bind, is_loopback
 from fairlead.spans import seconds_of
+from fairlead.store.recordings import CONTENT
 from fairlead.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from fairlead.server.archiving import ArchiveRoom
     from fairlead.server.broker import LeaseBroker
     from fairlead.server.keyring import Keyring
     from fairlead.server.leasing import LeasingRoom
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("fairlead.steward")
 RECKON_AGAIN_S = 1.0
 FORGET_EVERY_S = 60.0
+CARRY_EVERY_S = 1.0
 RESTART_ONLY = ("listen", "admin", "workers", "drain_s")
 
 
@@ -73,6 +76,7 @@ class Steward:
         self.premises: Premises
         self.office: Office
         self.keyring: Keyring
+        self.archive: ArchiveRoom
         self.engines: EngineRoom
         self.crew: Crew
         self._shipping: ShippingRoom
@@ -138,6 +142,7 @@ class Steward:
             limits=self.broker.shown(),
             leases_beyond=self.broker.beyond,
             leases_away=self._leasing.is_away,
+            unrecorded=self.crew.unrecorded(),
             circuits=[(one.target, one.backend, one.state) for one in self.crew.circuits()],
         )
 
@@ -178,6 +183,7 @@ class Steward:
         house.push_async_callback(self._drain)  # of recruits, where the start fails before they have their orders
         await self.crew.recruit(server.workers)
         # Loaded here, while the workers load theirs: SQL is half of what a start takes.
+        from fairlead.server.archiving import ArchiveRoom
         from fairlead.server.broker import LeaseBroker
         from fairlead.server.keyring import Keyring
         from fairlead.server.leasing import LeasingRoom
@@ -206,6 +212,8 @@ class Steward:
         await self.keyring.open(seconds_of(self.settings.store.keys_good_for) or 0)
         await self._shipping.ship()  # what an earlier run left behind
         house.push_async_callback(self._shipping.ship)
+        self.archive = ArchiveRoom(self.office, self.premises.path / CONTENT, self.crew.hands.keys)
+        house.push_async_callback(self.archive.stop)
 
     async def _begin(self, house: AsyncExitStack) -> None:
         """Engines, workers, the admin listener."""
@@ -233,6 +241,8 @@ class Steward:
             ),
         )
         self.broker.enforce(self._limits(self.settings))
+
+        self.archive.start(CARRY_EVERY_S)
         self.keyring.start()
         house.push_async_callback(self.keyring.stop)
         await self._note_configuration()

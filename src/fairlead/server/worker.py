@@ -28,7 +28,9 @@ from fairlead.server.channel import Channel
 from fairlead.server.cors import Cors
 from fairlead.server.data import DataListener
 from fairlead.server.endpoints import ENDPOINTS
+from fairlead.server.recording import Recorder
 from fairlead.server.unserved import HINTS
+from fairlead.store.recordings import CONTENT, Recordings
 from fairlead.store.spool import Spool
 from fairlead.wire.inbound import Bounds
 from fairlead.wire.listener import Listener
@@ -84,6 +86,7 @@ class Worker:
         self._spool: Spool
         self._prepared: _Prepared | None = None
         self._wire: Listener
+        self._recorder: Recorder | None = None
         self._ready = asyncio.Event()
         self._renewed = time.monotonic()
         self._draining = asyncio.Event()
@@ -163,6 +166,7 @@ class Worker:
         self._wire.bounds = _bounds(settings.server)
         self._data.max_body_bytes = int(settings.server.max_body_mb * 1_000_000)
         self._data.cors = Cors(settings.server.cors_origins)
+        self._data.recorder = self._recorder_for(settings)
         self._data.metrics = self._metrics if self._begun.metrics and settings.server.metrics == "auto" else None
 
     def _open(self, settings: config.Config) -> None:
@@ -181,6 +185,15 @@ class Worker:
         self._drain_s = settings.server.drain_s
         self._ready.set()
 
+    def _recorder_for(self, settings: config.Config) -> Recorder | None:
+        """One for the worker's life, made when a route first records."""
+        if not any(route.record for route in settings.routes.values()):
+            return None
+        if self._recorder is None:
+            folder = Path(self._begun.spools).with_name(CONTENT) / self._begun.name
+            self._recorder = Recorder(Recordings(folder, round(settings.store.content_mb * 1_000_000)))
+        return self._recorder
+
     def _drain(self) -> None:
         if self._ready.is_set():
             self._data.draining = True
@@ -193,7 +206,8 @@ class Worker:
         while True:
             await asyncio.sleep(COUNT_EVERY_S)
             assert self._app is not None
-            self._channel.tell(say.Counts(self._app.gateway.ledger.open_calls, self._app.identities.refused))
+            lost = self._recorder.lost if self._recorder is not None else 0
+            self._channel.tell(say.Counts(self._app.gateway.ledger.open_calls, self._app.identities.refused, lost))
             self._tell_spent()
 
     def _tell_spent(self) -> None:

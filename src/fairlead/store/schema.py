@@ -258,18 +258,20 @@ audit = Table(
     Index("audit_at", "at_us"),
 )
 
-content = Table(  # what was said, only where a route records it
+content = Table(  # what was said, only where a route records it, or keeps responses
     "content",
     metadata,
     Column("id", String(32), primary_key=True),
     Column("call", String(32), nullable=False),
     Column("attempt", String(32)),
-    Column("kind", String(16), nullable=False),  # request, answer
+    Column("kind", String(16), nullable=False),  # request, answer, response
     Column("at_us", BigInteger, nullable=False),
     Column("zone", String(16), nullable=False),
     Column("expires_us", BigInteger),
     Column("body", LargeBinary, nullable=False),
+    Column("key", String(32), nullable=False, server_default=""),  # whose words they are
     Index("content_call", "call"),
+    Index("content_key", "key"),
     Index("content_expires", "expires_us"),
 )
 
