@@ -97,6 +97,10 @@ fuzz: $(FUZZ_VENV)/.fuzz ## Fuzz every parser of foreign bytes (ARGS="-max_total
 soak: $(VENV)/.dev ## A million requests: memory, descriptors, rows (ARGS="--requests 20000" for less)
 	PYTHONPATH=bench $(BIN)/python -m trials.soak $(ARGS)
 
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Four replicas on one Postgres under violence, and what the books say then (ARGS="--seconds 60")
+	PYTHONPATH=bench:tests $(BIN)/python -m trials.chaos $(ARGS)
+
 .PHONY: faults
 faults: $(VENV)/.dev ## Everything that a provider can do wrong, played through a real server; writes docs/faults.md
 	@mkdir -p build

@@ -31,7 +31,9 @@ def told(name: str, value: float) -> Goal:
 def table(goals: list[Goal]) -> str:
     lines = ["| | | goal | |", "|---|--:|--:|---|"]
     for goal in goals:
-        shown = f"{goal.value:,.1f}".removesuffix(".0") if isinstance(goal.value, float) else f"{goal.value:,}"
+        shown = (
+            f"{goal.value:,.4f}".rstrip("0").removesuffix(".") if isinstance(goal.value, float) else f"{goal.value:,}"
+        )
         mark = "" if goal.met is None else "met" if goal.met else "**missed**"
         lines.append(f"| {goal.name} | {shown} | {goal.goal or ''} | {mark} |")
     return "\n".join(lines) + "\n"

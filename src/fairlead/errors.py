@@ -19,6 +19,7 @@ FairleadError
 │  └─ CostUnbounded              the price is unknown or the worst case has no bound
 ├─ TargetError                   one target, asked once, did not answer
 │  ├─ TargetUnreachable          refused, reset, DNS, TLS: nothing was answered
+│  │  └─ ConnectionStale         a kept connection closed as it was used again
 │  ├─ TargetTimeout              a deadline passed; `stage` says which
 │  ├─ TargetOverloaded           429 from the target
 │  ├─ TargetFailed               5xx from the target
@@ -211,6 +212,12 @@ class TargetError(FairleadError):
 class TargetUnreachable(TargetError):
     code = "target_unreachable"
     advice = "Is the target's server up, and is anything between here and there closing connections?"
+
+
+class ConnectionStale(TargetUnreachable):
+    """Before anything came: a race that was lost against the end of an idle time (see `wire/pool.py`)."""
+
+    code = "connection_stale"
 
 
 class TargetTimeout(TargetError):

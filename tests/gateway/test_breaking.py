@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fairlead.chat import Chunk, Head
 from fairlead.errors import (
     CircuitOpen,
+    ConnectionStale,
     FairleadError,
     LimitExceeded,
     StreamBroken,
@@ -25,7 +26,6 @@ from fairlead.errors import (
 )
 from fairlead.gateway.breaking import Circuit, Circuits, CircuitState, Window
 from fairlead.gateway.call import BreakerRules, Context, Limit, Retry, Target
-from fairlead.wire.connection import Stale
 from waiting import HandClock
 from world import World, caller, in_turn, request, route, said, target, words
 
@@ -97,7 +97,7 @@ def test_connections_that_fail_in_a_row_open_it_at_once() -> None:
         (TargetTimeout("slow", stage="total"), True),
         (TargetRejected("bad", status=400), False),
         (TargetOverloaded("429", status=429), False),
-        (Stale("closed as it was used again"), False),
+        (ConnectionStale("closed as it was used again"), False),
     ],
     ids=lambda value: getattr(value, "code", None),
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fairlead.chat import Chunk, Head, Item
 from fairlead.errors import (
     AllTargetsFailed,
+    ConnectionStale,
     FairleadError,
     LimitExceeded,
     StreamBroken,
@@ -26,7 +27,6 @@ from fairlead.errors import (
 )
 from fairlead.gateway.call import Context, Limit, Retry
 from fairlead.gateway.retrying import BURST, FLOOR_PER_S, RetryBudgets
-from fairlead.wire.connection import Stale
 from waiting import HandClock
 from world import COST, World, caller, in_turn, request, route, said, target, words
 
@@ -167,13 +167,13 @@ def test_who_says_soon_is_waited_for_though_there_is_another() -> None:
 
 def test_a_lost_race_is_asked_again_at_once_at_the_same_target_and_costs_no_budget() -> None:
     clock = HandClock()
-    made = world(*[Stale("closed"), said()] * 3 * int(BURST), clock=clock, names="ab")
+    made = world(*[ConnectionStale("closed"), said()] * 3 * int(BURST), clock=clock, names="ab")
     for _ in range(3 * int(BURST)):
         assert run(made.answer()).target == "a"
     assert purposes(made)[:2] == ["a: primary", "a: retry"]
     assert set(clock.slept) == {0.0}
-    with pytest.raises(Stale):
-        run(world(Stale("closed"), attempts=0).answer())
+    with pytest.raises(ConnectionStale):
+        run(world(ConnectionStale("closed"), attempts=0).answer())
 
 
 def test_a_stream_is_asked_again_until_its_first_word_and_never_after() -> None:

@@ -31,7 +31,14 @@ from fairlead.ids import new_id, now_us
 from fairlead.money import Price, cost_nusd, worst_case_nusd
 from fairlead.records import Intent, Outcome
 
-UNANSWERED = ("target_unreachable", "target_overloaded", "target_failed", "target_refused", "target_rejected")
+UNANSWERED = (
+    "target_unreachable",
+    "connection_stale",
+    "target_overloaded",
+    "target_failed",
+    "target_refused",
+    "target_rejected",
+)
 
 
 class Attempts:

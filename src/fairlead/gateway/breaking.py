@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from fairlead.errors import (
     CircuitOpen,
+    ConnectionStale,
     FairleadError,
     OutputInvalid,
     TargetError,
@@ -27,7 +28,6 @@ from fairlead.errors import (
 )
 from fairlead.gateway.call import BreakerRules, Clock, Target
 from fairlead.ids import now_us
-from fairlead.wire.connection import Stale
 
 log = logging.getLogger("fairlead.circuits")
 SLOTS = 10  # of a window
@@ -307,7 +307,7 @@ def _ending(error: BaseException, hurried: bool) -> Ending:
             if stage == "connect":
                 return "unconnected"
             return "" if stage == "total" and hurried else "failed"
-        case Stale():
+        case ConnectionStale():
             return ""  # an idle time that ended
         case TargetUnreachable():
             return "unconnected"

@@ -17,6 +17,7 @@ from fairlead.chat import Answer, Chunk, Item, Request, Stream
 from fairlead.errors import (
     BudgetExceeded,
     CircuitOpen,
+    ConnectionStale,
     FairleadError,
     LimitExceeded,
     StreamBroken,
@@ -32,7 +33,6 @@ from fairlead.gateway.allowance import Allowance
 from fairlead.gateway.breaking import Circuits
 from fairlead.gateway.call import Ask, Call, Clock, Form, Retry, Target
 from fairlead.gateway.spreading import Spreading, moves_on
-from fairlead.wire.connection import Stale
 
 SOON_S = 1.0  # a provider that names no longer wait is asked again before another target is
 BURST = 10.0  # retries of one target that are there at once,
@@ -138,7 +138,7 @@ class Retrying:
             return 0.0 if self._may_ask_again(target, error, 0.0) else None
         if kind_of(error) not in rules.on:
             return None
-        if isinstance(error, Stale) and self._made < rules.attempts:
+        if isinstance(error, ConnectionStale) and self._made < rules.attempts:
             self._made += 1
             return 0.0  # a lost race says nothing about the target's health: no wait, no budget, no other target
         if (asked is None or asked > SOON_S) and self._another_would_take_it(target):

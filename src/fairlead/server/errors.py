@@ -35,6 +35,7 @@ STATUS: dict[type[FairleadError], tuple[int, str]] = {
     errors.CostUnbounded: (402, "insufficient_quota"),
     errors.TargetError: (502, "upstream_error"),
     errors.TargetUnreachable: (502, "upstream_error"),
+    errors.ConnectionStale: (502, "upstream_error"),
     errors.TargetTimeout: (504, "upstream_error"),
     errors.TargetOverloaded: (429, "upstream_error"),
     errors.TargetFailed: (502, "upstream_error"),

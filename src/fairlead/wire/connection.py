@@ -9,7 +9,7 @@ from typing import cast
 
 import httptools
 
-from fairlead.errors import StreamBroken, TargetError, TargetUnclear, TargetUnreachable
+from fairlead.errors import ConnectionStale, StreamBroken, TargetError, TargetUnclear, TargetUnreachable
 from fairlead.wire.response import Deadlines, Response
 from fairlead.wire.timer import Timer
 
@@ -17,10 +17,6 @@ MAX_HEAD_BYTES = 64 * 1024  # of a response's headers, or of anything else that 
 SMALL_BYTES = 64 * 1024  # copying up to here is cheaper than a write of two pieces
 LINGER_S = 1.0  # for the end of a response that nobody waits for
 RACE_S = 1.0  # in which a close after a request is taken to be the end of an idle time
-
-
-class Stale(TargetUnreachable):
-    """A kept connection closed when it was used again, before anything came: a lost race (see `pool.py`)."""
 
 
 class Connection(asyncio.Protocol):
@@ -162,7 +158,7 @@ class Connection(asyncio.Protocol):
         how = f"broke the connection ({exc})" if exc is not None else "closed the connection"
         if not response.status:
             soon = self.loop.time() - response.sent_at < RACE_S
-            kind = Stale if self._requests > 1 and soon and not self._started else TargetUnreachable
+            kind = ConnectionStale if self._requests > 1 and soon and not self._started else TargetUnreachable
             return kind(f"{self.place} {how} without an answer")
         if "content-length" in response.headers and exc is None:
             return TargetUnclear(f"{self.place} announced {response.headers['content-length']} bytes and sent fewer")

@@ -1,7 +1,7 @@
 """Connections to servers, kept open between requests: one pool for the whole process, one set per server.
 
 A race that nobody can avoid: a server ends an idle connection while our request is on its way. That is how it is taken
-(`connection.Stale`) where a connection that had answered before closes within `connection.RACE_S` of the writing, and
+(`ConnectionStale`) where a connection that had answered before closes within `connection.RACE_S` of the writing, and
 not one byte has come; the other idle connections, which are older, go with it. Here only what has no body is asked
 again, on a fresh connection. A request with one may have been read after all, and cost money: it is reported, and
 asking again is the gateway's decision, so that every try is in its books.
@@ -15,9 +15,9 @@ from collections import deque
 from contextlib import suppress
 from functools import partial
 
-from fairlead.errors import TargetError, TargetTimeout, TargetUnreachable
+from fairlead.errors import ConnectionStale, TargetError, TargetTimeout, TargetUnreachable
 from fairlead.wire.address import Place, trust
-from fairlead.wire.connection import Connection, Stale
+from fairlead.wire.connection import Connection
 from fairlead.wire.response import Deadlines, Response
 
 IDLE_S = 30.0  # shorter than what servers and balancers allow, which is 60 s and more
@@ -75,7 +75,7 @@ class Pool:
             response = kept.send(request, body or b"", deadlines, now, total_at)
             try:
                 await response.head()
-            except Stale:
+            except ConnectionStale:
                 self._end_idle(origin)
                 if body is not None:
                     raise
