@@ -288,6 +288,9 @@ def settle(made: House) -> bool:
     by, before, same = time.monotonic() + QUIET_S, (0, 0, -1), 0
     while same < 3 and time.monotonic() < by:
         time.sleep(2)
+        for server in made.replicas:
+            if not server.is_running:  # killed as it was starting: a supervisor tries again
+                server.start()
         now = (
             made.rows("SELECT count(*) FROM attempt")[0][0],
             made.rows("SELECT count(*) FROM call")[0][0],

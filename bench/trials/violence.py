@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
-from trials.serving import Server, children
+from trials.serving import Server, answers, children, until
 
 LOOK_S = 0.25
 
@@ -68,8 +68,7 @@ class Violence:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         await asyncio.gather(*self._tasks)
-        while not all(server.is_running for server in self._replicas):
-            await asyncio.sleep(LOOK_S)
+        await until(lambda: all(server.is_running and answers(server.port, b"/readyz") for server in self._replicas))
         keeping.cancel()
 
     async def _act(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
