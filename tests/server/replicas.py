@@ -229,8 +229,8 @@ class Town:
         """A dead life's records are shipped, and its leases end."""
         self.book(spool)
         with self.store.begin() as connection:
-            while leases.reckon(connection, f"{id}.{epoch}", f"{id}-{epoch}-", self.clock.us):
-                pass
+            while known := leases.reckon(connection, f"{id}.{epoch}", f"{id}-{epoch}-", self.clock.us):
+                leases.end(connection, f"{id}.{epoch}", known, self.clock.us)
         for replica in self.replicas.values():
             replica.broker.refresh()
 

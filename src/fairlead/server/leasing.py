@@ -302,8 +302,12 @@ class LeasingRoom:
         self._silent = silent
 
     def _reckon(self, holder: str) -> int:
-        with self._store.begin() as connection:
-            return leases.reckon(connection, holder, _writers_of(holder), now_us())
+        with self._store.read() as connection:
+            spent = leases.reckon(connection, holder, _writers_of(holder), now_us())
+        if spent:
+            with self._store.begin() as connection:
+                leases.end(connection, holder, spent, now_us())
+        return len(spent)
 
     def _forget(self) -> None:
         with self._store.begin() as connection:

@@ -7,8 +7,8 @@ hold, and what was handed out while the store was away (where the operator wants
 while its leases change, so that grants come one after the other.
 
 A holder is one life of one replica. What it was granted and did not spend is nobody else's until it gave it back, or
-until it is known to be dead and all of its records are in the books (`reckon`). How a replica shares its lease among
-its workers is not known here, nor what makes it ask.
+until it is known to be dead and all of its records are in the books (`reckon`, `end`). How a replica shares its lease
+among its workers is not known here, nor what makes it ask.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ PLACES = "concurrent"  # the unit of limits that nothing is spent of: what is he
 SHARES = 4  # what is leased beyond need is at most this part of what is free, divided among the living holders
 CHUNK = 400  # accounts in one statement
 RECKONED = 50  # leases in one transaction
-PATIENCE = "2s"  # for a row that another replica has locked, and for one statement
+LOCK_PATIENCE, PATIENCE = "2s", "5s"  # for a row that another replica has locked, and for one statement
 
 Key = tuple[str, int]  # of an account: a limit, and when its window began
 _ACCOUNT, _LEASE = schema.lease_account, schema.lease
@@ -149,21 +149,28 @@ def wanted(connection: Connection, holder: str) -> list[Key]:
     return [(row.limit, row.window_us) for row in connection.execute(query)]
 
 
-def reckon(connection: Connection, holder: str, writers: str, at_us: int) -> int:
-    """A holder is dead, and its spools (whose names begin with `writers`) are in the books: its leases end, at what it
-    spent. What can't be told one by one (requests, a window that was open twice) counts as spent, all that was
-    granted. Some leases at a time, so that nobody waits for all: gives the number of those that ended."""
+def reckon(connection: Connection, holder: str, writers: str, at_us: int) -> dict[Key, int]:
+    """A holder is dead, and its spools (whose names begin with `writers`) are in the books: what it spent of its
+    leases, of some of them at a time. What can't be told one by one (requests, a window that was open twice) is all
+    that was granted. It may take a while, and locks nothing: the dead spend no more."""
+    joined = (_ACCOUNT.c.limit == _LEASE.c.limit) & (_ACCOUNT.c.window_us == _LEASE.c.window_us)
+    rows = connection.execute(
+        select(_LEASE, _ACCOUNT.c.unit, _ACCOUNT.c.over, _ACCOUNT.c.owner, _ACCOUNT.c.ends_us)
+        .join(_ACCOUNT, joined)
+        .where(_LEASE.c.holder == holder)
+        .limit(RECKONED)
+    ).all()
+    return {(row.limit, row.window_us): _known(connection, row, writers, at_us) for row in rows}
+
+
+def end(connection: Connection, holder: str, spent: Mapping[Key, int], at_us: int) -> None:
+    """The leases of a dead holder end, at what it spent."""
     _be_bounded(connection)
-    query = select(_LEASE.c.limit, _LEASE.c.window_us).where(_LEASE.c.holder == holder).limit(RECKONED)
-    accounts = _lock(connection, [(row.limit, row.window_us) for row in connection.execute(query)])
-    ended = 0
+    accounts = _lock(connection, list(spent))
     for key, rows in _leases(connection, accounts).items():
         for row in rows:
             if row.holder == holder:
-                spent = _known(connection, accounts[key], row, writers, at_us)
-                _end(connection, accounts[key], row, spent, at_us, is_last=len(rows) == 1)
-                ended += 1
-    return ended
+                _end(connection, accounts[key], row, spent[key], at_us, is_last=len(rows) == 1)
 
 
 def drop_places(connection: Connection, holder: str) -> None:
@@ -383,16 +390,15 @@ def _chunks(keys: list[Key]) -> Iterable[list[Key]]:
     return (keys[first : first + CHUNK] for first in range(0, len(keys), CHUNK))
 
 
-def _known(connection: Connection, account: _Account, row: Row, writers: str, at_us: int) -> int:
+def _known(connection: Connection, row: Row, writers: str, at_us: int) -> int:
     """What a dead holder spent of a lease."""
-    if account.unit == PLACES:
+    if row.unit == PLACES:
         return 0
-    if account.unit == "requests" or row.since_us is None or account.ends_us <= at_us:
+    if row.unit == "requests" or row.since_us is None or row.ends_us <= at_us:
         return max(row.granted, row.spent)
-    since_us = max(account.window_us, row.since_us)
-    of_it = (account.unit, account.over, account.owner, since_us)
-    in_books = budgets.spent(connection, *of_it, until_us=account.ends_us, writers=writers)
-    return max(row.spent, in_books)
+    since_us = max(row.window_us, row.since_us)
+    of_it = (row.unit, row.over, row.owner, since_us)
+    return max(row.spent, budgets.spent(connection, *of_it, until_us=row.ends_us, writers=writers))
 
 
 def _end(connection: Connection, account: _Account, row: Row, spent: int, at_us: int, *, is_last: bool) -> None:
@@ -409,4 +415,5 @@ def _end(connection: Connection, account: _Account, row: Row, spent: int, at_us:
 def _be_bounded(connection: Connection) -> None:
     """Other replicas may hold a row, and a server may be slow: a holder has more to do than to wait."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'; SET LOCAL statement_timeout = '{PATIENCE}'")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}'")
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{PATIENCE}'")
