@@ -49,7 +49,7 @@ class Door(Store):
 class Replica:
     """A keyring with a folder of its own on a store that may be others', too. `callers` is what its workers know."""
 
-    def __init__(self, store: Path, folder: Path) -> None:
+    def __init__(self, store: Path | str, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.store = Door(connect(store))
@@ -84,6 +84,28 @@ async def replica(store: Path, name: str = "one") -> AsyncIterator[Replica]:
     finally:
         await one.ring.stop()
         one.office.close()
+
+
+def test_replicas_on_one_postgres_share_every_change(tmp_path: Path, postgres_url: str) -> None:
+    async def story() -> None:
+        one, two = (Replica(postgres_url, tmp_path / name) for name in ("one", "two"))
+        for replica in (one, two):
+            await replica.ring.open(WEEK_S)
+        old = await one.make(budget="5usd/day")
+        new = await two.office.rotate_key("app", Rotation(3600), by="test")
+        for replica in (one, two):
+            await replica.ring.look()
+            assert replica.knows(old.secret).key == replica.knows(new.secret).key == old.key.id
+        two.store.is_away = True
+        assert (await two.ring.revoke("app", by="test")).pending and two.knows(new.secret).revoked
+        two.store.is_away = False
+        await two.ring.look()
+        await one.ring.look()
+        assert one.knows(old.secret).revoked and one.knows(new.secret).revoked
+        for replica in (one, two):
+            replica.office.close()
+
+    play(story())
 
 
 def play(story: Coroutine[Any, Any, None]) -> None:
