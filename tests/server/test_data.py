@@ -9,6 +9,7 @@ from fairlead.chat import Chunk, Head
 from fairlead.errors import StreamBroken, TargetFailed, TargetOverloaded, TargetRejected
 from fairlead.gateway.call import Limit, Retry
 from fairlead.server.cors import Cors
+from fairlead.wire.connection import Stale
 from pipe import responses
 from server.client import CHAT, KEY, Client, ask, code, one
 from world import World, caller, route, said, target, words
@@ -284,3 +285,8 @@ def test_a_body_is_not_read_before_its_key_is_known() -> None:
         client, key="fl_wrong", body=b"", headers={"content-length": "9999", "expect": "100-continue"}
     )
     assert (status, headers["connection"]) == (401, "close")
+
+
+def test_an_error_of_a_kind_that_no_table_knows_is_told_as_the_kind_above_it() -> None:
+    status, _, body = ask(one(Stale("it closed the connection as we asked")))
+    assert (status, code(body)) == (502, "target_unreachable")

@@ -67,7 +67,12 @@ def trail(error: BaseException) -> str:
 def status_of(error: FairleadError) -> int:
     if isinstance(error, TargetRejected) and error.status is not None and 400 <= error.status < 500:
         return error.status
-    return STATUS[type(error)][0]
+    return _row(error)[0]
+
+
+def _row(error: FairleadError) -> tuple[int, str]:
+    """Of its kind, or of the nearest above it: parts of the house have kinds of their own (`wire.connection.Stale`)."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def body_of(error: FairleadError, language: ModuleType = openai) -> bytes:
@@ -80,7 +85,7 @@ def body_of(error: FairleadError, language: ModuleType = openai) -> bytes:
     return language.error_body(
         status=status_of(error),
         message=error.message,
-        type=STATUS[type(error)][1],
+        type=_row(error)[1],
         code=error.code,
         param=error.param,
         hint=error.hint,
