@@ -25,6 +25,7 @@ EXTRAS = (
     ("huggingface_hub", "models from the Hugging Face hub", "local"),
     ("openai", "`fairlead demo`", "demo"),
     ("psycopg", "a store on PostgreSQL", "postgres"),
+    ("pyarrow", "`fairlead store export`", "export"),
     ("genai_prices", "`fairlead catalog update`", "catalog"),
 )
 

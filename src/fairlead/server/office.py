@@ -5,6 +5,7 @@ Every method runs off the event loop. What is asked over HTTP or on a terminal i
 
 import asyncio
 import base64
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -17,7 +18,8 @@ from fairlead.errors import NotFound, RequestInvalid
 from fairlead.gateway.call import Limit
 from fairlead.ids import now_us
 from fairlead.money import format_usd
-from fairlead.store import budgets, calls, configs, contents, editions, keys, leases
+from fairlead.spans import seconds_of
+from fairlead.store import budgets, calls, configs, contents, editions, keys, leases, retention
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.contents import ContentRow
 from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
@@ -26,6 +28,7 @@ from fairlead.store.opening import Connection, Store, open_store
 from fairlead.store.recordings import Recorded
 
 T = TypeVar("T")
+log = logging.getLogger("fairlead.office")
 QUICK_START = "quickstart"
 QUICK_START_HOURS = 24
 DAY_US = 86_400_000_000
@@ -194,6 +197,14 @@ class Office:
             keys.forget_past_secrets(connection, now_us() - DAY_US)
 
         await self._write(write)
+
+    async def prune(self, keep: str) -> None:
+        """Rows of the books that are older than `keep` ("": none is) go."""
+        seconds = seconds_of(keep)
+        before_us = now_us() - seconds * 1_000_000 if seconds else 0
+        done = await asyncio.to_thread(retention.prune, self.store, before_us)
+        if done.failed:
+            log.warning("old partitions are left for the next time: %s", done.failed)
 
     async def new_key(self, wanted: KeyWanted, *, by: str, timezone: str = "UTC") -> KeyMade:
         """Raises RequestInvalid for a name that is taken or a budget that is none."""

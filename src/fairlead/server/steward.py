@@ -42,6 +42,7 @@ log = logging.getLogger("fairlead.steward")
 RECKON_AGAIN_S = 1.0
 FORGET_EVERY_S = 60.0
 CARRY_EVERY_S = 1.0
+PRUNE_EVERY_S = 3600.0
 RESTART_ONLY = ("listen", "admin", "workers", "drain_s")
 
 
@@ -248,6 +249,8 @@ class Steward:
         await self._note_configuration()
         forgetting = asyncio.create_task(self._forget_expired())
         house.callback(forgetting.cancel)
+        pruning = asyncio.create_task(self._prune())
+        house.callback(pruning.cancel)
         from fairlead.server.admin import AdminListener  # not before: the workers take calls by now
 
         self.admin = AdminListener(self)
@@ -268,6 +271,13 @@ class Steward:
             await asyncio.sleep(FORGET_EVERY_S)
             with contextlib.suppress(Unavailable):
                 await self.office.forget_expired()
+
+    async def _prune(self) -> None:
+        """What is older than the books are to be kept goes; sums of long ago are put together."""
+        while True:
+            await asyncio.sleep(PRUNE_EVERY_S)
+            with contextlib.suppress(Unavailable):
+                await self.office.prune(self.settings.store.keep)
 
     async def _note_configuration(self) -> None:
         """It is in force, whether that can be written down or not."""

@@ -146,7 +146,7 @@ def list_calls(
     table = schema.call
     query = select(table)
     if since_us is not None or until_us is not None:
-        query = query.where(*_between(table, since_us or 0, until_us))
+        query = query.where(*between(table, since_us or 0, until_us))
     for name, wanted in (("route", route), ("key", key), ("status", status), ("target", target)):
         if wanted is not None:
             query = query.where(table.c[name] == wanted)
@@ -220,7 +220,7 @@ def _grouped(
     connection: Connection, table: Any, columns: list[Any], by: tuple[str, ...], since_us: int, until_us: int | None
 ) -> _Figures:
     groups = [table.c[name] for name in by]
-    query = select(*groups, *columns).where(*_between(table, since_us, until_us)).group_by(*groups)
+    query = select(*groups, *columns).where(*between(table, since_us, until_us)).group_by(*groups)
     for row in connection.execute(query).all():
         figures = {column.name: int(value or 0) for column, value in zip(columns, row[len(by) :], strict=True)}
         if any(figures.values()):  # without groups there is one row, even of nothing
@@ -231,7 +231,7 @@ def _percentiles(connection: Connection, by: tuple[str, ...], since_us: int, unt
     """Eight bytes a call and figure, read as they come: a million calls are 16 MB."""
     table = schema.call
     groups = [table.c[name] for name in by]
-    query = select(*groups, table.c.duration_us, table.c.first_word_us).where(*_between(table, since_us, until_us))
+    query = select(*groups, table.c.duration_us, table.c.first_word_us).where(*between(table, since_us, until_us))
     measured: dict[tuple[str, ...], tuple[array[int], array[int]]] = {}
     for row in connection.execute(query.where(table.c.status != "denied")):
         durations, first_words = measured.setdefault(tuple(row[: len(by)]), (array("q"), array("q")))
@@ -262,7 +262,8 @@ def begun_between(table: Any, since_us: int, until_us: int | None) -> list[Any]:
     return bounds if until_us is None else [*bounds, table.c.id < least_id(until_us + 1000)]
 
 
-def _between(table: Any, since_us: int, until_us: int | None) -> list[Any]:
+def between(table: Any, since_us: int, until_us: int | None) -> list[Any]:
+    """Conditions for the rows of calls, or of attempts, that began then."""
     bounds = [table.c.at_us >= since_us, *([] if until_us is None else [table.c.at_us < until_us])]
     if table is schema.call:
         return [*bounds, table.c.id >= least_id(since_us)]  # so that older partitions are left out

@@ -117,18 +117,18 @@ class Store:
         self.close()
 
 
-def open_store(place: Path | str, *, create: bool = True, patient: bool = False) -> Store:
+def open_store(place: Path | str, *, create: bool = True, patient: bool = False, alone: bool = True) -> Store:
     """The store in a data directory (a Path) or at a database URL (a text with `://`).
 
     Where there is none, a fresh one is made, unless `create` is False. Raises StoreMismatch where the store is missing,
     older or newer than this program, or no store of ours, InUse where SQLite's file is open by URL elsewhere, and
     OperatorError where it can't be reached; then nothing was changed. Who is `patient` gets one that can't be reached
-    or read nevertheless, for when it is back.
+    or read nevertheless, for when it is back. Who is not `alone` only reads, beside whoever has the file of SQLite.
     """
     engine = connect(place, create=create)
     lock = None
     try:
-        if isinstance(place, str) and engine.dialect.name == "sqlite":
+        if alone and isinstance(place, str) and engine.dialect.name == "sqlite":
             lock = _only(engine)
         _make_or_check(engine, create=create)
         return Store(engine, lock)
