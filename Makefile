@@ -74,6 +74,10 @@ bench-dialects: $(VENV)/.dev ## What translating a chunk and a request costs, fo
 		--benchmark-json=build/bench-dialects-runs.json $(ARGS)
 	$(BIN)/python bench/dialects_report.py
 
+.PHONY: bench-shipping
+bench-shipping: $(VENV)/.dev ## What it costs to ship a row of the books into SQLite and into PostgreSQL
+	$(BIN)/python bench/shipping.py $(ARGS)
+
 .PHONY: structured
 structured: $(VENV)/.dev ## How often the shipped models' answers have not the form that was asked for
 	$(BIN)/python bench/structured.py $(ARGS)

@@ -76,7 +76,11 @@ class Partitions:
                         f"FOR VALUES FROM ('{least_id(month.start_us)}') TO ('{least_id(month.after.start_us)}')"
                     )
         except (Unavailable, exc.IntegrityError) as error:  # the default one has rows of that month already
-            _log.warning("no partition for %04d-%02d could be made, its rows go elsewhere: %s", *month, error)
+            _log.warning(
+                "no partition for %04d-%02d could be made, its rows go elsewhere: %s",
+                *month,
+                getattr(error, "orig", error),
+            )
             return isinstance(error, exc.IntegrityError)
         return True
 
