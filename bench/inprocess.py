@@ -1,8 +1,8 @@
 """What the road costs in process, without a socket: CPU time of one unary call and of one streamed chunk.
 
-Everything is real but the two ends: requests come over ASGI without a server, and the upstream's connection ends in a
-transport that answers out of memory. In between stand the listener, keys, policies, a purse with its lease, a spool in
-a temporary directory, the dialects and the upstream pool. Variants leave one part out, so that differences tell what
+Everything is real but the two ends: the caller's connection and the upstream's end in transports that write and answer
+out of memory. In between stand the data listener, keys, policies, a purse with its lease, a spool in a temporary
+directory, the dialects and the upstream pool. Variants leave one part out, so that differences tell what
 that part costs. Rounds are interleaved; medians and the least of all are told, since machines are shared.
 
     python bench/inprocess.py [--rounds 7] [--calls 2000] [--only NAME]
@@ -40,7 +40,11 @@ from fairlead.server.unserved import HINTS
 from fairlead.server.worker import COLLECT_AFTER
 from fairlead.store.spool import Spool
 from fairlead.wire.connection import Connection
+from fairlead.wire.inbound import Bounds, Inbound
+from fairlead.wire.listener import Listener
 from fairlead.wire.pool import Origin, Pool
+
+Once = Callable[[], Awaitable[None]]
 
 CHUNKS = 40
 KEY = "fl_" + "k" * 43
@@ -215,7 +219,7 @@ class Nowhere:
     def append(self, record: Record) -> None: ...
 
 
-def listener(folder: Path, *, with_books: bool = True) -> DataListener:
+def site(folder: Path, *, with_books: bool = True) -> DataListener:
     spool = Spool(folder / str(time.monotonic_ns())) if with_books else Nowhere()
     made = app.build(
         config.parse(CONFIG, base=folder),
@@ -227,42 +231,48 @@ def listener(folder: Path, *, with_books: bool = True) -> DataListener:
     return DataListener(made.gateway, made.identities, ENDPOINTS, HINTS, max_body_bytes=10_000_000, hash_key=b"k" * 32)
 
 
-def asking(listens: DataListener, route: str, *, stream: bool, cache: bytes = b"") -> Callable[[], Awaitable[None]]:
-    """Asks once, over ASGI, as a server would."""
+class Ear:
+    """A transport to a caller who reads at once, and knows the end of a response when it comes."""
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[None] | None = None
+
+    def write(self, data: bytes) -> None:
+        if data[-5:] == b"0\r\n\r\n" or (data[:5] == b"HTTP/" and b"content-length: " in data):
+            assert self.done is not None
+            self.done.set_result(None)
+
+    def get_extra_info(self, name: str) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
+
+
+def asking(serves: DataListener, route: str, *, stream: bool, cache: bytes = b"") -> Once:
+    """Asks once, on a connection that is kept."""
     body = json.dumps({"model": route, "messages": [{"role": "user", "content": "x" * 200}], "stream": stream}).encode()
-    headers = [
-        (b"host", b"127.0.0.1"),
-        (b"authorization", b"Bearer " + KEY.encode()),
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"accept", b"application/json"),
-        (b"user-agent", b"OpenAI/Python 1.0"),
-        *([(b"x-fairlead-cache", cache)] if cache else []),
-    ]
-    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "query_string": b"", "headers": headers}
+    told = cache and b"x-fairlead-cache: " + cache + b"\r\n"
+    request = (
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer %b\r\n"
+        b"content-type: application/json\r\naccept: application/json\r\nuser-agent: OpenAI/Python 1.0\r\n"
+        b"%bcontent-length: %d\r\n\r\n%b" % (KEY.encode(), told, len(body), body)
+    )
+    ear = Ear()
+    connection: Inbound | None = None
 
     async def once() -> None:
-        waiting = [{"type": "http.request", "body": body, "more_body": False}]
-        gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        sent = 0
-
-        async def receive() -> dict[str, Any]:
-            if waiting:
-                return waiting.pop()
-            await gone
-            return {"type": "http.disconnect"}
-
-        async def send(message: dict[str, Any]) -> None:
-            nonlocal sent
-            sent += len(message.get("body", b"")) + message.get("status", 0)
-
-        await listens(scope, receive, send)
-        assert sent > 200 + len(body) // 8, sent
+        nonlocal connection
+        if connection is None:
+            connection = Inbound(Listener(serves, Bounds()))
+            connection.connection_made(ear)  # type: ignore[arg-type]
+        ear.done = asyncio.get_running_loop().create_future()
+        connection.data_received(request)
+        await ear.done
 
     return once
-
-
-Once = Callable[[], Awaitable[None]]
 
 
 async def repeat(once: Once, count: int) -> None:
@@ -272,18 +282,18 @@ async def repeat(once: Once, count: int) -> None:
 
 def variants(folder: Path) -> dict[str, tuple[Once, int]]:
     """By name: what is done once, and into how many parts its time is divided."""
-    listens, bookless = listener(folder), listener(folder, with_books=False)
+    full, bookless = site(folder), site(folder, with_books=False)
     return {
-        "unary": (asking(listens, "same", stream=False), 1),
-        "unary, no limits": (asking(listens, "free", stream=False), 1),
-        "unary, no retries": (asking(listens, "bare", stream=False), 1),
+        "unary": (asking(full, "same", stream=False), 1),
+        "unary, no limits": (asking(full, "free", stream=False), 1),
+        "unary, no retries": (asking(full, "bare", stream=False), 1),
         "unary, no books": (asking(bookless, "same", stream=False), 1),
-        "unary, from the cache": (asking(listens, "cached", stream=False), 1),
-        "chunk": (asking(listens, "same", stream=True), CHUNKS),
-        "chunk, no retries": (asking(listens, "bare", stream=True), CHUNKS),
-        "chunk, translated": (asking(listens, "other", stream=True), CHUNKS),
-        "chunk, into the cache": (asking(listens, "cached", stream=True, cache=b"no-cache"), CHUNKS),
-        "chunk, from the cache": (asking(listens, "cached", stream=True), CHUNKS),
+        "unary, from the cache": (asking(full, "cached", stream=False), 1),
+        "chunk": (asking(full, "same", stream=True), CHUNKS),
+        "chunk, no retries": (asking(full, "bare", stream=True), CHUNKS),
+        "chunk, translated": (asking(full, "other", stream=True), CHUNKS),
+        "chunk, into the cache": (asking(full, "cached", stream=True, cache=b"no-cache"), CHUNKS),
+        "chunk, from the cache": (asking(full, "cached", stream=True), CHUNKS),
     }
 
 
