@@ -79,13 +79,15 @@ class Exchange(Incoming):
         deadline or that word is none."""
         headers = self.headers
         session = headers.get(b"x-fairlead-session")
+        hashed = self.listener.keyed.copy()
+        hashed.update(body)
         return Context(
             at_us=self.at_us,
             started=self.began,
             trace=_trace(headers.get(b"traceparent")),
             tags=_tags(headers.get(b"x-fairlead-tags")),
             session=session.decode("latin-1")[:128] if session else None,
-            request_hash=blake2b(body, digest_size=16, key=self.listener.hash_key).hexdigest(),
+            request_hash=hashed.hexdigest(),
             timeout_s=_seconds(headers.get(TIMEOUT)),
             cache=_cache(headers.get(CACHE)),
         )
@@ -158,7 +160,7 @@ class DataListener:
         self.archive = archive
         self.identities = identities
         self.max_body_bytes = max_body_bytes
-        self.hash_key = hash_key
+        self.keyed = blake2b(digest_size=16, key=hash_key)  # taken up anew for each body
         self.draining = False
         self.cors = Cors()
         self.metrics: Callable[[], Awaitable[bytes]] | None = None

@@ -23,7 +23,7 @@ Make = Callable[[str, str, bytes, dict[bytes, bytes]], Incoming]  # of method, p
 class Requests:
     """`take` is given each request when its head is read (its body comes later), and the fault that ends them all."""
 
-    __slots__ = ("_fault", "_headers", "_make", "_overhead", "_parser", "_take", "_url", "arriving", "in_head", "last")
+    __slots__ = ("_fault", "_lines", "_make", "_overhead", "_parser", "_take", "_url", "arriving", "in_head", "last")
 
     def __init__(self, make: Make, take: Callable[[Incoming | FairleadError], None]) -> None:
         self.arriving: Incoming | None = None  # whose body is still coming
@@ -35,7 +35,7 @@ class Requests:
         self._fault: FairleadError | None = None  # of the head that is being read
         self._overhead = 0  # bytes since a head or a piece of a body ended
         self._url = b""
-        self._headers: dict[bytes, bytes] = {}
+        self._lines: list[tuple[bytes, bytes]] = []
 
     def feed(self, data: bytes) -> None:
         if self._parser is None or self.last:
@@ -79,7 +79,7 @@ class Requests:
     def on_message_begin(self) -> None:
         self.in_head = True
         self._url = b""
-        self._headers = {}
+        self._lines = []
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -87,17 +87,8 @@ class Requests:
             self._fault = UrlTooLong(f"the URL is longer than {MAX_URL_BYTES} bytes", hint="say it in the body")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.in_head:  # a trailer: nobody wants one
-            return
-        name, value = name.lower(), value.strip(b" \t")
-        headers = self._headers
-        if name in headers:
-            if name in ONCE:
-                self._fault = RequestMalformed(f"the header {name.decode('latin-1')!r} came more than once")
-            value = headers[name] + b", " + value
-        elif len(headers) >= MAX_HEADERS:
-            self._fault = HeadTooLarge(f"the request has more than {MAX_HEADERS} headers")
-        headers[name] = value
+        if self.in_head:  # else a trailer: nobody wants one
+            self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.in_head = False
@@ -127,7 +118,7 @@ class Requests:
 
     def _read_head(self) -> Incoming:
         """Raises what is wrong with it."""
-        parser, headers = self._parser, self._headers
+        parser, headers = self._parser, _headers(self._lines)
         assert parser is not None
         version = parser.get_http_version()
         if version not in ("1.1", "1.0"):
@@ -160,3 +151,18 @@ class Requests:
         if expected is not None:
             incoming.expects = True
         return incoming
+
+
+def _headers(lines: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """By their names in lower case; values of one that came several times side by side. Raises what is wrong."""
+    headers = {name.lower(): value.strip(b" \t") for name, value in lines}
+    if len(headers) < len(lines):
+        headers = {}
+        for line, said in lines:
+            name, value = line.lower(), said.strip(b" \t")
+            if name in headers and name in ONCE:
+                raise RequestMalformed(f"the header {name.decode('latin-1')!r} came more than once")
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    if len(headers) > MAX_HEADERS:
+        raise HeadTooLarge(f"the request has more than {MAX_HEADERS} headers")
+    return headers
