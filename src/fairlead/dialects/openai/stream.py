@@ -27,7 +27,7 @@ from fairlead.dialects.openai.pieces import (
 from fairlead.dialects.openai.reasoning import DETAILS, EXTRA_CONTENT, read_closing
 from fairlead.dialects.openai.slots import Slots
 from fairlead.dialects.openai.usage import take_usage
-from fairlead.dialects.reading import UNREADABLE, check_utf8, is_null
+from fairlead.dialects.reading import UNREADABLE, is_null
 from fairlead.dialects.signatures import unwrap
 from fairlead.errors import StreamBroken
 
@@ -153,7 +153,7 @@ class StreamReader:
         if data == _DONE or (len(data) < _SHORT and data.strip() == _DONE):
             return self._end()
         try:
-            check_utf8(data)
+            data.isascii() or data.decode()  # what stays raw is never decoded, and must be UTF-8 all the same
             said = self._decode(data)
         except UNREADABLE as error:
             raise StreamBroken(f"An event of the stream can't be read: {error}", body=data, dialect=DIALECT) from None
