@@ -1,10 +1,10 @@
-"""Revision 0008: whose words content is."""
+"""Revision 0009: whose words content is."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 
 def upgrade() -> None:
