@@ -1,5 +1,7 @@
 """The admin API: a listener and a credential of its own, and nothing that a web page could do there."""
 
+import contextlib
+import socket
 from collections.abc import Iterator
 
 import httpx
@@ -64,3 +66,10 @@ def test_the_configuration_is_told_without_secrets_and_can_not_be_written(door: 
     assert "env:QUETZAL" in said.text and "sk-provider" not in said.text
     for method in ("PUT", "PATCH", "POST", "DELETE"):
         assert admin.request(method, "/api/config", headers=token(door), json={}).status_code == 405
+
+
+def test_a_head_without_end_is_not_read_on(door: Door) -> None:
+    host, port = door.status().admin.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=30) as line, contextlib.suppress(ConnectionError):
+        line.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: " + b"a" * 1_000_000)
+        assert line.recv(64).startswith(b"HTTP/1.1 400 ")

@@ -163,7 +163,7 @@ class Worker:
             self._open(settings)
         elif self._wire.tls is not None and self._prepared.tls is not None:
             self._wire.tls = self._prepared.tls  # from the next connection on
-        self._wire.bounds = _bounds(settings.server)
+        self._wire.bounds = bounds_of(settings.server)
         self._data.max_body_bytes = int(settings.server.max_body_mb * 1_000_000)
         self._data.cors = Cors(settings.server.cors_origins)
         self._data.recorder = self._recorder_for(settings)
@@ -181,7 +181,7 @@ class Worker:
             archive=_Archive(self._channel),
         )
         assert self._prepared is not None
-        self._wire = Listener(self._data, _bounds(settings.server), self._prepared.tls)
+        self._wire = Listener(self._data, bounds_of(settings.server), self._prepared.tls)
         self._drain_s = settings.server.drain_s
         self._ready.set()
 
@@ -219,7 +219,7 @@ class Worker:
             self._channel.tell(say.Told(news))
 
 
-def _bounds(server: config.Server) -> Bounds:
+def bounds_of(server: config.Server) -> Bounds:
     """As the settings say, but for connections that the system would not let this process have: each may want a file
     for its caller and one for its target."""
     most = min(server.max_connections, (_files() - OWN_FILES) // 2)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from typing import Any
 
 from fairlead.errors import ConfigInvalid
 from fairlead.wire.inbound import Bounds, Inbound, Site
@@ -30,19 +31,17 @@ class Listener:
         self.retiring = False
         self.connections: set[Inbound] = set()
         self._server: asyncio.Server | None = None
+        self._sock: socket.socket | None = None
         self._gone = asyncio.Event()
 
     async def open(self, sock: socket.socket) -> None:
         """Take connections on a socket that listens."""
         if self.tls is not None:
             self.tls.sni_callback = self._choose
+        self._sock = sock.dup()
+        self._sock.setblocking(False)
         self._server = await self.loop.create_server(
-            lambda: Inbound(self),
-            sock=sock,
-            backlog=BACKLOG,
-            ssl=self.tls,
-            ssl_handshake_timeout=self.bounds.head_s if self.tls else None,
-            ssl_shutdown_timeout=GOODBYE_S if self.tls else None,
+            lambda: Inbound(self), sock=sock, backlog=BACKLOG, **self._secured()
         )
 
     async def close(self, patience_s: float) -> None:
@@ -50,8 +49,8 @@ class Listener:
         connected or wrote before it could know better."""
         self.retiring = True
         await asyncio.sleep(min(RACE_S, patience_s))
-        if self._server is not None:
-            self._server.close()
+        await self._close_door()
+        await asyncio.sleep(min(RACE_S, patience_s))
         for connection in list(self.connections):
             if connection.is_idle:
                 connection.leave()
@@ -63,6 +62,27 @@ class Listener:
         for connection in list(self.connections):
             connection.cut_off()
         await self._emptied(LAST_WORDS_S)
+
+    async def _close_door(self) -> None:
+        """Whoever stands in the queue is let in first: the last to close the socket would turn them all away."""
+        if self._server is None or self._sock is None:
+            return
+        self._server.close()
+        await asyncio.sleep(0)
+        waiting = []
+        with contextlib.suppress(OSError):  # at the end of the queue
+            while True:
+                waiting.append(self._sock.accept()[0])
+        self._sock.close()
+        entering = (
+            self.loop.connect_accepted_socket(lambda: Inbound(self), sock, **self._secured()) for sock in waiting
+        )
+        await asyncio.gather(*entering, return_exceptions=True)  # some are gone again
+
+    def _secured(self) -> dict[str, Any]:
+        if self.tls is None:
+            return {}
+        return {"ssl": self.tls, "ssl_handshake_timeout": self.bounds.head_s, "ssl_shutdown_timeout": GOODBYE_S}
 
     async def _emptied(self, patience_s: float) -> None:
         if self.connections:
