@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from fairlead.chat import Chunk, Head
-from fairlead.errors import StreamBroken, TargetFailed, TargetOverloaded, TargetRejected
+from fairlead.errors import StreamBroken, TargetFailed, TargetOverloaded, TargetRejected, TargetUnreachable
 from fairlead.gateway.call import Limit, Retry
 from fairlead.server.cors import Cors
-from fairlead.wire.connection import Stale
 from pipe import responses
 from server.client import CHAT, KEY, Client, ask, code, one
 from world import World, caller, route, said, target, words
@@ -288,5 +287,8 @@ def test_a_body_is_not_read_before_its_key_is_known() -> None:
 
 
 def test_an_error_of_a_kind_that_no_table_knows_is_told_as_the_kind_above_it() -> None:
-    status, _, body = ask(one(Stale("it closed the connection as we asked")))
+    class Unheard(TargetUnreachable):
+        pass
+
+    status, _, body = ask(one(Unheard("it closed the connection as we asked")))
     assert (status, code(body)) == (502, "target_unreachable")
