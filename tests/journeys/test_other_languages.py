@@ -42,6 +42,7 @@ script = "script.toml"
 backend = "abroad"
 model = "opus-1"
 price = {{ input = 1.0, output = 10.0, cache_read = 0.1 }}
+breaker = {{ on = false }}
 
 [targets.gone]
 backend = "gone"
