@@ -125,9 +125,11 @@ def test_a_dead_engines_calls_go_to_the_next_target_until_it_is_back(door: Door)
     rows = door.calls(key)
     assert len(rows) == len(loop.targets)
     rescued = next(row for row in rows if row.target == "spare")
-    first, second = door.call(rescued.id).attempts
-    assert (first.target, second.target, second.purpose, second.outcome) == ("tiny", "spare", "fallback", "ok")
-    assert first.outcome in ("target_unreachable", "target_failed", "stream_broken", "target_unclear")
+    *failed, last = door.call(rescued.id).attempts
+    assert (last.target, last.purpose, last.outcome) == ("spare", "fallback", "ok")
+    assert failed and all(one.target == "tiny" for one in failed)  # twice where its kept connection was stale
+    broken = {"target_unreachable", "connection_stale", "target_failed", "stream_broken", "target_unclear"}
+    assert {one.outcome for one in failed} <= broken
     assert next(engine for engine in ask(door.remote.engines()) if engine.name == "tiny").restarts >= 1
 
 
