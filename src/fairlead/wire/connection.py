@@ -4,12 +4,14 @@ It has one timer, for the deadlines of the request in flight and for the time th
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import cast
 
 import httptools
 
 from fairlead.errors import ConnectionStale, StreamBroken, TargetError, TargetUnclear, TargetUnreachable
+from fairlead.wire.keepalive import read_promise
 from fairlead.wire.response import Deadlines, Response
 from fairlead.wire.timer import Timer
 
@@ -22,9 +24,9 @@ RACE_S = 1.0  # in which a close after a request is taken to be the end of an id
 class Connection(asyncio.Protocol):
     """`idle` is called when it can be used again, `lost` when it never can. Implements `response.Link`."""
 
-    __slots__ = ("_done", "_headers", "_idle", "_keep", "_lost", "_overhead", "_parser", "_paused",
-                 "_reason", "_requests", "_response", "_started", "_timer", "_transport", "loop", "place",
-                 "wake_at")  # fmt: skip
+    __slots__ = ("_done", "_headers", "_idle", "_keep", "_lost", "_most", "_overhead", "_parser",
+                 "_paused", "_reason", "_requests", "_response", "_started", "_timer", "_transport", "loop", "place",
+                 "rest_s", "wake_at")  # fmt: skip
 
     def __init__(
         self,
@@ -42,6 +44,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._requests = 0
+        self._most = math.inf  # requests that the server takes here, as far as it says
+        self.rest_s = math.inf  # that it lets it lie idle, as far as it says
         self._response: Response | None = None  # the one in flight
         self._paused = False
         self._forget()
@@ -128,7 +132,11 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         self._response = None
         response.end()
-        if self._keep and transport and not transport.is_closing() and not transport.get_write_buffer_size():
+        if self._requests == 1:  # every answer says the same, so one is enough
+            promise = read_promise(self._headers)
+            self.rest_s, self._most = promise.rest_s, 1 + promise.more
+        keep = self._keep and self._requests < self._most
+        if keep and transport and not transport.is_closing() and not transport.get_write_buffer_size():
             if self._paused:
                 self.resume()
             self._idle(self)

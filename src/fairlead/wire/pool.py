@@ -1,6 +1,7 @@
 """Connections to servers, kept open between requests: one pool for the whole process, one set per server.
 
-A race that nobody can avoid: a server ends an idle connection while our request is on its way. That is how it is taken
+An idle connection is closed before its server would, as far as that says when (`keepalive.py`). A race that nobody can
+avoid: a server ends an idle connection while our request is on its way. That is how it is taken
 (`ConnectionStale`) where a connection that had answered before closes within `connection.RACE_S` of the writing, and
 not one byte has come; the other idle connections, which are older, go with it. Here only what has no body is asked
 again, on a fresh connection. A request with one may have been read after all, and cost money: it is reported, and
@@ -20,7 +21,7 @@ from fairlead.wire.address import Place, trust
 from fairlead.wire.connection import Connection
 from fairlead.wire.response import Deadlines, Response
 
-IDLE_S = 30.0  # shorter than what servers and balancers allow, which is 60 s and more
+IDLE_S = 30.0  # shorter than what servers and balancers allow that say nothing, which is 60 s and more
 MAX_IDLE = 256  # connections kept per server
 KEEPALIVE_S = 60  # a model may think for minutes: without a sign of life, a NAT forgets the connection
 
@@ -153,10 +154,11 @@ class Pool:
         return connection
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
-        if self._closed or len(origin.idle) >= self._max_idle:
+        rest_s = self._idle_s if self._idle_s < connection.rest_s else connection.rest_s
+        if self._closed or len(origin.idle) >= self._max_idle or not rest_s:
             connection.abandon()
         else:
-            connection.rest(connection.loop.time() + self._idle_s)
+            connection.rest(connection.loop.time() + rest_s)
             origin.idle.append(connection)
 
 
