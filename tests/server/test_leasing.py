@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.errors import InUse, Unavailable
+from fairlead.errors import InUse, NotFound, Unavailable
+from fairlead.gateway.purse import News
 from fairlead.ids import now_us
 from fairlead.server import leasing
 from fairlead.server.broker import LeaseBroker
 from fairlead.server.leasing import LeasingRoom, Neighbours
+from fairlead.server.office import Office
 from fairlead.server.premises import Replica
 from fairlead.store import schema
+from fairlead.store.audit import list_audit
 from fairlead.store.leases import list_accounts
 from fairlead.store.opening import Store, open_store
-from fairlead.store.replicas import ReplicaRow, find_replica
+from fairlead.store.replicas import ReplicaRow, find_replica, shut_out
 from fairlead.store.spool import Spool
 from server.replicas import MONEY, PLACES
 from store.made import intent
@@ -204,3 +207,59 @@ def test_places_of_a_replica_that_nobody_hears_of_are_free(tmp_path: Path) -> No
                 await lost.room.close()
 
     asyncio.run(play())
+
+
+def test_a_lost_replica_is_written_off_at_what_it_said_last(tmp_path: Path, place: Path | str) -> None:
+    async def play() -> None:
+        with open_store(place) as store:
+            lost = House(store, tmp_path, Replica("lost", 1), is_shared=True)
+            await lost.room.enter(lambda after: Replica("lost", after + 1))
+            lost.room.start()
+            await lost.broker.lease("lost-1-w", MONEY, WINDOW_US, 300, 0, 0)
+            lost.broker.tell("lost-1-w", [News(MONEY.id, WINDOW_US, 100, 50)])
+            await until(lambda: told(store).get("lost.1") == (100, 50))
+            await die(lost)
+            assert granted(store)["lost.1"] >= 300
+            office = Office(store)
+            gone = await office.release_replica("lost", by="cli")
+            assert (gone.lives, gone.leases) == (1, 1)
+            with store.read() as connection:
+                (account,) = list_accounts(connection, now_us())
+                assert (account.base, account.leases) == (150, ())
+                assert [row.action for row in list_audit(connection)] == ["budget.release"]
+            assert (await office.release_replica("lost", by="cli")).leases == 0
+
+    asyncio.run(play())
+
+
+def test_a_replica_that_lives_is_not_written_off_and_one_that_was_written_off_stops(tmp_path: Path) -> None:
+    async def play() -> None:
+        with open_store(tmp_path) as store:
+            office = Office(store)
+            with pytest.raises(NotFound):
+                await office.release_replica("r", by="cli")
+            async with living(store, tmp_path) as house:
+                lease = await house.broker.lease("r-1-w", MONEY, WINDOW_US, 100, 0, 0)
+                with pytest.raises(InUse):
+                    await office.release_replica("r", by="cli")
+                assert granted(store)["r.1"] >= lease.granted
+                with store.begin() as connection:
+                    found = find_replica(connection, "r")
+                    assert found is not None and shut_out(connection, found)
+                await until(lambda: house.lost)
+
+    asyncio.run(play())
+
+
+def told(store: Store) -> dict[str, tuple[int, int]]:
+    with store.read() as connection:
+        accounts = list_accounts(connection, now_us())
+    return {lease.holder: (lease.spent, lease.held) for account in accounts for lease in account.leases}
+
+
+async def die(house: House) -> None:
+    """As by kill -9: nothing is given back, nothing is told."""
+    assert house.room._running is not None
+    house.room._running.cancel()
+    await asyncio.gather(house.room._running, return_exceptions=True)
+    await house.broker.close()

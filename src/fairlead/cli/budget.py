@@ -1,4 +1,5 @@
-"""`fairlead budget`: what limits are used up to, and which replica has leased how much of them."""
+"""`fairlead budget`: what limits are used up to, which replica has leased how much of them, and the end of one that is
+lost."""
 
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ COLUMNS = (
 
 @click.group()
 def budget() -> None:
-    """Show budgets and limits: what is spent, held, leased and free."""
+    """Show budgets and limits: what is spent, held, leased and free; write off a lost replica."""
 
 
 @budget.command("list")
@@ -44,6 +45,25 @@ def list_(place: Place, wants_json: bool) -> None:
         terminal.show_json(found)
     else:
         terminal.show_table(COLUMNS, map(_row, found), empty="no limit was used in its present window")
+
+
+@budget.command()
+@click.argument("replica", metavar="REPLICA")
+@as_json
+@placed
+@here
+def release(place: Place, replica: str, wants_json: bool) -> None:
+    """Write off a replica that is lost with its data directory: what it had leased and did not spend is free again.
+
+    REPLICA is the part before the dot of what `fairlead budget list` shows in "by". What the books know that it spent,
+    and what it said last that it spent and held, is spent; calls whose records were lost with it, and which it had not
+    told of yet, are not. Refused while it lives.
+    """
+    gone = place.ask(lambda desk: desk.release_replica(replica), doing="budget release")
+    if wants_json:
+        terminal.show_json(gone)
+    else:
+        terminal.note(f"Replica {gone.replica} is written off: {gone.leases} leases of {gone.lives} lives ended.")
 
 
 def _row(found: "AccountRow") -> tuple[str, ...]:

@@ -28,7 +28,7 @@ COMMANDS = {
     "status": "Show what is running.",
     "config": "Check, show and reload the configuration.",
     "key": "Make, list, rotate and revoke the keys of callers.",
-    "budget": "Show budgets and limits: what is spent, held, leased and free.",
+    "budget": "Show budgets and limits: what is spent, held, leased and free; write off a lost replica.",
     "call": "List, explain and sum up calls.",
     "content": "Forget what was said in calls, where it is recorded.",
     "models": "Show the models that there are, and what they cost.",

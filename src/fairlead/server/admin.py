@@ -125,6 +125,7 @@ class AdminListener:
             Route("/api/content/forget", self._edge(self._forget_content, trusted), methods=["POST"]),
             Route("/api/summary", self._edge(self._summary, trusted)),
             Route("/api/budgets", self._edge(self._budgets, trusted)),
+            Route("/api/replicas/{id}/release", self._edge(self._release, trusted), methods=["POST"]),
             Route("/api/engines", self._edge(self._engines, trusted)),
             Route("/api/engines/{name}/restart", self._edge(self._restart, trusted), methods=["POST"]),
         ]
@@ -247,6 +248,9 @@ class AdminListener:
 
     async def _budgets(self, _: Request) -> Response:
         return _json(await self._steward.office.budgets())
+
+    async def _release(self, request: Request) -> Response:
+        return _json(await self._steward.release(request.path_params["id"]))
 
     async def _engines(self, _: Request) -> Response:
         return _json(self._steward.engines.status())

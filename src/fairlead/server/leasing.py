@@ -238,7 +238,7 @@ class LeasingRoom:
     async def _tidy(self, now: float) -> None:
         """A little of what nobody waits for."""
         for holder in list(self._dead):
-            if not _has_spools(self._spools, _writers_of(holder)) and not await self._reckon_some(holder):
+            if not _has_spools(self._spools, leases.writers_of(holder)) and not await self._reckon_some(holder):
                 self._dead.remove(holder)
                 self.broker.refresh()
         if now - self._forgot_s > FORGET_EVERY_S:
@@ -303,7 +303,7 @@ class LeasingRoom:
 
     def _reckon(self, holder: str) -> int:
         with self._store.read() as connection:
-            spent = leases.reckon(connection, holder, _writers_of(holder), now_us())
+            spent = leases.reckon(connection, holder, leases.writers_of(holder), now_us())
         if spent:
             with self._store.begin() as connection:
                 leases.end(connection, holder, spent, now_us())
@@ -325,10 +325,6 @@ def place_of(data_dir: Path) -> str:
     found = data_dir.resolve()
     inode = found.stat().st_ino if found.exists() else 0
     return f"{platform.node()} {machine} {found} {inode}"
-
-
-def _writers_of(holder: str) -> str:
-    return holder.replace(".", "-") + "-"
 
 
 def _has_spools(spools: Path, writers: str) -> bool:

@@ -14,12 +14,13 @@ from msgspec import Meta, Struct
 
 from fairlead.app import limits
 from fairlead.config import BUDGET, LARGEST, Config, Limits
-from fairlead.errors import NotFound, RequestInvalid
+from fairlead.errors import InUse, NotFound, RequestInvalid
 from fairlead.gateway.call import Limit
 from fairlead.ids import now_us
 from fairlead.money import format_usd
 from fairlead.spans import seconds_of
-from fairlead.store import budgets, calls, configs, contents, editions, keys, leases, retention
+from fairlead.store import budgets, calls, configs, contents, editions, keys, leases, replicas, retention
+from fairlead.store.audit import note
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.contents import ContentRow
 from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
@@ -33,6 +34,8 @@ QUICK_START = "quickstart"
 QUICK_START_HOURS = 24
 DAY_US = 86_400_000_000
 LONGEST_OVERLAP_S = 366 * 86_400
+SILENCE_S = 5.0  # a replica that lives beats every second
+LISTEN_EVERY_S = 0.25
 
 
 class KeyWanted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +82,14 @@ class KeyShown(Struct, frozen=True):
     revoked_us: int | None
     past: tuple[PastShown, ...] = ()
     pending: bool = False
+
+
+class Released(Struct, frozen=True):
+    """How many leases of a lost replica ended, of how many of its lives."""
+
+    replica: str
+    lives: int
+    leases: int
 
 
 class KeyMade(Struct, frozen=True):
@@ -312,6 +323,45 @@ class Office:
         """Every limit that was used in its present window, and who has how much of it, as replicas said last."""
         return await self._read(lambda connection: leases.list_accounts(connection, now_us()))
 
+    async def release_replica(self, id: str, *, by: str) -> Released:
+        """A replica is lost with its data directory: all that it had leased ends. What the books know that it spent,
+        and what it said last that it spent and held, is spent. Raises NotFound; InUse while it lives."""
+        ends = asyncio.get_running_loop().time() + SILENCE_S
+        found = await self._read(lambda connection: replicas.find_replica(connection, id))
+        if found is None:
+            raise NotFound(
+                f"no replica {id} was ever on this store", hint="`fairlead budget list` names holders: ID.EPOCH"
+            )
+        while not found.has_left and asyncio.get_running_loop().time() < ends:
+            await asyncio.sleep(LISTEN_EVERY_S)
+            seen = await self._read(lambda connection: replicas.find_replica(connection, id))
+            if seen is None or (seen.life, seen.beat) != (found.life, found.beat):
+                raise alive(id)
+
+        def shut_out(connection: Connection) -> list[str]:
+            if not replicas.shut_out(connection, found):
+                raise alive(id)
+            holders = leases.holders_of(connection, id)
+            note(connection, actor=by, action="budget.release", subject=id, details={"holders": holders})
+            return holders
+
+        holders = await self._write(shut_out)
+        return Released(id, len(holders), sum([await self._write_off(holder) for holder in holders]))
+
+    async def _write_off(self, holder: str) -> int:
+        """Some leases at a time. Gives how many they were."""
+
+        def some(connection: Connection) -> int:
+            at_us = now_us()
+            spent = leases.reckon(connection, holder, leases.writers_of(holder), at_us, is_lost=True)
+            leases.end(connection, holder, spent, at_us)
+            return len(spent)
+
+        ended = 0
+        while count := await self._write(some):
+            ended += count
+        return ended
+
     async def took(self, settings: Config) -> None:
         """A configuration came into force."""
         await self._write(
@@ -363,6 +413,13 @@ def _budgets(connection: Connection) -> dict[str, tuple[str, ...]]:
     for row in budgets.list_budgets(connection, scope="key"):
         of[row.scope_id] = (*of.get(row.scope_id, ()), f"{_plain_usd(row.amount)}/{row.window}")
     return of
+
+
+def alive(replica: str) -> InUse:
+    return InUse(
+        f"replica {replica} lives: what it leased is its own",
+        hint="stop it; when it ends in order, it gives back its leases by itself",
+    )
 
 
 def shown(row: KeyRow, of_it: tuple[str, ...], *, pending: bool = False) -> KeyShown:

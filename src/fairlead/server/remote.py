@@ -27,6 +27,7 @@ from fairlead.server.office import (
     KeyShown,
     KeyWanted,
     Office,
+    Released,
     Rotation,
     Whose,
 )
@@ -60,6 +61,7 @@ class Desk(Protocol):
     async def forget_content(self, whose: Whose) -> Forgotten: ...
     async def summary(self, by: tuple[str, ...], since_us: int) -> list[Summary]: ...
     async def budgets(self) -> list[AccountRow]: ...
+    async def release_replica(self, id: str) -> Released: ...
 
 
 class Local:
@@ -98,6 +100,9 @@ class Local:
 
     async def budgets(self) -> list[AccountRow]:
         return await self._office.budgets()
+
+    async def release_replica(self, id: str) -> Released:
+        return await self._office.release_replica(id, by="cli")
 
 
 class Remote:
@@ -140,6 +145,9 @@ class Remote:
 
     async def budgets(self) -> list[AccountRow]:
         return await self._ask("GET", "/api/budgets", list[AccountRow])
+
+    async def release_replica(self, id: str) -> Released:
+        return await self._ask("POST", f"/api/replicas/{_segment(id)}/release", Released)
 
     async def status(self) -> "Status":
         from fairlead.server.admin import Status

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fairlead.server.broker import LeaseBroker
     from fairlead.server.keyring import Keyring
     from fairlead.server.leasing import LeasingRoom
-    from fairlead.server.office import Office
+    from fairlead.server.office import Office, Released
     from fairlead.server.shipping import ShippingRoom
 
 log = logging.getLogger("fairlead.steward")
@@ -150,6 +150,14 @@ class Steward:
     async def ship(self) -> None:
         """What has ended until now stands in the store when this returns, if the store is there."""
         await self._shipping.ship()
+
+    async def release(self, replica: str) -> "Released":
+        """A lost replica's leases end. Raises NotFound; InUse where it lives."""
+        if replica == self._leasing.replica.id:
+            from fairlead.server.office import alive
+
+            raise alive(replica)  # on a store of its own it does not beat
+        return await self.office.release_replica(replica, by="admin")
 
     # --- beginning ---------------------------------------------------------------------------------------------------
 

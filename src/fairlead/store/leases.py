@@ -149,10 +149,12 @@ def wanted(connection: Connection, holder: str) -> list[Key]:
     return [(row.limit, row.window_us) for row in connection.execute(query)]
 
 
-def reckon(connection: Connection, holder: str, writers: str, at_us: int) -> dict[Key, int]:
+def reckon(connection: Connection, holder: str, writers: str, at_us: int, *, is_lost: bool = False) -> dict[Key, int]:
     """A holder is dead, and its spools (whose names begin with `writers`) are in the books: what it spent of its
     leases, of some of them at a time. What can't be told one by one (requests, a window that was open twice) is all
-    that was granted. It may take a while, and locks nothing: the dead spend no more."""
+    that was granted. It may take a while, and locks nothing: the dead spend no more.
+
+    `is_lost`: some of its records never come; what it said last that it spent and held counts as spent."""
     joined = (_ACCOUNT.c.limit == _LEASE.c.limit) & (_ACCOUNT.c.window_us == _LEASE.c.window_us)
     rows = connection.execute(
         select(_LEASE, _ACCOUNT.c.unit, _ACCOUNT.c.over, _ACCOUNT.c.owner, _ACCOUNT.c.ends_us)
@@ -160,7 +162,11 @@ def reckon(connection: Connection, holder: str, writers: str, at_us: int) -> dic
         .where(_LEASE.c.holder == holder)
         .limit(RECKONED)
     ).all()
-    return {(row.limit, row.window_us): _known(connection, row, writers, at_us) for row in rows}
+    spent = {(row.limit, row.window_us): _known(connection, row, writers, at_us) for row in rows}
+    if is_lost:
+        told = {(row.limit, row.window_us): row.spent + row.held for row in rows if row.unit != PLACES}
+        spent = {key: max(amount, told.get(key, 0)) for key, amount in spent.items()}
+    return spent
 
 
 def end(connection: Connection, holder: str, spent: Mapping[Key, int], at_us: int) -> None:
@@ -197,6 +203,11 @@ def holders_of(connection: Connection, replica: str) -> list[str]:
     """The lives of a replica that have leases."""
     query = select(_LEASE.c.holder).where(_LEASE.c.holder.startswith(f"{replica}.", autoescape=True)).distinct()
     return sorted(connection.execute(query).scalars())
+
+
+def writers_of(holder: str) -> str:
+    """How the names of its spools begin."""
+    return holder.replace(".", "-") + "-"
 
 
 def list_accounts(connection: Connection, at_us: int) -> list[AccountRow]:

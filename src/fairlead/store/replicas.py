@@ -7,6 +7,7 @@ grows. What a replica may do is not known here.
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
+from fairlead.ids import new_id
 from fairlead.store import schema
 
 _TABLE = schema.replica
@@ -59,3 +60,11 @@ def leave(connection: Connection, this: ReplicaRow, at_us: int) -> None:
     """It ends in order."""
     same = (_TABLE.c.id == this.id) & (_TABLE.c.life == this.life)
     connection.execute(_TABLE.update().where(same).values(has_left=True, seen_us=at_us))
+
+
+def shut_out(connection: Connection, found: ReplicaRow) -> bool:
+    """It is taken for dead: should it live after all, its next beat tells it otherwise. False: it lives, as it has
+    beaten since it was found."""
+    same = (_TABLE.c.id == found.id) & (_TABLE.c.life == found.life) & (_TABLE.c.beat == found.beat)
+    gone = _TABLE.update().where(same).values(life=new_id(), has_left=True)
+    return bool(connection.execute(gone).rowcount)
