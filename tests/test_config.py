@@ -305,3 +305,55 @@ def test_what_a_route_keeps_lies_within_its_zone(store: str, route: str, path: s
         assert wrong(text, base).details["path"] == path
     else:
         assert config.parse(text, base=base).routes["r"]
+
+
+BEHIND = '[backends.cloud]\nkind = "openai"\nzone = "public"\nbase_url = "https://h/v1"\nproxy = "{}"'
+
+
+def test_a_proxy_is_a_reference_or_a_url_without_a_password_and_shown_as_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "http://user:s3cret@proxy:3128"
+    monkeypatch.setenv("PROXY_OF_THIS_TEST", url)
+    settings = config.parse(BEHIND.format("env:PROXY_OF_THIS_TEST"), base=tmp_path)
+    assert settings.backends["cloud"].proxy.value == url
+    assert config.masked(settings)["backends"]["cloud"]["proxy"] == "env:PROXY_OF_THIS_TEST"
+    assert "s3cret" not in repr(settings)
+    assert config.decode(config.encode(settings)).backends["cloud"].proxy.value == url  # workers go that way
+    plain = config.parse(BEHIND.format("http://proxy:3128"), base=tmp_path)
+    assert plain.backends["cloud"].proxy.value == "http://proxy:3128"
+    assert config.masked(plain)["backends"]["cloud"]["proxy"] == "http://proxy:3128"
+    assert not config.parse(BEHIND.format(""), base=tmp_path).backends["cloud"].proxy.value
+
+
+def test_the_way_to_a_backend_is_part_of_what_it_is(tmp_path: Path) -> None:
+    one, other = (
+        config.parse(BEHIND.format(url), base=tmp_path).backends["cloud"] for url in ("", "http://proxy:3128")
+    )
+    assert config.fingerprint(one) != config.fingerprint(other)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "http://user:s3cret@proxy:3128",
+        "s3cret@proxy",
+        "socks5://s3cret:1",
+        "https://s3cret:1",
+        "http://s3cret",
+        "s3:s3cret",
+    ],
+)
+def test_what_is_no_proxy_is_refused_and_not_shown(tmp_path: Path, written: str) -> None:
+    with pytest.raises(ConfigInvalid, match=r"backends\.cloud\.proxy") as refused:
+        config.parse(BEHIND.format(written), base=tmp_path)
+    assert "s3cret" not in refused.value.message + refused.value.hint
+
+
+def test_a_reference_to_what_is_no_proxy_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROXY_OF_THIS_TEST", "socks5://user:s3cret@proxy:1080")
+    with pytest.raises(ConfigInvalid, match=r"backends\.cloud\.proxy") as refused:
+        config.parse(BEHIND.format("env:PROXY_OF_THIS_TEST"), base=tmp_path)
+    assert "s3cret" not in refused.value.message + refused.value.hint

@@ -196,6 +196,7 @@ def _account(config: Config, name: str, settings: BackendSettings, pool: Pool) -
         headers={**settings.headers, **{field: secret.value for field, secret in settings.secret_headers.items()}},
         quirks=account.quirks,
         ca_file=str(_beside(config, settings.ca_file)) if settings.ca_file else "",
+        proxy=settings.proxy.value,
         signer=find_signer(config, name, account),
         origin=account.origin,
         script=str(_beside(config, settings.script)) if settings.script else "",

@@ -33,6 +33,8 @@ def test_each_kind_has_its_backend(tmp_path: Path) -> None:
         ({"kind": "openai", "base_url": "http://h", "quirks": {"odd": 1}}, "backends.acme.quirks"),
         ({"kind": "openai", "base_url": "http://h", "headers": {"host": "x"}}, "backends.acme.headers.host"),
         ({"kind": "anthropic", "base_url": "http://h", "quirks": {"odd": 1}}, "backends.acme.quirks"),
+        ({"kind": "openai", "base_url": "http://h", "proxy": "socks5://h:1"}, "backends.acme.proxy"),
+        ({"kind": "script", "script": "x", "proxy": "http://h:1"}, "backends.acme.script"),
         ({"kind": "script"}, "backends.acme.script"),
         ({"kind": "script", "script": "x", "base_url": "http://h"}, "backends.acme.script"),
     ],

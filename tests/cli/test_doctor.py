@@ -13,6 +13,7 @@ from fairlead.cli.findings import Finding
 from fairlead.cli.inspections import MOST_SKEW_S, clock, data_dir, store
 from fairlead.cli.reaching import reach_all
 from upstream import Step, Upstream, reply
+from wire.proxy import Proxying
 
 SECRET = "sk-never-shown-to-anybody"
 
@@ -103,6 +104,22 @@ def test_credentials_that_can_not_be_had_are_told_before_a_call_needs_them(
     backend = config.BackendSettings(provider="aws", vars={"region": "eu-west-3"})
     (found,) = asyncio.run(reach_all(config.Config(data_dir="", backends={"cloud": backend}), {}))
     assert found.level == "fail" and "no AWS credentials" in found.found and "aws sts" in found.hint
+
+
+@pytest.mark.parametrize("url", ["http://api.example.com/v1", "https://api.example.com/v1"])
+def test_a_backend_is_looked_for_through_its_proxy(url: str) -> None:
+    async def asking() -> tuple[Finding, list[bytes]]:
+        async with Proxying(says=b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n") as proxy:
+            through = config.ProxyUrl(proxy.url.replace("//", "//someone:never-shown@"), "env:PROXY")
+            backend = config.BackendSettings(kind="openai", zone="public", base_url=url, proxy=through)
+            (found,) = await reach_all(config.Config(data_dir="", backends={"cloud": backend}), {})
+            return found, proxy.heads
+
+    found, (head,) = asyncio.run(asking())
+    assert head.startswith((b"GET http://api.example.com/v1/models ", b"CONNECT api.example.com:443 "))
+    assert b"proxy-authorization: Basic " in head
+    assert (found.level, "refused: 407" in found.found) == ("fail", True)
+    assert "never-shown" not in repr(found)
 
 
 def test_a_backend_that_is_not_there_fails_with_the_words_of_the_road() -> None:

@@ -15,9 +15,10 @@ from fairlead import __version__
 from fairlead.backends.formats import Format
 from fairlead.backends.status import REQUEST_IDS, error_for, request_id
 from fairlead.errors import ConfigInvalid, TargetError, TargetUnclear
-from fairlead.wire.address import place, request_head
+from fairlead.wire.address import place, read_proxy, request_head
 from fairlead.wire.pool import Pool
 from fairlead.wire.response import Deadlines, Response
+from fairlead.wire.tunnel import refused
 
 if TYPE_CHECKING:
     from fairlead.gateway.call import Asking, Timeouts
@@ -51,6 +52,7 @@ class Account:
         paths: Mapping[str, str] = NONE,
         headers: Mapping[str, str] = NONE,
         ca_file: str = "",
+        proxy: str = "",
         signer: Signer | None = None,
     ) -> None:
         """`auth` and `paths` win over those of the format; an empty path is a task that is not served there, and
@@ -62,7 +64,8 @@ class Account:
         self._there = place(base_url.rstrip("/").removesuffix(spoken.trims))
         self._format = spoken
         self._pool = pool
-        self._origin = pool.origin(self._there, ca_file)
+        through = read_proxy(proxy) if proxy else None
+        self._origin = pool.origin(self._there, ca_file, through)
         self._paths = {**spoken.paths, **paths}
         self._stream_paths = {**self._paths, **spoken.stream_paths, **_streamed(paths)}
         said = {name.lower(): value for name, value in headers.items()}
@@ -70,7 +73,8 @@ class Account:
         self._signer = signer
         self._heads: dict[tuple[str, str, bool], tuple[bytes, str]] = {}
         # Of "Bearer KEY" also KEY alone.
-        words = {word for secret in (key, *headers.values()) for word in (secret or "").split()}
+        ours = (key, *headers.values(), *(through.secrets if through else ()))
+        words = {word for secret in ours for word in (secret or "").split()}
         self._secrets = sorted((word for word in words if len(word) >= SHORTEST_SECRET), key=len, reverse=True)
         for task, path in self._paths.items():
             if path and ":" not in task:
@@ -127,6 +131,9 @@ class Account:
         if 200 <= response.status < 300:
             return response
         status = response.status
+        if status == 407 and self._origin.forwards is not None:
+            response.close()
+            raise refused(self._there, self._origin.forwards, status)
         said = await response.excerpt(MAX_ERROR_BYTES)
         read = self._format.language.read_error(status, said)
         dialect = self._format.language.DIALECT
@@ -138,7 +145,7 @@ class Account:
         if found is None:
             accept = self._format.stream_type if stream else "application/json"
             path = (self._stream_paths if stream else self._paths)[task].replace("{model}", quote(model, safe=""))
-            head = request_head("POST", self._there, path, {"accept": accept} | self._headers)
+            head = request_head("POST", self._there, path, {"accept": accept} | self._headers, self._origin.forwards)
             url = f"{self._there.scheme}://{self._there.authority}{self._there.path}{path}{self._there.query}"
             found = self._heads[task, model, stream] = head, url
         return found

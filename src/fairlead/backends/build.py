@@ -23,6 +23,7 @@ def build(
     headers: Mapping[str, str] = NONE,
     quirks: Mapping[str, Any] = NONE,
     ca_file: str = "",
+    proxy: str = "",
     signer: Signer | None = None,
     origin: str = "",
     script: str = "",
@@ -34,7 +35,7 @@ def build(
     """
     try:
         if kind == "script":
-            return _scripted(script, base_url or key or headers or quirks or ca_file or signer)
+            return _scripted(script, base_url or key or headers or quirks or ca_file or proxy or signer)
         if script:
             raise ConfigInvalid("only a backend of kind script plays one", path="script")
         if kind not in FORMATS:
@@ -50,6 +51,7 @@ def build(
             headers=headers,
             quirks=quirks,
             ca_file=ca_file,
+            proxy=proxy,
             signer=signer,
             origin=origin,
         )

@@ -67,6 +67,7 @@ class Http:
         headers: Mapping[str, str] = NONE,
         quirks: Mapping[str, Any] = NONE,
         ca_file: str = "",
+        proxy: str = "",
         signer: Signer | None = None,
         origin: str = "",
     ) -> None:
@@ -88,6 +89,7 @@ class Http:
             paths=paths,
             headers=headers,
             ca_file=ca_file,
+            proxy=proxy,
             signer=signer,
         )
 

@@ -16,9 +16,10 @@ from fairlead.cli.rehearsal import base_dir
 from fairlead.config import BackendSettings, Config
 from fairlead.errors import FairleadError
 from fairlead.ids import now_us
-from fairlead.wire.address import place, request_head
+from fairlead.wire.address import place, read_proxy, request_head
 from fairlead.wire.pool import Pool
 from fairlead.wire.response import Deadlines, Response
+from fairlead.wire.tunnel import refused
 
 CONNECT_S, TOTAL_S = 5.0, 10.0
 
@@ -64,9 +65,13 @@ async def _ask(settings: Config, backend: BackendSettings, account: Account, poo
     headers |= {header.lower(): value for header, value in backend.headers.items()}
     headers |= {header.lower(): secret.value for header, secret in backend.secret_headers.items()}
     ca_file = str(base_dir(settings) / Path(backend.ca_file).expanduser()) if backend.ca_file else ""
-    origin = pool.origin(there, ca_file)
-    head = request_head("GET", there, f"{spoken.trims}/models", headers)
-    return await pool.ask(origin, head, None, Deadlines(connect_s=CONNECT_S, total_s=TOTAL_S))
+    origin = pool.origin(there, ca_file, read_proxy(backend.proxy.value) if backend.proxy.value else None)
+    head = request_head("GET", there, f"{spoken.trims}/models", headers, origin.forwards)
+    response = await pool.ask(origin, head, None, Deadlines(connect_s=CONNECT_S, total_s=TOTAL_S))
+    if response.status == 407 and origin.forwards is not None:
+        response.close()
+        raise refused(there, origin.forwards, response.status)
+    return response
 
 
 def _judge(what: str, backend: BackendSettings, account: Account, status: int) -> Finding:

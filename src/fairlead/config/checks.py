@@ -30,6 +30,7 @@ from fairlead.errors import ConfigInvalid
 from fairlead.spans import seconds_of
 from fairlead.units import PLAIN, SEARCHES, TOKENS
 
+PROXY = re.compile(r"http://[^\s/]+:\d{1,5}/?\Z")
 STORE = re.compile(r"(?:postgres|postgresql|postgresql\+psycopg)://|sqlite:///.")
 
 
@@ -119,6 +120,9 @@ class _Checks:
             raise self.wrong(f"{path}.base_url", "missing", "such as https://api.openai.com/v1")
         elif backend.base_url.rstrip("/").endswith(("/chat/completions", "/messages")):
             raise self.wrong(f"{path}.base_url", "names an endpoint", "leave out what comes after /v1")
+        if backend.proxy.value and not PROXY.match(backend.proxy.value):  # it may hold a password, so it is not shown
+            hint = "http://HOST:PORT; with USER:PASSWORD@ in it as env:NAME or file:PATH"
+            raise self.wrong(f"{path}.proxy", "is not the URL of an HTTP proxy", hint)
         if backend.aws:
             self._aws(f"{path}.aws", backend.aws)
 

@@ -46,6 +46,12 @@ class StoreUrl(Secret):
     __slots__ = ()
 
 
+class ProxyUrl(Secret):
+    """A reference to a proxy's URL that may hold a password, or plainly one that holds none."""
+
+    __slots__ = ()
+
+
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: unknown keys are refused."""
 
@@ -112,6 +118,7 @@ class BackendSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=
     secret_headers: Mapping[str, Secret] = {}
     paths: Mapping[str, str] = {}  # task -> below `base_url`, where it is not at the wire format's own path
     ca_file: str = ""
+    proxy: ProxyUrl = ProxyUrl("", "")  # none: straight to the server
     quirks: Mapping[str, Any] = {}
     script: str = ""  # kind "script": path of a TOML file with its lines
 

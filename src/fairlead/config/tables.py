@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from fairlead.config.sections import NAME, Secret, Section, StoreUrl
+from fairlead.config.sections import NAME, ProxyUrl, Secret, Section, StoreUrl
 from fairlead.errors import ConfigInvalid, SecretMissing
 
 SQLITE = "sqlite:///"
@@ -77,9 +77,11 @@ class Reader:
         if kind is StoreUrl and isinstance(value, str) and (not value or value.startswith(SQLITE)):
             path = value.removeprefix(SQLITE)
             return StoreUrl(f"{SQLITE}{self.base / Path(path).expanduser()}" if path else "", value)
-        if kind not in (Secret, StoreUrl):
+        if kind not in (Secret, StoreUrl, ProxyUrl):
             raise NotImplementedError(kind)
         found = REFERENCE.match(value) if isinstance(value, str) else None
+        if kind is ProxyUrl and isinstance(value, str) and not found and "@" not in value:
+            return ProxyUrl(value, value)
         if not found:
             raise ValueError("a secret must be a reference: `env:NAME` or `file:PATH`, never the value itself")
         secret = self._resolve(found[1], found[2], value)

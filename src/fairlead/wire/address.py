@@ -4,10 +4,11 @@ Nothing here opens a connection. Everything that an operator wrote wrongly raise
 never repeated in a message, it may be a credential.
 """
 
+import base64
 import re
 import ssl
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
@@ -42,6 +43,42 @@ class Place(Struct, frozen=True):
     @property
     def _bracketed(self) -> str:
         return f"[{self.host}]" if ":" in self.host else self.host
+
+
+class Proxy(Struct, frozen=True):
+    """An HTTP proxy, spoken to without TLS, and what it knows us by: `lines`, of its header."""
+
+    host: str
+    port: int
+    lines: bytes = b""
+    secrets: tuple[str, ...] = ()  # that nobody may see, in each of their forms
+
+    @property
+    def name(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.name})"
+
+
+def read_proxy(url: str) -> Proxy:
+    """Of `http://USER:PASSWORD@HOST:PORT`. Raises ConfigInvalid, which does not show it."""
+    wrong = ConfigInvalid("this is not the URL of an HTTP proxy", hint="It looks like http://host:3128.", path="proxy")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+    except (ValueError, UnicodeError):
+        raise wrong from None
+    rest = parts.path.rstrip("/") + parts.query + parts.fragment
+    if parts.scheme != "http" or not host or not port or rest or not TARGET.match(host):
+        raise wrong
+    if parts.username is None:
+        return Proxy(host, port)
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    shown = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+    line = f"proxy-authorization: Basic {shown}\r\n".encode("ascii")
+    return Proxy(host, port, line, (password, parts.password or "", shown))
 
 
 def place(url: str) -> Place:
@@ -81,13 +118,20 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
     return b"".join(lines.values())
 
 
-def request_head(method: str, place: Place, path: str, headers: Mapping[str, str]) -> bytes:
-    """The request line and the headers that never change, ready to be followed by further header lines."""
+def request_head(
+    method: str, place: Place, path: str, headers: Mapping[str, str], forwards: Proxy | None = None
+) -> bytes:
+    """The request line and the headers that never change, ready to be followed by further header lines. `forwards`: a
+    proxy that reads them, and sends them on (`Origin.forwards`)."""
     target = f"{place.path}{path}{place.query}" or "/"
     if not TOKEN.match(method) or not TARGET.match(target):
         raise ConfigInvalid(f"{method} {target!r} can't stand in a request line")
+    ours = b""
+    if forwards is not None:
+        target = f"{place.scheme}://{place.authority}" + (target if target[0] == "/" else f"/{target}")
+        ours = forwards.lines
     start = f"{method} {target} HTTP/1.1\r\nhost: {place.authority}\r\naccept-encoding: identity\r\n"
-    return start.encode("ascii") + header_lines(headers)
+    return start.encode("ascii") + ours + header_lines(headers)
 
 
 def trust(ca_file: str = "") -> ssl.SSLContext:

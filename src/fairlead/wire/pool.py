@@ -1,11 +1,11 @@
 """Connections to servers, kept open between requests: one pool for the whole process, one set per server.
 
-An idle connection is closed before its server would, as far as that says when (`keepalive.py`). A race that nobody can
-avoid: a server ends an idle connection while our request is on its way. That is how it is taken
-(`ConnectionStale`) where a connection that had answered before closes within `connection.RACE_S` of the writing, and
-not one byte has come; the other idle connections, which are older, go with it. Here only what has no body is asked
-again, on a fresh connection. A request with one may have been read after all, and cost money: it is reported, and
-asking again is the gateway's decision, so that every try is in its books.
+An idle connection is closed before its server would, as far as that says when (`keepalive.py`). What is left is a
+race: a server ends an idle connection while our request is on its way. That is how it is taken (`ConnectionStale`)
+where a connection that had answered before closes within `connection.RACE_S` of the writing, and not one byte has
+come; the other idle connections, which are older, go with it. Here only what has no body is asked again, on a fresh
+connection. A request with one may have been read after all, and cost money: it is reported, and asking again is the
+gateway's decision, so that every try is in its books.
 """
 
 import asyncio
@@ -13,13 +13,16 @@ import math
 import socket
 import ssl
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from fairlead.errors import ConnectionStale, TargetError, TargetTimeout, TargetUnreachable
-from fairlead.wire.address import Place, trust
+from fairlead.wire.address import Place, Proxy, trust
 from fairlead.wire.connection import Connection
 from fairlead.wire.response import Deadlines, Response
+from fairlead.wire.tunnel import open_tunnel
 
 IDLE_S = 30.0  # shorter than what servers and balancers allow that say nothing, which is 60 s and more
 MAX_IDLE = 256  # connections kept per server
@@ -28,17 +31,26 @@ KEEPALIVE_S = 60  # a model may think for minutes: without a sign of life, a NAT
 
 class Origin:
     """A server, with the authorities that vouch for it and the connections that lie idle there. `address`: where it is
-    for sure; else its name is resolved with every connection."""
+    for sure; else its name is resolved with every connection. With a proxy, that one resolves it: what speaks TLS goes
+    through a tunnel, what does not it `forwards`."""
 
-    __slots__ = ("address", "idle", "name", "place", "tls")
+    __slots__ = ("address", "forwards", "idle", "name", "place", "proxy", "tls")
 
     def __init__(
-        self, place: Place, ca_file: str = "", *, tls: ssl.SSLContext | None = None, address: str = ""
+        self,
+        place: Place,
+        ca_file: str = "",
+        *,
+        proxy: Proxy | None = None,
+        tls: ssl.SSLContext | None = None,
+        address: str = "",
     ) -> None:
         self.place = place
         self.name = place.name
         self.address = address or place.host
         self.tls: ssl.SSLContext | None = (tls or trust(ca_file)) if place.scheme == "https" else None
+        self.proxy = proxy
+        self.forwards = proxy if self.tls is None else None
         self.idle: deque[Connection] = deque()
 
 
@@ -48,16 +60,16 @@ class Pool:
     def __init__(self, *, idle_s: float = IDLE_S, max_idle: int = MAX_IDLE) -> None:
         self._idle_s = idle_s
         self._max_idle = max_idle
-        self._origins: dict[tuple[str, str, int, str], Origin] = {}
+        self._origins: dict[tuple[str, str, int, str, Proxy | None], Origin] = {}
         self._open: set[Connection] = set()
         self._closed = False
 
-    def origin(self, place: Place, ca_file: str = "") -> Origin:
+    def origin(self, place: Place, ca_file: str = "", proxy: Proxy | None = None) -> Origin:
         """The server at `place`, shared by all who name it alike. Raises ConfigInvalid where `ca_file` is no good."""
-        key = (place.scheme, place.host, place.port, ca_file)
+        key = (place.scheme, place.host, place.port, ca_file, proxy)
         found = self._origins.get(key)
         if found is None:
-            found = self._origins[key] = Origin(place, ca_file)
+            found = self._origins[key] = Origin(place, ca_file, proxy=proxy)
         return found
 
     async def ask(
@@ -118,7 +130,7 @@ class Pool:
 
     async def _connect(self, origin: Origin, connect_s: float, total_at: float) -> Connection:
         loop = asyncio.get_running_loop()
-        place, name = origin.place, origin.name
+        name = origin.name
         by = loop.time() + connect_s
         stage = "connect" if by < total_at else "total"
         until = min(by, total_at)
@@ -134,17 +146,12 @@ class Pool:
             raise TargetUnreachable(f"{name} is not asked any more: the connections were closed")
         try:
             async with asyncio.timeout_at(until if until < math.inf else None):
-                transport, connection = await loop.create_connection(
-                    lambda: Connection(loop, name, idle, lost),
-                    origin.address,
-                    place.port,
-                    ssl=origin.tls,
-                    server_hostname=place.host if origin.tls else None,
-                )
+                transport, connection = await _reach(loop, origin, lambda: Connection(loop, name, idle, lost))
         except TimeoutError:
-            raise TargetTimeout(f"{name}: no connection within {connect_s:g} s", stage=stage) from None
+            through = f" through the proxy {origin.proxy.name}" if origin.proxy else ""
+            raise TargetTimeout(f"{name}: no connection{through} within {connect_s:g} s", stage=stage) from None
         except (OSError, UnicodeError) as why:
-            raise _unreachable(name, why) from why
+            raise _unreachable(origin, why) from why
         if not connection.is_usable:
             raise TargetUnreachable(f"{name} closed the connection as soon as it was made")
         _tune(transport)
@@ -162,6 +169,19 @@ class Pool:
             origin.idle.append(connection)
 
 
+async def _reach(
+    loop: asyncio.AbstractEventLoop, origin: Origin, make: Callable[[], Connection]
+) -> tuple[asyncio.BaseTransport, Connection]:
+    """Raises OSError; TargetUnreachable where a proxy refuses."""
+    place, proxy, tls = origin.place, origin.proxy, origin.tls
+    if proxy is None:
+        name = place.host if tls else None
+        return await loop.create_connection(make, origin.address, place.port, ssl=tls, server_hostname=name)
+    if tls is None:
+        return await loop.create_connection(make, proxy.host, proxy.port)
+    return await open_tunnel(loop, place, proxy, tls, make)
+
+
 def _tune(transport: asyncio.BaseTransport) -> None:
     """Small writes leave at once, and a silent connection shows that it lives."""
     sock: socket.socket | None = transport.get_extra_info("socket")
@@ -173,8 +193,9 @@ def _tune(transport: asyncio.BaseTransport) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
 
 
-def _unreachable(name: str, why: Exception) -> TargetError:
+def _unreachable(origin: Origin, why: Exception) -> TargetError:
     """What stood in the way of a connection, in words."""
+    name = origin.name
     if isinstance(why, ssl.SSLCertVerificationError):
         return TargetUnreachable(
             f"{name} is not who it should be: {why.verify_message}",
@@ -182,8 +203,12 @@ def _unreachable(name: str, why: Exception) -> TargetError:
         )
     if isinstance(why, ssl.SSLError):
         return TargetUnreachable(f"{name} does not speak TLS with us: {why.reason or why}", hint="Is it https at all?")
+    said = "base_url"
+    stage: dict[str, Any] = {}
+    if origin.proxy is not None:  # TLS apart, nobody else was spoken to
+        name, said, stage = f"{name}: the proxy {origin.proxy.name}", "proxy", {"stage": "proxy"}
     if isinstance(why, socket.gaierror):
-        return TargetUnreachable(f"{name} has no address: {why.strerror}", hint="Check the backend's base_url.")
+        return TargetUnreachable(f"{name} has no address: {why.strerror}", hint=f"Check the backend's {said}.", **stage)
     if isinstance(why, ConnectionRefusedError):
-        return TargetUnreachable(f"{name} refused the connection", hint="Is the server running?")
-    return TargetUnreachable(f"{name} could not be reached: {why}")
+        return TargetUnreachable(f"{name} refused the connection", hint="Is the server running?", **stage)
+    return TargetUnreachable(f"{name} could not be reached: {why}", **stage)
