@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fairlead.errors import BudgetExceeded, BudgetHeld, LimitExceeded
 from fairlead.gateway.call import Limit
-from fairlead.gateway.purse import Lease, LeasedPurse
+from fairlead.gateway.purse import Lease, LeasedPurse, News
 from fairlead.ids import now_us
 from world import CountingBroker
 
@@ -81,10 +81,10 @@ def test_what_lies_idle_is_given_back_and_what_is_held_is_not() -> None:
         hold = await purse.reserve(((limit, 30),), now_us())
         [account] = purse.accounts()
         account.leased += 50
-        assert purse.give_back(limit.id, account.window_us) == (50, 0, 30)
+        assert purse.give_back(limit.id, account.window_us) == News(limit.id, account.window_us, 0, 30, back=50)
         purse.settle(hold, (10,))
-        assert purse.give_back(limit.id, account.window_us) == (20, 10, 0)
-        assert purse.give_back("unknown", 0) == (0, 0, 0)
+        assert purse.give_back(limit.id, account.window_us) == News(limit.id, account.window_us, 10, 0, back=20)
+        assert purse.give_back("unknown", 0) is None
 
     asyncio.run(play())
 

@@ -184,10 +184,14 @@ class Replica:
             of = (limit.unit, limit.over, limit.owner, since_us)
             return budgets.spent(connection, *of, until_us=until_us, writers=writer)
 
-    async def _recall(self, name: str, limit: Limit, window_us: int) -> tuple[int, int, int]:
+    async def _recall(self, name: str, limit: Limit, window_us: int) -> int:
         await asyncio.sleep(0)
         worker = self.workers.get(name)
-        return worker.purse.give_back(limit.id, window_us) if worker else (0, 0, 0)
+        news = worker.purse.give_back(limit.id, window_us) if worker else None
+        if news is None:
+            return 0
+        self.broker.tell(name, [news])
+        return news.back
 
 
 class Town:

@@ -100,6 +100,22 @@ def test_two_who_are_short_do_not_wait_for_each_other(store: Store) -> None:
     run(play())
 
 
+def test_many_who_are_short_wait_once_for_a_replica_that_does_not_answer(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        first, mute = town.open("a"), town.open("b")
+        await spend(mute.first(), 100)
+        mute.line.fails = True  # it lives, as far as anybody knows
+        await spend(first.first(), 100)
+        began = town.clock.s
+        asked = [first.first().reserve(MONEY, amount) for amount in range(880, 780, -10)]
+        got = await town.play(asyncio.gather(*asked, return_exceptions=True))
+        assert {type(one) for one in got} == {BudgetHeld}
+        assert town.clock.s - began < 1.5
+
+    run(play())
+
+
 def test_a_dead_replicas_lease_comes_back_only_when_its_spool_was_read(store: Store) -> None:
     async def play() -> None:
         town = Town(store, MONEY)
@@ -200,6 +216,19 @@ def test_who_goes_on_without_the_store_spends_a_whole_limit_at_most_and_says_so(
         assert account.spent == 1420 and sum(lease.beyond for lease in account.leases) > 0
         with pytest.raises(BudgetExceeded):
             await town.play(first.first().reserve(MONEY, 1))
+
+    run(play())
+
+
+def test_who_goes_on_is_not_refused_because_the_store_could_not_be_asked_a_moment_ago(store: Store) -> None:
+    async def play() -> None:
+        town = Town(store, MONEY)
+        first, second = (town.open(id, goes_on=True) for id in "ab")
+        await spend(second.first(), 700)
+        await spend(first.first(), 10)
+        first.line.fails = True
+        for _ in range(3):
+            await spend(first.first(), 300)
 
     run(play())
 

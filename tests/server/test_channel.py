@@ -23,7 +23,7 @@ def test_an_ask_gets_its_own_reply_whatever_the_order() -> None:
     async def slow_first(message: object) -> say.Message | None:
         assert isinstance(message, say.Recall)
         await asyncio.sleep(0.05 if message.limit == "slow" else 0)
-        return say.GivenBack(len(message.limit), 0, 0)
+        return say.GivenBack(len(message.limit))
 
     async def play() -> None:
         asking, answering = await pair(nothing, slow_first)

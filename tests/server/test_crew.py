@@ -8,6 +8,7 @@ import pytest
 
 from fairlead.errors import OperatorError, Unavailable
 from fairlead.gateway.call import Caller, Limit
+from fairlead.gateway.purse import News
 from fairlead.server import channel as say
 from fairlead.server.channel import Channel
 from fairlead.server.crew import Crew, Hand, Orders
@@ -149,5 +150,39 @@ def test_recruits_that_never_got_orders_are_dismissed() -> None:
         await asyncio.wait_for(crew.drain(0), 1)
         assert [hand.process.returncode for hand in recruits] == [0, 0] and not crew.hands
         assert all(hand.channel.closed.is_set() for hand in recruits)
+
+    asyncio.run(play())
+
+
+def test_a_busy_worker_keeps_nobody_waiting_and_what_it_gives_back_later_counts() -> None:
+    async def play() -> None:
+        told: list[object] = []
+        asked, may_answer = 0, asyncio.Event()
+        ours, theirs = socket.socketpair()
+
+        async def serve(message: object) -> say.Message:
+            nonlocal asked
+            asked += 1
+            await may_answer.wait()
+            other_end.tell(say.Told([News("m", 0, 1, 2, back=5)]))
+            return say.GivenBack(5)
+
+        async def hear(hand: Hand, message: object) -> None:
+            told.append(message)
+
+        crew = Crew(socket.socket(), hear, lambda hand: None)
+        process: Any = Process()
+        hand = crew.hands["w"] = Hand("w", process)
+        other_end = await Channel.over(theirs, serve)
+        hand.channel = await Channel.over(ours, lambda message: hear(hand, message))
+        assert [await crew.recall("w", "m", 0) for _ in range(20)] == [0] * 20 and asked == 1
+        may_answer.set()
+        async with asyncio.timeout(30):
+            while not told or hand.owing:
+                await asyncio.sleep(0.01)
+        assert await crew.recall("w", "m", 0) == 5 and len(told) == 2
+        hand.channel.close()
+        other_end.close()
+        assert await crew.recall("w", "m", 0) == 0
 
     asyncio.run(play())

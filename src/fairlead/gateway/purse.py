@@ -97,16 +97,16 @@ class LeasedPurse:
     def accounts(self) -> list[Account]:
         return [*self._accounts.values(), *self._others.values()]
 
-    def give_back(self, limit_id: str, window_us: int) -> tuple[int, int, int]:
-        """The broker wants what lies idle: returns (given back, spent, held)."""
+    def give_back(self, limit_id: str, window_us: int) -> News | None:
+        """The broker wants what lies idle: it is its own when it is told this. None: there is no such account."""
         account = self._accounts.get(limit_id)
         if account is None or account.window_us != window_us:
             account = self._others.get((limit_id, window_us))
         if account is None:
-            return 0, 0, 0
+            return None
         idle = max(0, account.room)
         account.leased -= idle
-        return idle, account.spent, account.held
+        return News(limit_id, window_us, account.spent, account.held, back=idle)
 
     def news(self, at_us: int) -> list[News]:
         """What the broker was not told yet. Accounts of windows that ended, and that nobody holds of, are forgotten."""
@@ -122,12 +122,9 @@ class LeasedPurse:
 
     def leave_places(self) -> list[News]:
         """What is leased of places in flight and not in use may be somebody else's by now."""
-        found: list[News] = []
-        for account in self._accounts.values():
-            if account.limit.unit == "concurrent" and account.room > 0:
-                idle, *told = self.give_back(account.limit.id, account.window_us)
-                found.append(News(account.limit.id, account.window_us, *told, back=idle))
-        return found
+        idle = [one for one in self._accounts.values() if one.limit.unit == "concurrent" and one.room > 0]
+        given = (self.give_back(account.limit.id, account.window_us) for account in idle)
+        return [news for news in given if news is not None]
 
     def _account(self, limit: Limit, at_us: int) -> Account:
         account = self._accounts.get(limit.id)

@@ -26,7 +26,7 @@ IDLE_S = 60.0  # what nobody asked for so long goes back to the store
 AHEAD_US = 3_000_000  # before a window ends, the next one's account is opened
 
 Spent = Callable[[Limit, int, int, str], Awaitable[int]]  # limit, since, until, writer -> what the books say
-Recall = Callable[[str, Limit, int], Awaitable[tuple[int, int, int]]]
+Recall = Callable[[str, Limit, int], Awaitable[int]]
 
 
 class Line(Protocol):
@@ -66,7 +66,7 @@ class Asked:
 
 
 class LeaseBroker:
-    """`recall` asks a worker to give back what lies idle: (given back, spent, held). `spent` asks the books.
+    """`recall` lets a worker give back what lies idle, by `tell`, and says how much that was. `spent` asks the books.
 
     `goes_on`: while the store is away, each replica may hand out up to the whole limit by itself.
     """
@@ -320,26 +320,20 @@ class LeaseBroker:
 
     async def _take_back(self, account: Account, worker: str) -> int:
         """What lies idle with one worker. Gives how much that was."""
-        if self._recall is None:
-            return 0
-        back, spent, held = await self._recall(worker, account.limit, account.window_us)
-        if (part := account.parts.get(worker)) is not None:
-            part.leased -= back
-            part.tell(max(part.spent, spent), held)
-        return back
+        return 0 if self._recall is None else await self._recall(worker, account.limit, account.window_us)
 
     async def _insist(self, account: Account, growth: int) -> Unavailable | None:
         """The other replicas are asked to give back what lies idle; theirs is the last word, or a second of silence.
         Ours is given back meanwhile (whoever asks had to, too), so that two who are short don't wait for each other."""
         now = self._clock.now_s()
-        if account.refused_s + REFUSED_S > now and growth >= account.refused:
-            return None
+        if account.refused_s + REFUSED_S > now and (growth >= account.refused or not account.may_get(growth)):
+            return None  # all that others had is free by now, and too little: who waited meanwhile need not ask, too
         ends = now + INSIST_S
         failed = await self._ask(account, growth, gives=True, is_short=True)
         while failed is None and account.idle < growth and account.unheard and self._clock.now_s() < ends:
             await self._clock.pause(LOOK_AGAIN_S)
             failed = await self._ask(account, growth, gives=True)
-        if account.idle < growth:
+        if failed is None and account.idle < growth:
             account.refused, account.refused_s = growth, self._clock.now_s()
         return failed
 

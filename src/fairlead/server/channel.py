@@ -52,7 +52,7 @@ class Keys(Struct, frozen=True, tag=True):
 
 
 class Recall(Struct, frozen=True, tag=True):
-    """Give back what lies idle of a lease. The reply is GivenBack."""
+    """Give back what lies idle of a lease. It is given back by Told; GivenBack, which follows, says how much it was."""
 
     limit: str
     window_us: int
@@ -84,8 +84,6 @@ class Renewed(Struct, frozen=True, tag=True):
 
 class GivenBack(Struct, frozen=True, tag=True):
     amount: int
-    spent: int
-    held: int
 
 
 class Leased(Struct, frozen=True, tag=True):

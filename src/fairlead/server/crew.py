@@ -23,6 +23,7 @@ from fairlead.server import channel as say
 from fairlead.server.channel import Channel
 
 log = logging.getLogger("fairlead.steward")
+RECALL_S = 1.0  # for a worker to give back what it does not use
 PATIENCE_S = 30.0  # for a worker to take what it was told
 LONGEST_WAIT_S = 10.0
 
@@ -37,6 +38,12 @@ class Hand:
         self.process = process
         self.channel: Channel
         self.counts = say.Counts(0, 0)
+        self.owing: set[asyncio.Future[Any]] = set()  # what it was asked to give back, and has not answered in time
+
+    def has_answered(self, asking: asyncio.Future[Any]) -> None:
+        self.owing.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # looked at: nobody else may do so
 
 
 class Orders:
@@ -123,15 +130,19 @@ class Crew:
         states = [changed.state for changed in self._circuits.values()]
         return [state for state in states if state.state != "resting" or state.until_us > now_us()]
 
-    async def recall(self, name: str, limit: str, window_us: int) -> tuple[int, int, int]:
+    async def recall(self, name: str, limit: str, window_us: int) -> int:
+        """How much it gave back. One that is busy for longer than RECALL_S tells it when it can, and until then it is
+        not asked again: it keeps nobody waiting."""
         hand = self.hands.get(name)
-        if hand is None:
-            return 0, 0, 0
-        try:
-            back = await self._ask(hand, say.Recall(limit, window_us))
-        except (Unavailable, TimeoutError):
-            return 0, 0, 0
-        return back.amount, back.spent, back.held
+        if hand is None or hand.owing:
+            return 0
+        asking = asyncio.ensure_future(hand.channel.ask(say.Recall(limit, window_us)))
+        asking.add_done_callback(hand.has_answered)
+        await asyncio.wait({asking}, timeout=RECALL_S)
+        if not asking.done():
+            hand.owing.add(asking)
+            return 0
+        return 0 if asking.exception() is not None else asking.result().amount
 
     async def drain(self, patience_s: float) -> None:
         """No new calls; those in flight get `patience_s` to finish."""

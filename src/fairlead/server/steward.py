@@ -335,6 +335,8 @@ class Steward:
     async def _serve_worker(self, hand: Hand, message: object) -> say.Message | None:
         match message:
             case say.LeaseAsked(limit, window_us, needed, spent, held):
+                if hand.name not in self.crew.hands:
+                    return None  # it died before this was read, and its parts are being reckoned
                 count = max(1, len(self.crew.hands))
                 return say.Leased(await self.broker.lease(hand.name, limit, window_us, needed, spent, held, count))
             case say.Told(news):
@@ -383,5 +385,5 @@ class Steward:
         of_keys = {limit.id: limit for caller in self.keyring.callers().values() for limit in caller.limits}
         return [*of_keys.values(), *all_limits(settings)]
 
-    async def _recall(self, worker: str, limit: Limit, window_us: int) -> tuple[int, int, int]:
+    async def _recall(self, worker: str, limit: Limit, window_us: int) -> int:
         return await self.crew.recall(worker, limit.id, window_us)

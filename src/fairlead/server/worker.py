@@ -132,7 +132,10 @@ class Worker:
                 assert self._app is not None
                 self._app.gateway.circuits.told(state)
             case say.Recall(limit, window_us):
-                return say.GivenBack(*self._purse.give_back(limit, window_us))
+                news = self._purse.give_back(limit, window_us)
+                if news is not None:
+                    self._channel.tell(say.Told([news]))  # it counts also where nobody waits for the answer any more
+                return say.GivenBack(0 if news is None else news.back)
             case say.Renewed():
                 self._renewed = time.monotonic()
             case say.Drain():
