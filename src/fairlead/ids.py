@@ -60,7 +60,7 @@ def least_id(at_us: int) -> str:
 
 def new_id(at_us: int | None = None) -> str:
     """A fresh sortable id for something that begins at `at_us` (now, if not given)."""
-    return f"{(now_us() if at_us is None else at_us) // 1000:012x}{_tails.take()}"
+    return hex((now_us() if at_us is None else at_us) // 1000)[2:].zfill(12) + _tails.take()
 
 
 def new_trace() -> tuple[str, str]:

@@ -5,7 +5,7 @@ end name what the gateway needs of the world (a backend, a spool, a purse); `app
 in others.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -253,7 +253,7 @@ class Ask(Protocol):
 
 
 class Strategy(Protocol):
-    async def answer(self, call: Call, ask: Ask) -> Answer: ...
+    def answer(self, call: Call, ask: Ask) -> Awaitable[Answer]: ...
     def stream(self, call: Call, ask: Ask) -> Stream: ...
 
 

@@ -91,7 +91,8 @@ class Gateway:
         return self._stream(generation, call, book)
 
     async def _answer(self, generation: Generation, call: Call, book: Book, *, cached: bool = False) -> Answer:
-        call = await inlined(call, self._fetch)
+        if call.route.media.urls == "inline":
+            call = await inlined(call, self._fetch)
         ask = self._ask(generation, call, book, cached=cached)
         try:
             return await generation.strategies[call.route.strategy].answer(call, ask)
@@ -99,7 +100,8 @@ class Gateway:
             raise with_hint(error, call, generation.backends) from None
 
     async def _stream(self, generation: Generation, call: Call, book: Book, *, cached: bool = False) -> Stream:
-        call = await inlined(call, self._fetch)
+        if call.route.media.urls == "inline":
+            call = await inlined(call, self._fetch)
         ask = self._ask(generation, call, book, cached=cached)
         async with aclosing(generation.strategies[call.route.strategy].stream(call, ask)) as items:
             try:

@@ -31,8 +31,12 @@ log = logging.getLogger("fairlead.data")
 JSON = b"content-type: application/json"
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 TAGS_AT_MOST = 16
+TRACE = b"traceparent"
+TAGS = b"x-fairlead-tags"
+SESSION = b"x-fairlead-session"
 TIMEOUT = b"x-fairlead-timeout-s"
 CACHE = b"x-fairlead-cache"
+BESIDE = frozenset({TRACE, TAGS, SESSION, TIMEOUT, CACHE})  # headers that say something about the request
 SECONDS = re.compile(rb"\d{1,6}(?:\.\d{1,9})?\Z")
 LONGEST_TIMEOUT_S = 86_400
 CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
@@ -61,11 +65,11 @@ class Exchange(Incoming):
         said = next((value for name in CREDENTIALS if (value := self.headers.get(name))), b"")
         return self.listener.identities.authenticate(said.decode("latin-1"))
 
-    async def content(self) -> bytes:
+    def content(self) -> Awaitable[bytes]:
         """The whole body. Raises BodyTooLarge before more than the limit is held."""
         if self.headers.get(b"content-encoding", b"identity") != b"identity":
             raise RequestInvalid("compressed request bodies are not taken", hint="send the body as it is")
-        return await self.body(self.listener.max_body_bytes)
+        return self.body(self.listener.max_body_bytes)
 
     def bounded(self, body: bytes) -> bytes:
         """The same body, if a request may be as long. Raises BodyTooLarge."""
@@ -78,19 +82,24 @@ class Exchange(Incoming):
         hash that tells equal requests apart from others without telling what they say. Raises RequestInvalid where the
         deadline or that word is none."""
         headers = self.headers
-        session = headers.get(b"x-fairlead-session")
-        hashed = self.listener.keyed.copy()
-        hashed.update(body)
+        if BESIDE.isdisjoint(headers):  # as nearly always
+            return Context(self.at_us, self.began, _trace(None), request_hash=self._hash(body))
+        session = headers.get(SESSION)
         return Context(
             at_us=self.at_us,
             started=self.began,
-            trace=_trace(headers.get(b"traceparent")),
-            tags=_tags(headers.get(b"x-fairlead-tags")),
+            trace=_trace(headers.get(TRACE)),
+            tags=_tags(headers.get(TAGS)),
             session=session.decode("latin-1")[:128] if session else None,
-            request_hash=hashed.hexdigest(),
+            request_hash=self._hash(body),
             timeout_s=_seconds(headers.get(TIMEOUT)),
             cache=_cache(headers.get(CACHE)),
         )
+
+    def _hash(self, body: bytes) -> str:
+        hashed = self.listener.keyed.copy()
+        hashed.update(body)
+        return hashed.hexdigest()
 
     async def fail(self, error: FairleadError, lines: Lines) -> None:
         """The error as the whole response, in the caller's language."""

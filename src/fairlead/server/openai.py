@@ -8,7 +8,7 @@ from functools import partial
 from fairlead.chat import Answer, Request, Task
 from fairlead.dialects import openai, rerank
 from fairlead.server.answering import Tongue, serve
-from fairlead.server.data import Endpoint, Exchange
+from fairlead.server.data import Endpoint
 
 
 def _vectors(_: object, answer: Answer, request: Request) -> bytes:
@@ -23,14 +23,10 @@ RERANK = Tongue(rerank)
 
 
 def _asks(task: Task, tongue: Tongue = OPENAI) -> Endpoint:
-    async def endpoint(exchange: Exchange) -> None:
-        await serve(exchange, tongue, partial(openai.read_request, task))
-
-    return endpoint
+    return partial(serve, tongue=tongue, read=partial(openai.read_request, task))
 
 
-async def _rerank(exchange: Exchange) -> None:
-    await serve(exchange, RERANK, partial(rerank.read_request, "rerank"))
+_rerank: Endpoint = partial(serve, tongue=RERANK, read=partial(rerank.read_request, "rerank"))
 
 
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {

@@ -22,7 +22,7 @@ from typing import Any, Literal
 import msgspec
 
 from fairlead.errors import InUse, Unavailable
-from fairlead.records import CallClosed, Intent, Outcome, Record, encode
+from fairlead.records import Intent, Outcome, Record, encode
 
 Sync = Literal["none", "interval"]
 
@@ -53,8 +53,7 @@ class Spool:
             raise ValueError(f"a segment of {segment_bytes} bytes is too small: {4 * LINE_BYTES} is the least")
         self.directory = directory
         self._segment_bytes = segment_bytes
-        self._attempts: set[str] = set()  # with an intent, without an outcome
-        self._calls: set[str] = set()  # with an intent, not closed
+        self._owed: set[str] = set()  # attempts without an outcome and calls not closed, since their intent
         self._ahead: deque[int] = deque()  # file descriptors of the segments after this one
         self._last = 0  # the highest number of a segment
         self._lock = _take(directory)
@@ -73,12 +72,15 @@ class Spool:
         of a call that never had one; then nothing was written. What follows an intent always fits.
         """
         line = _line(record)
-        if type(record) is Outcome and record.attempt in self._attempts:
-            self._attempts.remove(record.attempt)
-        elif type(record) is CallClosed and record.call in self._calls:
-            self._calls.remove(record.call)
+        owed = self._owed
+        if type(record) is Intent:
+            self._make_room(2 if record.call in owed else 3)
         else:
-            self._make_room(record)
+            ended = record.attempt if type(record) is Outcome else record.call
+            if ended in owed:
+                owed.remove(ended)
+            else:
+                self._make_room(1)
         end = self._offset + len(line)
         if end > self._segment_bytes:
             self._roll()
@@ -91,8 +93,8 @@ class Spool:
             raise _unavailable(self.directory, "spool_broken", error) from error
         self._offset = end
         if type(record) is Intent:
-            self._attempts.add(record.attempt)
-            self._calls.add(record.call)
+            owed.add(record.attempt)
+            owed.add(record.call)
 
     def close(self) -> None:
         """Gives the directory up, to be shipped and removed; with `sync="interval"` after making it durable."""
@@ -112,12 +114,10 @@ class Spool:
     ) -> None:
         self.close()
 
-    def _make_room(self, record: Record) -> None:
-        """Room for a line nobody reserved, and for all that may follow: in this segment and in those ahead."""
-        lines = 1 + len(self._attempts) + len(self._calls)
-        if type(record) is Intent:
-            lines += 1 + (record.call not in self._calls)
-        needed = lines * LINE_BYTES
+    def _make_room(self, lines: int) -> None:
+        """Room for so many lines that nobody reserved, and for all that are owed: in this segment and in those
+        ahead."""
+        needed = (lines + len(self._owed)) * LINE_BYTES
         # The end of each segment may stay empty, because a line does not span two.
         room = self._segment_bytes - self._offset - LINE_BYTES
         if room >= needed:

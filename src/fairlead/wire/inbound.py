@@ -282,7 +282,7 @@ class Inbound(asyncio.Protocol):
                 self._refuse(first)
                 return
             self._current = first
-            self._task = self.loop.create_task(self._serve(first))
+            self._task = asyncio.Task(self._serve(first), loop=self.loop, name="request")
             if first.complete:  # nothing is waited for, and the timer looks for itself when it rings
                 return
         elif self._requests.last or self._eof:

@@ -196,11 +196,10 @@ def status_line(status: int) -> bytes:
 
 def head_of(parts: Lines) -> bytes:
     """The lines of a head, put together. None of them gets to be two: what would break it becomes a space."""
-    head = b"\r\n".join(parts) + b"\r\n\r\n"
-    ends = len(parts) + 1
-    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
-        head = b"\r\n".join([_BREAKING.sub(b" ", part) for part in parts]) + b"\r\n\r\n"
-    return head
+    said = b"".join(parts)
+    if 10 in said or 13 in said or 0 in said:  # numbers, which are found ten times as fast as byte strings
+        parts = [_BREAKING.sub(b" ", part) for part in parts]
+    return b"\r\n".join(parts) + b"\r\n\r\n"
 
 
 def too_large(limit: int) -> BodyTooLarge:
