@@ -1,17 +1,19 @@
 """From a configuration to a road: routes, prices and limits as they were written."""
 
+import asyncio
 import sys
 from pathlib import Path
 
 import pytest
 
+from backends.stages import spoken
 from fairlead import app, config
 from fairlead.app import EngineAddress, generation, limits
 from fairlead.backends.account import Account
 from fairlead.backends.http import Http
 from fairlead.config import Limits
-from fairlead.errors import ConfigInvalid, ExtraMissing
-from fairlead.gateway.call import Caller, Context, Target
+from fairlead.errors import ConfigInvalid, ExtraMissing, TargetError
+from fairlead.gateway.call import Asking, Caller, Context, Target
 from fairlead.gateway.policies import narrow
 from fairlead.signing import AwsChainSigner, AwsSigner, GoogleSigner
 from fairlead.wire.pool import Pool
@@ -241,6 +243,20 @@ def test_what_can_not_work_is_found_before_anything_is_sent(change: tuple[str, s
     with pytest.raises(ConfigInvalid, match=told) as caught:
         generation(settings, Pool(), {})
     assert caught.value.message.startswith("fairlead.toml: ")
+
+
+@pytest.mark.parametrize("home", ["http", "https"])
+def test_a_backend_is_asked_the_way_that_its_settings_say(home: str) -> None:
+    proxied = f"{home}://10.0.0.5:8000/v1"
+    text = TEXT.replace('"http://10.0.0.5:8000/v1"', f'"{proxied}"\nproxy = "http://proxy.invalid:3128"')
+    made = generation(config.parse(text, base=Path()), Pool(), {"small": EngineAddress("http://x", "key")})
+
+    async def ask(name: str) -> TargetError:
+        with pytest.raises(TargetError) as caught:
+            await made.backends[name].answer(spoken(), Asking(Target(name, name, "m", "private"), 8, "", attempt="a"))
+        return caught.value
+
+    assert "the proxy proxy.invalid:3128 has no address" in asyncio.run(ask("own")).message
 
 
 def test_tests_hand_in_other_adapters(settings: config.Config) -> None:
