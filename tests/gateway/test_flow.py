@@ -254,6 +254,21 @@ def test_a_full_spool_denies_before_anything_is_sent_and_frees_the_hold() -> Non
     assert world.table.asked == [] and world.held() == 0 and world.spent() == {limit.id: 0}
 
 
+def test_what_is_waited_for_a_lease_is_time_of_the_route() -> None:
+    limit = budget(10**9)
+    world = World([route(target("a"), total_s=0.05)], {"a": said()})
+    grant = world.broker.lease
+
+    async def slowly(*asked):
+        await asyncio.sleep(0.1)
+        return await grant(*asked)
+
+    world.broker.lease = slowly
+    with pytest.raises(TargetTimeout):
+        run(world.answer(by=caller(limits=(limit,))))
+    assert world.table.asked == [] and world.spool.intents() == [] and world.held() == 0
+
+
 def test_the_route_caps_the_output_and_shares_its_deadline_among_attempts() -> None:
     world = World([route(target("a"), target("b"), total_s=5.0)], {"a": TargetFailed("500"), "b": said()})
     run(world.answer(request(max_output_tokens=500)))

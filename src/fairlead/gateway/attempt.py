@@ -105,7 +105,7 @@ class Attempts:
         """Reserve the worst case, then put the intent on record."""
         at_us = now_us()
         attempt = Attempt(self._call, self._book, self._purse, target, request, form, at_us)
-        asking = attempt.asking = self._asking(attempt, target, request, whole=self._whole or form is not None)
+        asking = self._asking(attempt, target, request, whole=self._whole or form is not None)
         price = attempt.price = target.price_at(at_us)
         worst = attempt.worst = self._worst_case(price, request, asking)
         tokens = _worst_tokens(request, asking)
@@ -116,20 +116,16 @@ class Attempts:
         attempt.hold = await self._purse.reserve(amounts, at_us)
         purpose = purpose or ("fallback" if self._book.attempts else "primary")
         try:
+            attempt.start()  # a lease may have been waited for
+            attempt.asking = self._in_time(attempt, asking)
             self._book.ledger.spool.append(attempt.intent(tokens, purpose))
-        except Unavailable:
+        except (Unavailable, TargetTimeout):
             self._purse.settle(attempt.hold, [0] * len(amounts))
             raise
         self._book.attempts += 1
         return attempt
 
     def _asking(self, attempt: "Attempt", target: Target, request: Request, *, whole: bool) -> Asking:
-        """The route's deadline is shared by all attempts of a call: a later one gets what is left."""
-        left_s = self._call.route.total_s - attempt.queued_s
-        if left_s <= 0:
-            raise TargetTimeout("no time is left to ask it", target=target.name, stage="total")
-        if left_s < target.timeouts.total_s:
-            target = replace(target, timeouts=replace(target.timeouts, total_s=left_s))
         allowed = self._call.route.max_output_tokens
         if target.can is not None and target.can.max_output_tokens is not None:
             allowed = min(allowed, target.can.max_output_tokens)
@@ -143,6 +139,16 @@ class Attempts:
             whole=whole,
             counted=attempt.counts.append,
         )
+
+    def _in_time(self, attempt: "Attempt", asking: Asking) -> Asking:
+        """The route's deadline is shared by all attempts of a call: a later one gets what is left."""
+        target = asking.target
+        left_s = self._call.route.total_s - attempt.queued_s
+        if left_s <= 0:
+            raise TargetTimeout("no time is left to ask it", target=target.name, stage="total")
+        if left_s >= target.timeouts.total_s:
+            return asking
+        return replace(asking, target=replace(target, timeouts=replace(target.timeouts, total_s=left_s)))
 
     def _worst_case(self, price: Price | None, request: Request, asking: Asking) -> int | None:
         """Nano-dollars that this attempt can cost at most; None where that can't be known and no budget asks."""
@@ -203,10 +209,13 @@ class Attempt:
         self._request = request
         self._form = form
         self._at_us = at_us
-        self._started = monotonic()
-        self.queued_s = self._started - book.context.started
+        self.start()
         self._words = estimating.Words()
         self.counts: list[Usage] = []  # by the target, until a stream was cut; no method of ours, which were a cycle
+
+    def start(self) -> None:
+        self._started = monotonic()
+        self.queued_s = self._started - self._book.context.started
 
     def intent(self, tokens: int, purpose: str) -> Intent:
         call, target, context = self._call, self._target, self._call.context
