@@ -79,7 +79,7 @@ class Table:
         line = self._line(request, asking)
         await asyncio.sleep(0)
         if isinstance(line, FairleadError):
-            raise line
+            raise copy(line)  # one that is held by whoever raises it is a cycle
         return line
 
     def says(self, request: Request, asking: Asking) -> bool:
@@ -92,7 +92,7 @@ class Table:
         for item in [line] if isinstance(line, FairleadError) else line:
             await asyncio.sleep(item if isinstance(item, float) else 0)
             if isinstance(item, FairleadError):
-                raise item
+                raise copy(item)
             if not isinstance(item, float):
                 yield item
 

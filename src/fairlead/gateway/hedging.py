@@ -182,6 +182,8 @@ class _Race(Generic[T]):
             return won.result()
         finally:
             await self._end_but(won)
+            self._running.clear()
+            won = None  # its error holds this frame: a cycle
 
     def _start(self, target: Target, purpose: str, form: Form | None) -> None:
         self._running[asyncio.create_task(self._begin(target, purpose, form))] = target

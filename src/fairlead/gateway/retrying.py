@@ -90,46 +90,52 @@ class Retrying:
     async def answer(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Answer:
         self._budgets.of(target.name).deposit(self._rules.budget)
         failed: TargetError | None = None
-        while True:
-            try:
-                return await self._ask.answer(target, request, purpose, form)
-            except TargetError as error:
-                wait_s = self._wait_s(target, error)
-                failed = _telling(failed, error)
-            except (BudgetExceeded, LimitExceeded, Unavailable) as error:
-                raise _unaffordable(failed, error) from error
-            if wait_s is None:
-                raise failed
-            await self._clock.sleep(wait_s)
-            purpose, form = "retry", form and form.anew()
+        try:
+            while True:
+                try:
+                    return await self._ask.answer(target, request, purpose, form)
+                except TargetError as error:
+                    wait_s = self._wait_s(target, error)
+                    failed = _telling(failed, error)
+                except (BudgetExceeded, LimitExceeded, Unavailable) as error:
+                    raise _unaffordable(failed, error) from error
+                if wait_s is None:
+                    raise failed
+                await self._clock.sleep(wait_s)
+                purpose, form = "retry", form and form.anew()
+        finally:
+            failed = None  # it holds this frame, and with it all that the call held: a cycle
 
     async def stream(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Stream:
         self._budgets.of(target.name).deposit(self._rules.budget)
         failed: TargetError | None = None
-        while True:
-            async with aclosing(self._ask.stream(target, request, purpose, form)) as items:
-                early: list[Item] = []
-                try:
-                    async for item in items:
-                        early.append(item)
-                        if type(item) is Chunk and item.words:
-                            break
-                    wait_s = None
-                except TargetError as error:
-                    wait_s = self._wait_s(target, error)
-                    failed = _telling(failed, error)
+        try:
+            while True:
+                async with aclosing(self._ask.stream(target, request, purpose, form)) as items:
+                    early: list[Item] = []
+                    try:
+                        async for item in items:
+                            early.append(item)
+                            if type(item) is Chunk and item.words:
+                                break
+                        wait_s = None
+                    except TargetError as error:
+                        wait_s = self._wait_s(target, error)
+                        failed = _telling(failed, error)
+                        if wait_s is None:
+                            raise failed from None
+                    except (BudgetExceeded, LimitExceeded, Unavailable) as error:
+                        raise _unaffordable(failed, error) from error
                     if wait_s is None:
-                        raise failed from None
-                except (BudgetExceeded, LimitExceeded, Unavailable) as error:
-                    raise _unaffordable(failed, error) from error
-                if wait_s is None:
-                    for item in early:
-                        yield item
-                    async for item in items:
-                        yield item
-                    return
-            await self._clock.sleep(wait_s)
-            purpose, form = "retry", form and form.anew()
+                        for item in early:
+                            yield item
+                        async for item in items:
+                            yield item
+                        return
+                await self._clock.sleep(wait_s)
+                purpose, form = "retry", form and form.anew()
+        finally:
+            failed = None  # as in `answer`
 
     def _wait_s(self, target: Target, error: TargetError) -> float | None:
         """How long to wait before the same target is asked again; None: it is not."""

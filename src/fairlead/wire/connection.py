@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         response, self._response = self._response, None
-        self._timer.stop()
+        self._timer.end()
         self._transport = self._parser = None  # the parser holds this connection's methods: a cycle
         self._lost(self)
         if response is not None:

@@ -216,7 +216,7 @@ class Inbound(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._house.left(self)
-        self._timer.stop()
+        self._timer.end()
         self._transport = None
         self._requests.close()
         self._queue.clear()

@@ -6,6 +6,7 @@ lines of a response are bytes without their line ends; `head_of`, where all head
 
 import asyncio
 import re
+from copy import copy
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -91,7 +92,7 @@ class Incoming:
             finally:
                 self._waiter = None
         if self._fault is not None:
-            raise self._fault
+            raise copy(self._fault)  # one that this holds, and that holds this, would be a cycle
         return self._body if type(self._body) is bytes else bytes(self._body)
 
     async def respond(self, status: int, body: bytes, lines: Lines) -> None:

@@ -71,8 +71,9 @@ class Requests:
             self._take(fault)
 
     def close(self) -> None:
-        self._parser = None  # it holds this object's methods: a cycle
-        self.arriving = None
+        """Nothing is fed after this. What is let go of holds this object: cycles."""
+        self._parser = self.arriving = None
+        del self._make, self._take
 
     # --- httptools ---
 

@@ -7,6 +7,7 @@ bounds, but neither sockets nor what the bytes mean.
 import asyncio
 import math
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Protocol
 
 from msgspec import Struct
@@ -75,7 +76,7 @@ class Response:
         self._parts: list[bytes] = []
         self._held = 0  # bytes in parts
         self._over = False  # nothing more will come
-        self._failure: TargetError | None = None
+        self._failure: TargetError | None = None  # raised as a copy: one that holds its reader would be a cycle
         self._stage = "total"
         self._waiter: asyncio.Future[None] | None = None
         self._reason = b""
@@ -115,7 +116,7 @@ class Response:
             self.close()
             raise
         if self._failure is not None and not self.status:
-            raise self._failure
+            raise copy(self._failure)
 
     async def body(self, max_bytes: int = MAX_BODY_BYTES) -> bytes:
         """All of it. Raises TargetUnclear where it is larger than `max_bytes`."""
@@ -131,7 +132,7 @@ class Response:
             parts.append(self._taken())
             await self._more(math.inf, "total")
         if self._failure is not None:
-            raise self._failure
+            raise copy(self._failure)
         return b"".join((*parts, self._taken())) if parts else self._taken()
 
     async def excerpt(self, max_bytes: int) -> bytes:
@@ -158,7 +159,7 @@ class Response:
         while not self._held and not self._over:
             await self._more(by, stage)
         if not self._held and self._failure is not None:
-            raise self._failure
+            raise copy(self._failure)
         return self._taken()
 
     def close(self) -> None:
@@ -281,5 +282,5 @@ class EventStream:
             response.close()
             raise
         if response._failure is not None:
-            raise response._failure
+            raise copy(response._failure)
         raise StopAsyncIteration

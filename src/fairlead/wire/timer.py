@@ -32,6 +32,11 @@ class Timer:
             self._handle.cancel()
             self._handle = None
 
+    def end(self) -> None:
+        """Never ring again, and let go of whoever would have heard it: who owns a timer that calls him is a cycle."""
+        self.stop()
+        self._ring = _unheard
+
     def _wake(self) -> None:
         at = self._at
         self._handle, self._wakes_at = None, math.inf
@@ -40,3 +45,7 @@ class Timer:
             self._ring()
         elif at < math.inf:
             self.set(at)
+
+
+def _unheard() -> None:
+    """What an ended timer calls."""

@@ -13,40 +13,48 @@ from fairlead.gateway.call import Ask, Call
 class Fallback:
     async def answer(self, call: Call, ask: Ask) -> Answer:
         failures: list[FairleadError] = []
-        for target in call.targets:
-            try:
-                return await ask.answer(target, call.request)
-            except (TargetError, RequestInvalid) as error:
-                failures.append(_passing(error))
-        raise _all_failed(call, failures)
+        try:
+            for target in call.targets:
+                try:
+                    return await ask.answer(target, call.request)
+                except (TargetError, RequestInvalid) as error:
+                    if not _is_passing(error):
+                        raise
+                    failures.append(error)
+            raise _all_failed(call, failures)
+        finally:
+            failures.clear()  # they hold this frame, and with it all that the call held: a cycle
 
     async def stream(self, call: Call, ask: Ask) -> Stream:
         failures: list[FairleadError] = []
-        for target in call.targets:
-            async with aclosing(ask.stream(target, call.request)) as items:
-                early: list[Item] = []
-                try:
+        try:
+            for target in call.targets:
+                async with aclosing(ask.stream(target, call.request)) as items:
+                    early: list[Item] = []
+                    try:
+                        async for item in items:
+                            early.append(item)
+                            if isinstance(item, Chunk) and item.words:
+                                break
+                    except (TargetError, RequestInvalid) as error:
+                        if not _is_passing(error):
+                            raise
+                        failures.append(error)
+                        continue
+                    for item in early:
+                        yield item
                     async for item in items:
-                        early.append(item)
-                        if isinstance(item, Chunk) and item.words:
-                            break
-                except (TargetError, RequestInvalid) as error:
-                    failures.append(_passing(error))
-                    continue
-                for item in early:
-                    yield item
-                async for item in items:
-                    yield item
-                return
-        raise _all_failed(call, failures)
+                        yield item
+                    return
+            raise _all_failed(call, failures)
+        finally:
+            failures.clear()  # as in `answer`
 
 
-def _passing(error: TargetError | RequestInvalid) -> FairleadError:
-    """The error, if another target may do better: one that is up, or one whose language has a word for what is asked.
-    The caller's own mistake is raised at once."""
-    if error.retryable or error.code == "unsupported_feature":
-        return error
-    raise error
+def _is_passing(error: TargetError | RequestInvalid) -> bool:
+    """Whether another target may do better: one that is up, or one whose language has a word for what is asked. The
+    caller's own mistake is raised at once."""
+    return error.retryable or error.code == "unsupported_feature"
 
 
 def _all_failed(call: Call, failures: list[FairleadError]) -> FairleadError:
