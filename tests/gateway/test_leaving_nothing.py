@@ -19,7 +19,9 @@ CUT = [*words("a")[:3], StreamBroken("cut")]
 
 
 @pytest.mark.parametrize("names", ["a", "ab"])
-@pytest.mark.parametrize("more", [{}, {"retry": Retry(attempts=2)}, {"hedge": Hedge(after_s=60.0)}], ids=str)
+@pytest.mark.parametrize(
+    "more", [{}, {"retry": Retry(attempts=2)}, {"hedge": Hedge(after_s=60.0)}], ids=["plain", "retry", "hedge"]
+)
 @pytest.mark.parametrize(
     "lines",
     [(DOWN,), (BAD,), (DOWN, BAD), (DOWN, said()), (RequestInvalid("no", code="unsupported_feature"),)],
@@ -39,7 +41,7 @@ def test_nothing_is_left_of_a_call(names: str, more: dict[str, Any], lines: tupl
 
 
 @pytest.mark.parametrize("names", ["a", "ab"])
-@pytest.mark.parametrize("more", [{}, {"retry": Retry(attempts=2)}], ids=str)
+@pytest.mark.parametrize("more", [{}, {"retry": Retry(attempts=2)}], ids=["plain", "retry"])
 @pytest.mark.parametrize(
     "lines", [(DOWN,), (CUT,), (DOWN, CUT), (DOWN, words("a"))], ids=["down", "cut", "both", "mended"]
 )
