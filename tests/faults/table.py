@@ -142,7 +142,7 @@ ROWS: tuple[Row, ...] = (
     faulty("garbled", "what can't be read stands in the middle", UNCLEAR, midway("stream_broken"), BROKEN, kept=None),
     faulty("bad_chunk", "the framing of the body breaks", UNCLEAR, midway("target_unclear"), UNCLEAR),
     faulty("error_event", "an error stands in the middle of a 200", again(502, "target_failed"),
-           midway("target_failed"), again(502, "target_failed"), kept=True),
+           midway("target_failed"), again(502, "target_failed"), kept=None),
     faulty("truncated", "JSON or an event that ends in the middle, as if it were whole", UNCLEAR,
            midway("stream_broken"), BROKEN, kept=True),
     faulty("long", "more comes than `content-length` says", UNCLEAR, midway("stream_broken"), BROKEN),
