@@ -47,7 +47,7 @@ zone = "private"
 backend = "{name}"
 model = "mock-1"
 price = {{ input = 1.0, output = 2.0 }}
-timeouts = {{ connect_s = 3, first_token_s = 1.2, between_tokens_s = 1.2, total_s = 2.4 }}
+timeouts = {{ connect_s = 3, first_token_s = 1.2, between_tokens_s = 1.2, total_s = 5 }}
 [routes.{name}]
 targets = [{targets}]
 max_output_tokens = 100
