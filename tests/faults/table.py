@@ -47,7 +47,7 @@ class Row(NamedTuple):
     stream: End
     buffered: End | None = None
     next: Literal["failed", "first", "never"] = "failed"
-    kept: bool | None = False  # None: by chance, where what is left unread may or may not have come
+    kept: bool = False
     rests: bool = False
     retry_after_s: float | None = None
     place: Place = "script"
@@ -139,10 +139,10 @@ ROWS: tuple[Row, ...] = (
     faulty("torn", "the connection is reset in the middle", BROKEN, midway("stream_broken"), BROKEN),
     Row("stall", "it falls silent in the middle", (replace(SAID, stall_after=3),), LATE, midway("target_timeout"),
         LATE),
-    faulty("garbled", "what can't be read stands in the middle", UNCLEAR, midway("stream_broken"), BROKEN, kept=None),
+    faulty("garbled", "what can't be read stands in the middle", UNCLEAR, midway("stream_broken"), BROKEN, kept=True),
     faulty("bad_chunk", "the framing of the body breaks", UNCLEAR, midway("target_unclear"), UNCLEAR),
     faulty("error_event", "an error stands in the middle of a 200", again(502, "target_failed"),
-           midway("target_failed"), again(502, "target_failed"), kept=None),
+           midway("target_failed"), again(502, "target_failed"), kept=True),
     faulty("truncated", "JSON or an event that ends in the middle, as if it were whole", UNCLEAR,
            midway("stream_broken"), BROKEN, kept=True),
     faulty("long", "more comes than `content-length` says", UNCLEAR, midway("stream_broken"), BROKEN),

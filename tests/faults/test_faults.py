@@ -114,9 +114,7 @@ def test_after_it_nothing_is_taken_and_the_next_request_fares_well(row: Row, pla
             assert one.again.headers["x-fairlead-target"] == case.name
             attempts_here = sum(attempt.target == case.name for attempt in one.shown.attempts)
             assert one.open <= 1
-            if row.kept is not None:
-                wanted = 1 if row.kept else attempts_here + 1
-                assert one.opened == wanted, "connections are kept where they are whole"
+            assert one.opened == (1 if row.kept else attempts_here + 1), "connections are kept where they are whole"
 
 
 def test_the_page_is_up_to_date() -> None:

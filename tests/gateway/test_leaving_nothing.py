@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from fairlead.chat import Chat, Message, Text
 from fairlead.errors import FairleadError, RequestInvalid, StreamBroken, TargetFailed, TargetRejected
-from fairlead.gateway.call import Hedge, Retry
+from fairlead.gateway.call import Capabilities, Hedge, Retry
 from fairlead.gateway.ledger import Book
 from leftovers import living, no_collector
 from waiting import HandClock
-from world import World, in_turn, route, said, target, words
+from world import World, in_turn, request, route, said, target, words
 
 DOWN = TargetFailed("500", status=500)
 BAD = TargetRejected("bad", status=400)
@@ -56,3 +57,19 @@ def test_nothing_is_left_of_a_stream(names: str, more: dict[str, Any], lines: tu
         before = living(Book)
         asyncio.run(ask())
         assert living(Book) == before
+
+
+@pytest.mark.parametrize("after", [DOWN, BAD], ids=["down", "rejected"])
+def test_nothing_is_left_of_a_stream_that_could_not_be_continued(after: FairleadError) -> None:
+    goes_on = target("a", can=Capabilities(prefill=True))
+    made = World([route(goes_on, on_break="continue")], {"a": in_turn(CUT, after)}, clock=HandClock())
+
+    async def ask() -> None:
+        with suppress(FairleadError):
+            await made.stream(request(stream=True, read=lambda: Chat(messages=(Message("user", (Text("hi"),)),))))
+
+    with no_collector():
+        before = living(Book)
+        asyncio.run(ask())
+        assert living(Book) == before
+    assert len(made.spool.intents()) > 1

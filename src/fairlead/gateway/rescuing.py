@@ -12,6 +12,7 @@ beginning has it taken away.
 
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
+from copy import copy
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -167,7 +168,8 @@ class _Rescue:
         self._places = [target, *_twins(target, call)]
         self._left = MOST_CONTINUATIONS
         self._length = 0  # of what was said before the present asking
-        self._broken: FairleadError | None = None  # what is told if nothing helps
+        self._broken: FairleadError | None = None  # what is told if nothing helps; a copy, since one that holds its
+        # frames would be a cycle with them
 
     @property
     def target(self) -> Target:
@@ -178,17 +180,17 @@ class _Rescue:
         begun, said_more = self._begun, self._begun.length > self._length
         begun.broke(error)
         if self._broken is None or said_more:
-            self._broken = error
+            self._broken = copy(error)
         else:
             self._broken.message += f"; it could not be continued ({error.code})"
             self._places.pop(0)  # there it did not even go on: is the same model somewhere else?
         may_help = isinstance(error, TargetError) and error.retryable
         rest = self._rest() if may_help and begun.can_go_on and self._left and self._places else None
         if rest is None:
-            raise self._broken
+            raise copy(self._broken)
         if not self._budgets.of(self.target.name).withdraw(self._budgets.clock.now()):
             self._broken.hint = f"{self._broken.hint} {SPENT}".strip()
-            raise self._broken
+            raise copy(self._broken)
         self.asked = rest
         self._left -= 1
         self._length = begun.length

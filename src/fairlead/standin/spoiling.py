@@ -212,13 +212,13 @@ def garbled(line: Line, told: Told) -> Play:
     if not told.stream:
         middle = len(told.body) // 2
         return Play(_whole(told, told.body[:middle] + b"\x00\xff{" + told.body[middle:]))
-    return Play((*_begun(line, told), APART_S, chunk(_unreadable(told)), *_rest(line, told)))
+    return Play((*_begun(line, told), APART_S, chunk(_unreadable(told)) + _rest(line, told)))
 
 
 def error_event(line: Line, told: Told) -> Play:
     if not told.stream:
         return Play(_whole(told, told.error))
-    return Play((*_begun(line, told), chunk(told.error), LAST))
+    return Play((*_begun(line, told), chunk(told.error) + LAST))
 
 
 def no_end(line: Line, told: Told) -> Play:
@@ -284,9 +284,9 @@ def _unreadable(told: Told) -> bytes:
     return piece[:-1] + bytes([piece[-1] ^ 1])
 
 
-def _rest(line: Line, told: Told) -> tuple[Step, ...]:
+def _rest(line: Line, told: Told) -> bytes:
     pieces = told.pieces[breaks_at(line, told.pieces) :]
-    return (chunk(b"".join(pieces) + told.closing), LAST)
+    return chunk(b"".join(pieces) + told.closing) + LAST
 
 
 @cache
