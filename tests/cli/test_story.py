@@ -1,23 +1,10 @@
 """A call is told so that one who was not there understands it."""
 
-from collections.abc import Mapping
-from typing import TypeVar
-
-import msgspec
 from msgspec.structs import replace
 
 from fairlead.cli.story import tell
 from fairlead.store.calls import AttemptRow, CallRow, CallShown
-
-T = TypeVar("T")
-EMPTY = {str: "", int: 0, bool: False, tuple[str, ...]: (), Mapping[str, int]: {}}
-
-
-def row(kind: type[T], **said: object) -> T:
-    """A row of the books; what is not said is empty, or None where that may be."""
-    fields = {field.name: EMPTY.get(field.type) for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
-    return kind(**{**fields, **said})
-
+from rows import row
 
 CALL = row(
     CallRow, id="c" * 32, at_us=1_770_000_000_000_000, key="k1", team="ops", route="chat", task="chat", stream=True,

@@ -11,6 +11,7 @@ from rich.table import Table
 from fairlead.cli import terminal
 from fairlead.cli.story import tell
 from fairlead.demo.asking import AT_ONCE
+from fairlead.demo.outage import fell_back
 from fairlead.money import NUSD
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def outage_lines(report: "Report") -> list[str]:
         f"{seen.failed} failed; answered: {by}."
     )
     if seen.shown is not None:
-        lines += ["One of them, as `fairlead call show` tells it:", ""]
+        which = "that fell back" if fell_back(seen.shown) else f"for which {seen.engine} was not asked"
+        lines += [f"One {which}, as `fairlead call show` tells it:", ""]
         lines += [f"  {line}".rstrip() for line in tell(seen.shown, {seen.shown.call.key: report.key})]
     return lines
 

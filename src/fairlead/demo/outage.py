@@ -17,6 +17,7 @@ from fairlead.demo.asking import AT_ONCE, Answered, Question, ask
 from fairlead.demo.serving import Served
 from fairlead.engines.supervisor import EngineStatus
 from fairlead.errors import OperatorError
+from fairlead.server.remote import Desk
 from fairlead.store.calls import CallShown
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def watch_outage(served: Served, client: "AsyncOpenAI", asked: Sequence[Qu
     finally:
         enough.set()
         await asyncio.gather(*asking)
-    instead = [one for one in answers if one.target not in ("", engine)]
+    instead = [one.call for one in answers if one.target not in ("", engine)]
     return Outage(
         engine=engine,
         killed_pid=before.pid,
@@ -63,8 +64,27 @@ async def watch_outage(served: Served, client: "AsyncOpenAI", asked: Sequence[Qu
         failed=sum(bool(one.error) for one in answers),
         answered_by={name: sum(one.target == name for one in answers) for name in sorted({a.target for a in answers})},
         back_after_s=back_after_s,
-        shown=await served.remote.call(instead[-1].call) if instead else None,
+        shown=await most_telling(served.remote, instead),
     )
+
+
+async def most_telling(desk: Desk, calls: Sequence[str]) -> CallShown | None:
+    """The first of these calls that fell back. Only a few do: a target that fails is soon left alone, and then calls go
+    to the next one at once. Where none did, the last of them; None where there are none."""
+    shown = None
+    for call in calls:
+        shown = await desk.call(call)
+        if fell_back(shown):
+            break
+    return shown
+
+
+def fell_back(shown: CallShown) -> bool:
+    """Whether its first attempt failed, and another target answered it."""
+    if not shown.attempts:
+        return False
+    first, last = shown.attempts[0], shown.attempts[-1]
+    return first.outcome != "ok" and last.outcome == "ok" and last.target != first.target
 
 
 async def _ask_on(
