@@ -36,39 +36,6 @@ RPM, PLACES = 1200, 40  # of each of two keys
 STORE = "FAIRLEAD_CHAOS_STORE"
 TIGHT, WIDE = "0.002usd/total", "5usd/total"
 
-SCRIPT = """
-[[lines]]
-when = "slow"
-echo = true
-latency_s = 0.2
-delay_s = 0.1
-[[lines]]
-when = "once"
-status = 500
-[[lines]]
-when = "once"
-echo = true
-[[lines]]
-when = "cut"
-echo = true
-cut_after = 3
-[[lines]]
-when = "garbled"
-echo = true
-fault = "garbled"
-[[lines]]
-when = "reset"
-fault = "reset"
-[[lines]]
-when = "silent"
-fault = "silence"
-[[lines]]
-when = "uncounted"
-echo = true
-usage = "none"
-[[lines]]
-echo = true
-"""
 CONFIG = """
 data_dir = "data"
 [server]
@@ -195,7 +162,7 @@ class House:
         self.folder = folder
         self.rig = PostgresServer() if postgres else None
         self.database = ""
-        self.provider = Provider(folder, "provider", SCRIPT, traces=True)
+        self.provider = Provider(folder, traces=True)
         self.replicas = [Server(folder / f"replica-{n}", free_port()) for n in range(1, replicas + 1)]
         self.small: Path | None = None
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("provider.toml")
 PATIENCE_S = 60.0
 
 
@@ -56,14 +57,12 @@ def answers(port: int, path: bytes = b"/healthz") -> bool:
 
 
 class Provider:
-    """A stand-in that counts, on a port of its own."""
+    """A stand-in that plays `provider.toml` and counts, on a port of its own."""
 
-    def __init__(self, folder: Path, name: str, script: str, *, traces: bool = False) -> None:
+    def __init__(self, folder: Path, *, traces: bool = False) -> None:
         self.port = free_port()
-        self._tally = folder / f"{name}.json"
-        lines = folder / f"{name}.toml"
-        lines.write_text(script)
-        command = [sys.executable, "-m", "trials.provider", str(self.port), str(lines), str(self._tally)]
+        self._tally = folder / "provider.json"
+        command = [sys.executable, "-m", "trials.provider", str(self.port), str(SCRIPT), str(self._tally)]
         env = {**os.environ, "PYTHONPATH": f"{ROOT / 'bench'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
         self._process = subprocess.Popen([*command, *(["traces"] if traces else [])], env=env)
         wait_for("the provider", lambda: reachable(self.port))

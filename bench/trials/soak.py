@@ -30,42 +30,7 @@ PLACES = 2 * CONNECTIONS
 WARM = 0.2  # of all requests, after which nothing may grow
 SAMPLE_S = 2.0
 GROWTH_MB, WORKER_MB, MORE_FDS = 5.0, 80.0, 16
-
-STAYS_S = 10.0
-SCRIPT = """
-[[lines]]
-when = "long"
-echo = true
-latency_s = 10
-[[lines]]
-when = "slow"
-echo = true
-latency_s = 0.2
-delay_s = 0.05
-[[lines]]
-when = "once"
-status = 500
-[[lines]]
-when = "once"
-echo = true
-[[lines]]
-when = "cut"
-echo = true
-cut_after = 3
-[[lines]]
-when = "garbled"
-echo = true
-fault = "garbled"
-[[lines]]
-when = "reset"
-fault = "reset"
-[[lines]]
-when = "uncounted"
-echo = true
-usage = "none"
-[[lines]]
-echo = true
-"""
+STAYS_S = 10.0  # what a `long` answer takes
 CONFIG = """
 data_dir = "data"
 [server]
@@ -237,7 +202,7 @@ def main() -> None:
 
 
 def run(folder: Path, requests: int, seed: int) -> list[Goal]:
-    provider = Provider(folder, "provider", SCRIPT)
+    provider = Provider(folder)
     server = Server(folder, free_port())
     (folder / "fairlead.toml").write_text(CONFIG.format(port=server.port, provider=provider.port, places=PLACES))
     server.start()
