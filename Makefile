@@ -157,7 +157,7 @@ format: $(VENV)/.dev ## Format, and mend what ruff can mend
 lock: ## Resolve the dependencies anew (needs uv)
 	@command -v $(firstword $(UV)) >/dev/null || { echo "uv is needed: pip install uv" >&2; exit 1; }
 	$(COMPILE) --upgrade -o requirements.lock
-	$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --upgrade --extra evals --group dev -c requirements.lock -o requirements-dev.lock
 	$(UV) pip compile requirements-clients.in --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --upgrade -o requirements-clients.lock
 	$(UV) pip compile requirements-audit.in --quiet --universal --generate-hashes --no-emit-index-url --no-header \
