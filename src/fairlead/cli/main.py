@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
 
 from fairlead import __version__
 from fairlead.cli import terminal
+from fairlead.cli.lazy import Lazy
 from fairlead.cli.place import placed
 from fairlead.errors import FairleadError
 
@@ -31,6 +31,7 @@ COMMANDS = {
     "budget": "Show budgets and limits: what is spent, held, leased and free; write off a lost replica.",
     "call": "List, explain and sum up calls.",
     "content": "Forget what was said in calls, where it is recorded.",
+    "eval": "Measure models on suites of cases, and decide.",
     "models": "Show the models that there are, and what they cost.",
     "engine": "List and restart the engines of the running server.",
     "catalog": "Show who can be asked and what models can do; renew the lists.",
@@ -55,24 +56,13 @@ class Refused(click.ClickException):
             terminal.tell("hint:", self.hint, "cyan")
 
 
-class Tree(click.Group):
-    """Knows its commands by name, and loads one when it is asked for."""
+class Tree(Lazy):
+    """The commands of the product; whatever one of them raises becomes words and an exit code."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+    table = COMMANDS
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return getattr(import_module(f"fairlead.cli.{cmd_name}"), cmd_name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
-        return found + click.Command.shell_complete(self, ctx, incomplete)
+    def load(self, name: str) -> click.Command:
+        return getattr(import_module(f"fairlead.cli.{name}"), name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -1,0 +1,28 @@
+"""`fairlead eval`: the tree of its commands, each found in the file that its row names."""
+
+from importlib import import_module
+
+import click
+
+from fairlead.cli.lazy import Lazy
+
+# Command -> what it is for.
+COMMANDS: dict[str, str] = {}
+
+# Command -> `cli/eval_NAME.py`, where it stands under its own name, with a `_` behind it where Python has that name.
+FILES: dict[str, str] = {}
+
+
+class Evaluations(Lazy):
+    """Loads a command when it is asked for."""
+
+    table = COMMANDS
+
+    def load(self, name: str) -> click.Command:
+        module = import_module(f"fairlead.cli.eval_{FILES[name]}")
+        return getattr(module, name, None) or getattr(module, f"{name}_")
+
+
+@click.group(cls=Evaluations)
+def eval() -> None:
+    """Measure models on suites of cases, and decide."""
