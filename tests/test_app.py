@@ -94,6 +94,22 @@ def test_every_target_knows_its_backend_its_zone_and_its_deadlines(made: app.Gen
     assert targets["small"].timeouts.total_s == 7 and targets["own"].timeouts.total_s == 600
 
 
+def test_every_target_has_a_route_of_its_own_where_nothing_is_asked_twice(made: app.Generation) -> None:
+    names = [route.name for route in made.routes.all() if route.name.startswith("target:")]
+    assert sorted(names) == ["target:claude", "target:gpt", "target:own", "target:small"]
+    own = made.routes.get("target:small")
+    assert own is not None and [one.name for one in own.targets] == ["small"]
+    assert (own.zone, own.retry, own.repair, own.cache, own.record) == ("public", None, False, None, None)
+
+
+def test_a_targets_own_route_lets_its_model_say_all_that_it_can(settings: config.Config) -> None:
+    text = TEXT.replace("[targets.small]", "[targets.small]\ncan = { max_output = 9000 }", 1)
+    made = generation(config.parse(text, base=Path()), Pool(), {"small": EngineAddress("http://127.0.0.1:9", "key")})
+    known, unknown = made.routes.get("target:small"), made.routes.get("target:own")
+    assert known is not None and known.max_output_tokens == 9000
+    assert unknown is not None and unknown.max_output_tokens == 4096
+
+
 def test_a_price_is_the_operators_the_catalogs_or_unknown(made: app.Generation) -> None:
     targets, now = targets_of(made), 1_790_000_000_000_000
     own = targets["small"].price_at(now)

@@ -195,6 +195,12 @@ def test_where_media_may_come_from_is_said_exactly(table: str, path: str, base: 
     assert len(config.parse(good, base=base).routes["r"].media.hosts) == 4
 
 
+def test_no_route_has_the_name_of_a_targets_own(base: Path) -> None:
+    with pytest.raises(ConfigInvalid, match=r"routes\.target:small") as refused:
+        config.parse('[routes."target:small"]\ntargets = []\n', base=base)
+    assert refused.value.hint == "choose another"
+
+
 def test_a_secret_written_into_the_file_is_refused_and_not_repeated(base: Path) -> None:
     error = wrong(GOOD.replace("file:key.txt", "sk-oops"), base)
     assert "backends.cloud.key" in error.message and "sk-oops" not in error.message + error.hint

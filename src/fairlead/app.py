@@ -4,7 +4,7 @@ Nothing is started here and nothing is read: settings come as a frozen Config, e
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -65,7 +65,7 @@ from fairlead.gateway.flow import Gateway, Generation
 from fairlead.gateway.identity import Identities
 from fairlead.gateway.ledger import Ledger
 from fairlead.gateway.rescuing import continues
-from fairlead.gateway.routes import Routes
+from fairlead.gateway.routes import OF_TARGET, Routes
 from fairlead.gateway.strategies import STRATEGIES
 from fairlead.money import Price
 from fairlead.signing import AwsChainSigner, AwsSigner, GoogleSigner
@@ -129,7 +129,8 @@ def generation(
             if name not in made:
                 made[name] = _account(config, name, settings, pool)
         targets = all_targets(config)
-        routes = {name: _route(config, name, targets) for name in config.routes}
+        routes = {name: _route(config, name, settings, targets) for name, settings in config.routes.items()}
+        routes |= {route.name: route for route in _own_routes(config, targets)}
     except ConfigInvalid as error:
         message = f"{config.source or BUILT_IN}: {error.message}"
         raise ConfigInvalid(message, hint=error.hint, code=error.code, **error.details) from error
@@ -238,7 +239,7 @@ def limits(
 
 def all_limits(config: Config) -> list[Limit]:
     """Every limit that stands in the configuration; those of keys stand in the store."""
-    of_routes = (limit for name in config.routes for limit in _route_limits(config, name))
+    of_routes = (limit for name, route in config.routes.items() for limit in _route_limits(config, name, route))
     return [*of_routes, *(limit for _, limit in _house_limits(config))]
 
 
@@ -251,13 +252,21 @@ def _house_limits(config: Config) -> tuple[tuple[str, Limit], ...]:
     return tuple(made)
 
 
-def _route_limits(config: Config, name: str) -> tuple[Limit, ...]:
-    settings = config.routes[name]
+def _route_limits(config: Config, name: str, settings: RouteSettings) -> tuple[Limit, ...]:
     return limits("route", name, f"route {name}", settings.budget, settings.limits, config.timezone)
 
 
-def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
-    settings = config.routes[name]
+def _own_routes(config: Config, targets: Mapping[str, Target]) -> Iterator[Route]:
+    """One for each target, with nothing of its own but that: a key's zone says where words may travel. Nothing is asked
+    twice there, and no answer repaired: whoever asks so wants to know what the target says, all of it."""
+    plain = RouteSettings(targets=(), repair=False, retry=RetrySettings(attempts=0))
+    for name, target in targets.items():
+        most = (target.can and target.can.max_output_tokens) or plain.max_output_tokens
+        settings = replace(plain, targets=(name,), max_output_tokens=most)
+        yield _route(config, OF_TARGET + name, settings, targets)
+
+
+def _route(config: Config, name: str, settings: RouteSettings, targets: Mapping[str, Target]) -> Route:
     if all(ZONES.index(targets[target].zone) > ZONES.index(settings.zone) for target in settings.targets):
         raise ConfigInvalid(
             f"routes.{name}.zone: no target of it lies within {settings.zone}, so every call would be denied",
@@ -277,7 +286,7 @@ def _route(config: Config, name: str, targets: Mapping[str, Target]) -> Route:
         zone=settings.zone,
         max_output_tokens=settings.max_output_tokens,
         max_cost_nusd=int(Decimal(most[1]) * NUSD) if most else None,
-        limits=_route_limits(config, name),
+        limits=_route_limits(config, name, settings),
         heartbeat_s=settings.heartbeat_s,
         lossy=settings.lossy,
         keep_responses_s=settings.keep_responses_s,

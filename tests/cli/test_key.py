@@ -1,6 +1,7 @@
 """Keys, made and listed in the store itself while no server runs."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def test_a_budget_is_listed_as_it_was_written(folder: Path, budget: str) -> None
 def test_an_unknown_route_is_warned_of_on_stderr_and_the_key_is_made(folder: Path) -> None:
     made = fairlead(folder, "key", "new", "--name", "app", "--route", "chta")
     assert made.exit_code == 0 and 'there is no route "chta"' in made.stderr and "chat" in made.stderr
+
+
+def test_a_targets_own_route_is_one_that_there_is(folder: Path) -> None:
+    target = tomllib.loads((folder / "fairlead.toml").read_text())["targets"].popitem()[0]
+    for name, routes in (("one", [f"target:{target}"]), ("all", ["*", "target:*"])):
+        options = [part for route in routes for part in ("--route", route)]
+        made = fairlead(folder, "key", "new", "--name", name, *options, "--json")
+        assert json.loads(made.stdout)["key"]["routes"] == routes and "no route" not in made.stderr
+    assert "no route" in fairlead(folder, "key", "new", "--name", "other", "--route", "target:gone").stderr
 
 
 def test_a_name_that_is_taken_and_a_budget_that_is_none_are_refused(folder: Path) -> None:

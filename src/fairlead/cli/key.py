@@ -36,7 +36,11 @@ def key() -> None:
 @key.command()
 @click.option("--name", required=True, help="What people call it; unique among the keys that are not revoked.")
 @click.option(
-    "--route", "routes", multiple=True, metavar="NAME", help="A route that it may use; repeat it.  [default: all]"
+    "--route",
+    "routes",
+    multiple=True,
+    metavar="NAME",
+    help="A route that it may use, or target:NAME; repeat it.  [default: all routes]",
 )
 @click.option("--team", default="", help="Whose it is; budgets of that team count it.")
 @click.option("--budget", default="", metavar="AMOUNT", help="Such as 5usd/day; also per hour, week, month or total.")
@@ -145,10 +149,14 @@ def rotate(place: Place, ref: str, overlap: int, wants_json: bool) -> None:
 
 
 def _warn_of_unknown(place: Place, routes: tuple[str, ...]) -> None:
-    known = place.settings(with_secrets=False).routes
+    from fairlead.gateway.routes import EVERY, EVERY_TARGET, OF_TARGET  # here: it brings the road along
+
+    settings = place.settings(with_secrets=False)
+    known = {EVERY, EVERY_TARGET, *settings.routes, *(OF_TARGET + name for name in settings.targets)}
     for route in routes:
-        if route != "*" and route not in known:
-            warn(f'there is no route "{route}" in the configuration; there are: {", ".join(known) or "none"}')
+        if route not in known:
+            there = ", ".join(settings.routes) or "none"
+            warn(f'there is no route "{route}" in the configuration; there are: {there}')
 
 
 def _row(found: "KeyShown") -> tuple[str, ...]:

@@ -65,6 +65,8 @@ class _Checks:
         for name, target in self.config.targets.items():
             self._target(f"targets.{name}", target)
         for name, route in self.config.routes.items():
+            if name.startswith("target:"):
+                raise self.wrong(f"routes.{name}", "is the name of a target's own route", "choose another")
             self._route(f"routes.{name}", route)
         for name, budget in self.config.budgets.items():
             self._budget(f"budgets.{name}", name, budget)

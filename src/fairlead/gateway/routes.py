@@ -1,4 +1,8 @@
-"""A name becomes targets: the routes of one configuration generation, as the road sees them."""
+"""A name becomes targets: the routes of one configuration generation, as the road sees them.
+
+Each target also has a route of its own, `target:NAME`, for whoever must know who answers: evaluations, judges,
+experiments. An application names a route, never a model, so only a key that says so may use them.
+"""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -6,6 +10,10 @@ from collections.abc import Iterable, Mapping
 from fairlead.chat import Request
 from fairlead.errors import RouteUnknown
 from fairlead.gateway.call import ZONES, Call, Caller, Context, Limit, Route
+
+EVERY = "*"
+OF_TARGET = "target:"  # how the name of a single target's own route begins
+EVERY_TARGET = "target:*"
 
 
 class Routes:
@@ -60,4 +68,6 @@ class Routes:
 
 
 def may_use(caller: Caller, route: str) -> bool:
-    return "*" in caller.routes or route in caller.routes
+    """A key names routes one by one, or all of them by `*`; that covers no target's own, which is named itself or, with
+    all of its kind, by `target:*`."""
+    return (EVERY_TARGET if route.startswith(OF_TARGET) else EVERY) in caller.routes or route in caller.routes
