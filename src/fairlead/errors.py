@@ -33,7 +33,8 @@ FairleadError
 ├─ Unavailable                   this process can't take the call now (draining, spool full, steward gone)
 └─ OperatorError                 what an operator did or must do
    ├─ ConfigInvalid              a file, a path in it, what is wrong
-   │  └─ SecretMissing
+   │  ├─ SecretMissing
+   │  └─ SuiteInvalid            a folder of an evaluation: its settings, a case, a prompt
    ├─ ExtraMissing               an optional part of the installation
    ├─ InUse                      the data directory or the port belongs to another process
    ├─ EngineBroken               an engine can't start
@@ -306,6 +307,12 @@ class ConfigInvalid(OperatorError):
 
 class SecretMissing(ConfigInvalid):
     code = "secret_missing"
+
+
+class SuiteInvalid(ConfigInvalid):
+    """`details`: file, and path (of a setting) or line (of a case)."""
+
+    code = "suite_invalid"
 
 
 class ExtraMissing(OperatorError):
