@@ -1,13 +1,32 @@
 """A folder becomes a suite, or an error that says which file, where in it, and what to do."""
 
 import json
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fairlead.errors import SuiteInvalid
-from fairlead.evals.suite import Suite, read_suite
+from fairlead.evals.case_files import CasesSettings
+from fairlead.evals.suite import (
+    ConversationSettings,
+    HoldoutSettings,
+    JudgeSettings,
+    Suite,
+    Written,
+    read_suite,
+)
+from rules.house import ROOT
+
+INNER = {
+    "cases": CasesSettings,
+    "holdout": HoldoutSettings,
+    "judge": JudgeSettings,
+    "conversation": ConversationSettings,
+}
 
 SETTINGS = """\
 task = "extraction"
@@ -152,6 +171,19 @@ def test_ids_may_come_from_the_content(tmp_path: Path) -> None:
     assert case.id == case.content_hash
     wrong = refused(tmp_path, settings=settings, cases=({"text": "one"}, {"text": "one", "gold": 2}))
     assert "is taken by" in wrong.message
+
+
+def test_the_settings_that_are_documented_are_all_there_are(tmp_path: Path) -> None:
+    [shown] = re.findall(
+        r"^```toml\n(name = .*?)^```", (ROOT / "docs/evaluation.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    for name in ("rubric.md", "persona.md"):
+        (tmp_path / name).write_text("x")
+    found = suite(tmp_path, settings=shown, cases=({"id": "a", "text": "x", "company": "y", "total": 1},))
+    assert found.cases[0].gold == {"company": "y", "total": 1}
+    tables = tomllib.loads(shown)
+    for kind, table in ((Written, tables), *((kind, tables[name]) for name, kind in INNER.items())):
+        assert {field.name for field in msgspec.structs.fields(kind)} <= table.keys()
 
 
 def test_no_folder_no_suite(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class ConversationSettings(Section, frozen=True, kw_only=True):
     params: dict[str, Any] = field(default_factory=dict)
 
 
-class _Written(Section, frozen=True, kw_only=True):
+class Written(Section, frozen=True, kw_only=True):
     """`suite.toml`, but for its named tables."""
 
     name: str = ""
@@ -129,7 +129,7 @@ def read_suite(folder: Path) -> Suite:
     """Raises SuiteInvalid, with the file and the path or line in it; ExtraMissing where a format needs one."""
     file = folder / FILE if folder.is_dir() else folder
     if file.name != FILE or not file.is_file():
-        raise SuiteInvalid(f"{folder}: no suite", hint=f"a suite is a folder with a {FILE}: `fairlead eval init`")
+        raise SuiteInvalid(f"{folder}: no suite", hint=f"a suite is a folder with a {FILE}")
     folder = file.parent
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -156,8 +156,8 @@ class _Reading(Reader):
     def suite(self) -> Suite:
         named = ("scorers", "primary", "guardrails")
         plain = {name: value for name, value in self.tables.items() if name not in named}
-        self.refuse_unknown(self.tables, (*_Written.__struct_fields__, *named), "")
-        written = self.section(plain, _Written, "")
+        self.refuse_unknown(self.tables, (*Written.__struct_fields__, *named), "")
+        written = self.section(plain, Written, "")
         self._check(written)
         scorers = self._scorers()
         primary, guardrails = self._primary(scorers), self._guardrails(scorers)
@@ -189,7 +189,7 @@ class _Reading(Reader):
             hash=self._hash(prompts, rubric, cases),
         )
 
-    def _check(self, written: _Written) -> None:
+    def _check(self, written: Written) -> None:
         said = {"task": (written.task, TASKS), "zone": (written.zone, ZONES), "cases.ids": (written.cases.ids, IDS)}
         for path, (value, allowed) in said.items():
             if value not in allowed:
