@@ -14,23 +14,24 @@ from pathlib import Path
 
 from road import load
 from road.gateways import GATEWAYS, Gateway, free_port, process
-from road.report import Figures, write
+from road.report import Failures, Figures, write
 
 HERE = Path(__file__).parent
 MANY = 500  # streams at a time, on one core
 MANY_S = 5  # that each of them lasts
+PAIR = ("fairlead", "nginx")  # compared closely
 
 
-def measure(gateway: Gateway, folder: Path, seconds: float, failures: dict[str, str]) -> Figures:
-    """One round of one gateway. What it can't do is left out, and why is in `failures`."""
+def measure(gateway: Gateway, folder: Path, seconds: float, failures: Failures, rate: float = 0) -> Figures:
+    """One round of one gateway. What it can't do is left out, and why is in `failures`. `rate`: requests per second at
+    which those are compared that can answer so many; 0: they are not."""
     figures: Figures = {}
 
     def whole(case: str, *, translated: bool = False, prompt_bytes: int = 200, connections: int = 32) -> None:
         asked = {"translated": translated, "prompt_bytes": prompt_bytes, "connections": connections}
         found = load.unary(gateway, folder, seconds=seconds, **asked)  # type: ignore[arg-type]
         figures[f"{case}.p50_ms"], figures[f"{case}.p99_ms"] = found.p50_ms, found.p99_ms
-        if connections > 1:
-            figures[f"{case}.cpu_us"], figures[f"{case}.per_s"] = found.cpu_us, found.per_second
+        figures[f"{case}.cpu_us"], figures[f"{case}.per_s"] = found.cpu_us, found.per_second
         if gateway.aside and case == "unary":
             figures["aside.cpu_us"] = found.aside_us
 
@@ -39,6 +40,9 @@ def measure(gateway: Gateway, folder: Path, seconds: float, failures: dict[str, 
         found = load.streams(gateway, translated=translated, count=count, chunks=80, over_s=1.0)
         figures[f"{case}.cpu_us"] = found.cpu_us
 
+    def equal(case: str) -> None:
+        figures[f"{case}.cpu_us"] = load.kept(gateway, rate=rate, seconds=seconds)
+
     loads = {
         "unary": whole,
         "long": partial(whole, prompt_bytes=60_000),
@@ -46,6 +50,7 @@ def measure(gateway: Gateway, folder: Path, seconds: float, failures: dict[str, 
         "chunk": paced,
         "translated": partial(whole, translated=True),
         "translated_chunk": partial(paced, translated=True),
+        **({"equal": equal} if rate and gateway.name in PAIR else {}),
     }
     for case, run in loads.items():
         if case.startswith("translated") and not gateway.translated:
@@ -55,7 +60,7 @@ def measure(gateway: Gateway, folder: Path, seconds: float, failures: dict[str, 
         except load.Failed as why:
             if gateway.name in ("direct", "nginx", "fairlead"):
                 raise SystemExit(f"{gateway.name}, {case}: {why}") from why
-            failures[f"{gateway.name} ({case})"] = str(why)
+            failures[gateway.name, case] = str(why)
     return figures
 
 
@@ -94,24 +99,27 @@ def main() -> None:
             (folder / name).mkdir()
             gateways.append(stack.enter_context(GATEWAYS[name](folder / name, upstream)))
             print(f"{name} {gateways[-1].version} is ready", file=sys.stderr)
-        failures: dict[str, str] = {}
-        for gateway in gateways:  # what is compiled or cached at first use is so before the first round
-            measure(gateway, folder, options.seconds, failures)
+        # What is compiled or cached at first use is so before the first round; what fails then is not told.
+        warm = {gateway.name: measure(gateway, folder, options.seconds, {}) for gateway in gateways}
+        failures: Failures = {}
+        rate = round(warm.get("fairlead", {}).get("unary.per_s", 0) / 2, -2)
         rounds: dict[str, list[Figures]] = {one.name: [] for one in (direct, *gateways)}
         for number in range(options.rounds):
             for gateway in (direct, *gateways) if number % 2 == 0 else (*reversed(gateways), direct):
-                figures = measure(gateway, folder, options.seconds * (2 if gateway.weight > 1 else 1), failures)
+                seconds = options.seconds * (2 if gateway.weight > 1 else 1)
+                figures = measure(gateway, folder, seconds, failures, rate)
                 figures["resident_mb"] = load.resident_mb(gateway.counted)
                 rounds[gateway.name].append(figures)
                 print(number + 1, gateway.name, {k: round(v, 2) for k, v in figures.items()}, file=sys.stderr)
             if options.streams:
                 for gateway in gateways:
-                    if gateway.name in ("fairlead", "nginx"):
+                    if gateway.name in PAIR:
                         many = measure_many(gateway, direct, options.streams)
                         rounds[gateway.name][-1] |= many
                         print(number + 1, gateway.name, many, file=sys.stderr)
         ready_s = statistics.median([one.ready_s for one in gateways if one.ready_s] or [0.0])
-    write(rounds, {one.name: one.version for one in gateways}, failures, ready_s=ready_s, dry=options.dry)
+    versions = {one.name: one.version for one in gateways}
+    write(rounds, versions, failures, rate=rate, ready_s=ready_s, dry=options.dry)
 
 
 if __name__ == "__main__":

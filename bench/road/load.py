@@ -1,4 +1,4 @@
-"""Load: whole answers by wrk, paced streams by a bare protocol, and the CPU time that they cost a gateway."""
+"""Load: whole answers by wrk, or at a rate that is kept, and paced streams; and what CPU time they cost a gateway."""
 
 import asyncio
 import json
@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import httptools
 import uvloop
 
 from road.gateways import Gateway
 
-TICKS = os.sysconf("SC_CLK_TCK")
+CONNECTIONS = 32  # over which a rate is kept
 LUA = """
 wrk.method = "POST"
 wrk.body = {body}
@@ -45,21 +46,21 @@ class Unary:
 
 @dataclass
 class Streams:
-    """Milliseconds to the first word of each stream; events that came; CPU per event."""
+    """Milliseconds to the first word of each stream; events that came; CPU per event. `refused`: how many had another
+    status than 200, and the last one's; `broken`: how many did not come to their end otherwise."""
 
     first_ms: list[float] = field(default_factory=list)
     events: int = 0
+    refused: int = 0
+    status: int = 0
     broken: int = 0
     cpu_us: float = 0.0
 
 
 def cpu_s(pids: tuple[int, ...]) -> float:
-    """User and system time that the kernel booked for these processes, all threads, since they began."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / TICKS
+    """User and system time that the kernel booked for these processes, all threads, since they began: their CPU clocks,
+    whose names `clock_getcpuclockid(3)` makes of process ids in this way."""
+    return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
 
 
 def resident_mb(pids: tuple[int, ...]) -> float:
@@ -78,6 +79,12 @@ def body_of(model: str, *, prompt_bytes: int = 200, stream: bool = False, chunks
 def headers_of(gateway: Gateway, translated: bool) -> dict[str, str]:
     given = gateway.translated_headers if translated and gateway.translated_headers else gateway.headers
     return {"content-type": "application/json", **given}
+
+
+def _request(gateway: Gateway, body: bytes, translated: bool = False) -> bytes:
+    head = f"POST {gateway.path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in headers_of(gateway, translated).items())
+    return head.encode() + b"\r\n" + body
 
 
 def unary(
@@ -122,6 +129,71 @@ def unary(
     )
 
 
+class _Asker(asyncio.Protocol):
+    """A connection that is kept: one request at a time."""
+
+    def __init__(self, asked: bytes) -> None:
+        self._asked = asked
+        self._parser = httptools.HttpResponseParser(self)
+        self._done: asyncio.Future[None] | None = None
+
+    async def ask(self) -> None:
+        """Raises Failed where the answer is no 200."""
+        if self._transport.is_closing():
+            raise Failed("a connection was not kept")
+        self._done = asyncio.get_running_loop().create_future()
+        self._transport.write(self._asked)
+        await self._done
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        assert self._done is not None
+        if (status := self._parser.get_status_code()) == 200:
+            self._done.set_result(None)
+        else:
+            self._done.set_exception(Failed(f"a request was answered with status {status}"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_exception(Failed("a connection ended before the answer came"))
+
+
+async def _keep(port: int, asked: bytes, rate: float, turns: int) -> float:
+    """Seconds that `turns` requests on each connection took. Each has its moment; who is late makes up for it."""
+    loop = asyncio.get_running_loop()
+    ends = [await loop.create_connection(partial(_Asker, asked), "127.0.0.1", port) for _ in range(CONNECTIONS)]
+    began = loop.time()
+
+    async def one(number: int, asker: _Asker) -> None:
+        for turn in range(turns):
+            await asyncio.sleep(began + (turn * CONNECTIONS + number) / rate - loop.time())
+            await asker.ask()
+
+    await asyncio.gather(*(one(number, asker) for number, (_, asker) in enumerate(ends)))
+    took_s = loop.time() - began
+    for transport, _ in ends:
+        transport.close()
+    return took_s
+
+
+def kept(gateway: Gateway, *, rate: float, seconds: float) -> float:
+    """CPU microseconds of a whole answer of 300 B while so many a second are asked for, however fast the gateway is.
+
+    Raises Failed where one is not answered, or the rate could not be kept.
+    """
+    turns = max(1, round(rate * seconds / CONNECTIONS))
+    before = cpu_s(gateway.counted)
+    took_s = uvloop.run(_keep(gateway.port, _request(gateway, body_of(gateway.plain)), rate, turns))
+    if took_s > 1.2 * turns * CONNECTIONS / rate:
+        raise Failed(f"it answered {turns * CONNECTIONS / took_s:.0f} of {rate:.0f} requests a second")
+    return (cpu_s(gateway.counted) - before) / (turns * CONNECTIONS) * 1e6
+
+
 class _Reader(asyncio.Protocol):
     """One stream: when its first word came, how many events there were, and whether it came to its end."""
 
@@ -132,6 +204,7 @@ class _Reader(asyncio.Protocol):
         self._done = done
         self._tail = b""
         self._whole = False
+        self._headed = False
         self._first = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -140,6 +213,12 @@ class _Reader(asyncio.Protocol):
         transport.write(self._asked)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
+        if not self._headed:
+            self._headed = True
+            if (status := int(data[9:12])) != 200:
+                self._into.refused, self._into.status, self._whole = self._into.refused + 1, status, True
+                self._transport.close()
+                return
         if not self._first and b"word" in data:
             self._first = True
             if self._timed:
@@ -180,11 +259,11 @@ def streams(
     Raises Failed where one of them is not whole.
     """
     body = body_of(gateway.translated if translated else gateway.plain, stream=True, chunks=chunks)
-    head = f"POST {gateway.path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in headers_of(gateway, translated).items())
     before = cpu_s(gateway.counted)
-    found = uvloop.run(_all(gateway, head.encode() + b"\r\n" + body, count, over_s, timed))
+    found = uvloop.run(_all(gateway, _request(gateway, body, translated), count, over_s, timed))
     spent = cpu_s(gateway.counted) - before
+    if found.refused:
+        raise Failed(f"{found.refused} of {count} streams were answered with status {found.status}")
     if found.broken or found.events < count * chunks:
         raise Failed(f"{found.broken} of {count} streams broke; {found.events} of {count * chunks} words came")
     found.cpu_us = spent / found.events * 1e6

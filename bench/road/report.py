@@ -8,9 +8,12 @@ from road.gateways import ROOT, python_with
 
 Figures = dict[str, float]
 Rounds = dict[str, list[Figures]]
+Failures = dict[tuple[str, str], str]  # by gateway and case: why
 
 ROWS = (
     ("CPU per unary request of 300 B, µs", "unary.cpu_us"),
+    ("CPU per unary request of 300 B, at one rate for both, µs", "equal.cpu_us"),
+    ("CPU per unary request of 300 B, at one connection, µs", "alone.cpu_us"),
     ("CPU per unary request of 60 kB, µs", "long.cpu_us"),
     ("CPU per unary request, OpenAI in and Anthropic out, µs", "translated.cpu_us"),
     ("CPU per paced streamed chunk, µs", "chunk.cpu_us"),
@@ -31,7 +34,7 @@ specification, drawing = map(pathlib.Path, sys.argv[1:])
 drawing.write_text(vl_convert.vegalite_to_svg(specification.read_text()))
 """
 HEADER = {"labelAngle": 0, "labelAlign": "left", "labelOrient": "top", "labelAnchor": "start"}
-RATIOS = ("unary.cpu_us", "long.cpu_us", "translated.cpu_us", "chunk.cpu_us", "translated_chunk.cpu_us")
+RATIOS = tuple(figure for _, figure in ROWS if figure.endswith(".cpu_us") and not figure.startswith("many."))
 PLAIN = {"translated.cpu_us": "unary.cpu_us", "translated_chunk.cpu_us": "chunk.cpu_us"}  # what nginx can do of it
 TITLE = """# The road, measured
 
@@ -39,21 +42,29 @@ TITLE = """# The road, measured
 ratios: to nginx, within a round. The CPU time is what the kernel booked for the gateway's own processes. Fairlead has
 keys, budgets, policies and the ledger on; its peers have no database, no keys of their own (LiteLLM: its master key)
 and no logs. "Added" is over what the mock provider takes when it is asked directly. {versions}.
-
+{equal}
+"""
+EQUAL = """
+At full speed nginx finds the client and the provider at work when it writes to them, while who is slower wakes them
+with every write and pays for it: so the cost is also shown at one rate for both, {rate:,.0f} requests a second, half of
+what Fairlead can answer. The goals are for full speed, where the ratio is the stricter one.
 """
 
 
-def write(rounds: Rounds, versions: dict[str, str], failures: dict[str, str], *, ready_s: float, dry: bool) -> None:
-    """Prints the table; leaves it with its chart in docs/, and the goals in build/bench.json."""
-    said = table(rounds)
+def write(
+    rounds: Rounds, versions: dict[str, str], failures: Failures, *, rate: float, ready_s: float, dry: bool
+) -> None:
+    """Prints the table; leaves it with its chart in docs/, and the goals in build/bench.json. `rate`: of `equal`."""
+    said = table(rounds, failures)
     if (aside := median(rounds, "fairlead", "aside.cpu_us")) is not None:
-        said += f"\n\nFairlead's steward, beside the road, per request (three records shipped): {aside:.3g} µs.\n"
-    said += "".join(f"\n\n{name} could not be measured: {why}." for name, why in failures.items())
+        said += f"\n\nFairlead's steward, beside the road, per request (three records shipped): {aside:.3g} µs."
+    said += "".join(f"\n\n{name} could not do {case}: {why}." for (name, case), why in failures.items())
     print(said)
     if dry:
         return
     told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    text = TITLE.format(rounds=max(map(len, rounds.values())), versions=told)
+    equal = EQUAL.format(rate=rate) if rate else ""
+    text = TITLE.format(rounds=max(map(len, rounds.values())), versions=told, equal=equal)
     docs, build = ROOT / "docs", ROOT / "build"
     shown = "![CPU time of each gateway and load](bench.svg)\n\n[The chart as Vega-Lite](bench.vl.json)"
     (docs / "bench.md").write_text(f"{text}{said}\n\n{shown}\n")
@@ -87,7 +98,7 @@ def ratio(rounds: Rounds, figure: str, name: str, over: str, over_figure: str = 
     return statistics.median(found) if found else None
 
 
-def table(rounds: Rounds) -> str:
+def table(rounds: Rounds, failures: Failures) -> str:
     names = [name for name in rounds if name != "direct"]
     lines = ["| | " + " | ".join(names) + " |", "|---|" + "--:|" * len(names)]
     for label, figure in ROWS:
@@ -95,10 +106,15 @@ def table(rounds: Rounds) -> str:
         for name in names:
             value = median(rounds, name, figure)
             of = ratio(rounds, figure, name, "nginx", PLAIN.get(figure, figure))
-            told = "" if value is None else f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
-            cells.append(f"{told} ({of:.3g}x)" if figure in RATIOS and of and name != "nginx" else told)
+            missing = "fails" if (name, figure.partition(".")[0]) in failures else ""
+            told = missing if value is None else _short(value)
+            cells.append(f"{told} ({_short(of)}x)" if figure in RATIOS and of and name != "nginx" else told)
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def goals(rounds: Rounds, ready_s: float) -> list[dict[str, object]]:
@@ -121,7 +137,7 @@ def goals(rounds: Rounds, ready_s: float) -> list[dict[str, object]]:
     ]
     for name in rounds:
         for label, figure in ROWS:
-            if (value := median(rounds, name, figure)) is not None:
+            if value := median(rounds, name, figure):
                 told.append({"name": f"{name}: {label}", "goal": None, "value": value, "met": None})
     return told
 
