@@ -29,7 +29,7 @@ def wilson(hits: int, count: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval (Wilson 1927) of a share: `hits` of `count` independent trials. Raises ValueError."""
     if not 0 <= hits <= count or count < 1:
         raise ValueError(f"{hits} of {count} is no share")
-    return _score_interval(hits / count, count, _normal_quantile(confidence))
+    return score_interval(hits / count, count, _normal_quantile(confidence))
 
 
 def mean_share(shares: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -44,9 +44,9 @@ def mean_share(shares: Sequence[float], confidence: float = 0.95) -> Interval:
     mean, count, z = statistics.fmean(shares), len(shares), _normal_quantile(confidence)
     variance = statistics.variance(shares, mean) / count if count > 1 else 0.0
     if not variance:
-        return _score_interval(mean, count, z)
+        return score_interval(mean, count, z)
     t = student_quantile((1 + confidence) / 2, count - 1)
-    return _score_interval(mean, mean * (1 - mean) / variance * (z / t) ** 2, z)
+    return score_interval(mean, mean * (1 - mean) / variance * (z / t) ** 2, z)
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -63,8 +63,8 @@ def paired_difference(first: Sequence[float], second: Sequence[float], confidenc
     return Interval(mean, mean - reach, mean + reach)
 
 
-def _score_interval(share: float, count: float, z: float) -> Interval:
-    """`count` may be fractional. Rounding never puts the share itself outside."""
+def score_interval(share: float, count: float, z: float) -> Interval:
+    """Wilson's, `z` standard errors to each side; `count` may be fractional. The share itself is never outside."""
     square = z * z
     middle = (share + square / (2 * count)) / (1 + square / count)
     reach = z / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count * count))

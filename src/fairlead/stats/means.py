@@ -1,0 +1,74 @@
+"""The mean of one column of scores, with an interval that suits them: right or wrong, shares, or any numbers."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fairlead.stats.bootstrap import bootstrap_t
+from fairlead.stats.clustered import Estimate, effective_size, estimate, normal, student
+from fairlead.stats.columns import Column, check_confidence, column
+from fairlead.stats.intervals import Interval, score_interval
+
+ENOUGH = 20  # clusters from which on a bootstrap of them can be trusted
+
+
+def mean(
+    scores: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    confidence: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> Interval:
+    """The (weighted) mean; NaN is left out. `bounds`: what scores may be; 0 and 1 where all lie within them.
+
+    Right or wrong: Wilson's interval; clustered or weighted, that of as many independent trials as would vary as much
+    (Korn and Graubard 1998, Survey Methodology 24). Other scores: bootstrap-t. Scores that are all the same tell as
+    much as trials that all came out the same. Raises ValueError for scores outside of `bounds`, or none.
+    """
+    check_confidence(confidence)
+    found = column(scores, clusters, weights)
+    low, high = bounds or usual_bounds(found.values)
+    if found.values.min() < low or found.values.max() > high:
+        raise ValueError(f"a score lies outside of {low} to {high}")
+    if not np.isfinite([low, high]).all():
+        return _unbounded(found, confidence, seed)
+    unit = found.holding((found.values - low) / (high - low))
+    interval = _bounded(unit, confidence, seed)
+    return Interval(*(low + (high - low) * part for part in (interval.value, interval.low, interval.high)))
+
+
+def usual_bounds(values: np.ndarray) -> tuple[float, float]:
+    return (0.0, 1.0) if values.min() >= 0 and values.max() <= 1 else (-np.inf, np.inf)
+
+
+def _bounded(unit: Column, confidence: float, seed: int) -> Interval:
+    """Scores from 0 to 1."""
+    found = estimate(unit)
+    is_binary = bool(np.isin(unit.values, (0.0, 1.0)).all())
+    if is_binary or not found.variance > 0:
+        most = len(unit) if is_binary else np.inf
+        return _of_trials(found, min(most, _trials(unit, found, confidence)), confidence)
+    (interval,) = bootstrap_t(unit, (confidence,), seed)
+    return Interval(interval.value, max(0.0, interval.low), min(1.0, interval.high))
+
+
+def _trials(unit: Column, found: Estimate, confidence: float) -> float:
+    """How many independent trials would vary as much."""
+    if unit.is_plain and np.isin(unit.values, (0.0, 1.0)).all():
+        return len(unit)
+    if not found.variance > 0:
+        return effective_size(unit)
+    few = (normal(confidence) / student(confidence, found.freedom)) ** 2
+    return found.mean * (1 - found.mean) / found.variance * few
+
+
+def _of_trials(found: Estimate, trials: float, confidence: float) -> Interval:
+    return score_interval(found.mean, trials, normal(confidence))
+
+
+def _unbounded(found: Column, confidence: float, seed: int) -> Interval:
+    measured = estimate(found)
+    if not measured.variance > 0:
+        return Interval(measured.mean, -np.inf, np.inf)
+    return bootstrap_t(found, (confidence,), seed)[0]

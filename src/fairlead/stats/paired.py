@@ -1,0 +1,142 @@
+"""Two candidates on the same items: the difference, how sure it is, and who won where."""
+
+import math
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import ArrayLike
+
+from fairlead.stats.bootstrap import bootstrap_t
+from fairlead.stats.clustered import effective_size, estimate, normal, student
+from fairlead.stats.columns import Column, Numbers, column, pairs
+from fairlead.stats.discordant import mcnemar, tango, tango_bounds
+from fairlead.stats.intervals import Interval
+from fairlead.stats.means import usual_bounds
+from fairlead.stats.permutation import permutation
+from fairlead.stats.unconditional import exact
+
+EXACT_BELOW = 500  # pairs
+
+
+class Paired(Struct, frozen=True):
+    """`difference` is candidate minus base, in the scores' own unit, with the interval of the confidence that was asked
+    for (95 %); `inner` is the same with the interval whose bounds are each exceeded with the probability of both of the
+    first (90 %). `clusters` is None where each item stands alone; `missing` counts pairs that were left out."""
+
+    n: int
+    clusters: int | None
+    wins: int
+    losses: int
+    ties: int
+    difference: Interval
+    inner: Interval
+    p_value: float
+    method: str
+    missing: int = 0
+    confidence: float = 0.95
+
+
+def paired(
+    base: ArrayLike,
+    candidate: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    confidence: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> Paired:
+    """Compare item by item; a pair of which one is missing (NaN) is left out and counted.
+
+    Where items are won, lost or tied whole: exact unconditional below 500 pairs, Tango's interval from there on, and
+    for clustered or weighted pairs Tango's interval of as many independent pairs as would vary as much; McNemar's exact
+    test. Other scores: bootstrap-t and the paired permutation test, of clusters where there are some. Raises ValueError
+    for columns of different lengths, scores outside of `bounds`, or no pair.
+    """
+    levels = (confidence, inner_confidence(confidence))
+    before, after = pairs(base, candidate)
+    low, high = bounds or usual_bounds(_there(before, after))
+    if _there(before, after).size and not (_there(before, after).min() >= low and _there(before, after).max() <= high):
+        raise ValueError(f"a score lies outside of {low} to {high}")
+    found = column(after - before, clusters, weights)
+    unit = high - low
+    if np.isfinite(unit) and np.isin(found.values, (-unit, 0.0, unit)).all():
+        method, intervals, p_value = _whole(found.holding(found.values / unit), levels, seed)
+        intervals = tuple(Interval(*(unit * part for part in (one.value, one.low, one.high))) for one in intervals)
+    else:
+        method, intervals, p_value = _graded(found, levels, unit, seed)
+    wins, losses = int((found.values > 0).sum()), int((found.values < 0).sum())
+    return Paired(
+        n=len(found),
+        clusters=None if found.clusters is None else found.units,
+        wins=wins,
+        losses=losses,
+        ties=len(found) - wins - losses,
+        difference=intervals[0],
+        inner=intervals[1],
+        p_value=p_value,
+        method=method,
+        missing=found.missing,
+        confidence=confidence,
+    )
+
+
+def inner_confidence(confidence: float) -> float:
+    """Of the interval whose bounds are one-sided tests with the error of the whole: 90 % for 95 %."""
+    if not 0.5 < confidence < 1:
+        raise ValueError(f"a confidence above one half and below 1 is wanted, not {confidence}")
+    return 2 * confidence - 1
+
+
+def _there(before: Numbers, after: Numbers) -> Numbers:
+    both = np.concatenate([before, after])
+    return both[~np.isnan(both)]
+
+
+def _whole(found: Column, levels: tuple[float, ...], seed: int) -> tuple[str, tuple[Interval, ...], float]:
+    """Differences of -1, 0 and 1."""
+    wins, losses = int((found.values > 0).sum()), int((found.values < 0).sum())
+    if found.is_plain:
+        method, interval = ("exact unconditional", exact) if len(found) < EXACT_BELOW else ("Tango", tango)
+        return method, tuple(interval(wins, losses, len(found), level) for level in levels), mcnemar(wins, losses)
+    intervals = tuple(_of_pairs(found, level) for level in levels)
+    return "Tango, effective size", intervals, permutation(found.sums()[0], seed)
+
+
+def _of_pairs(found: Column, confidence: float) -> Interval:
+    """Tango's interval of as many independent pairs as would vary as much (as Korn and Graubard 1998 do for shares)."""
+    measured = estimate(found)
+    discordant = estimate(found.holding(np.abs(found.values))).mean
+    wins, losses = (discordant + measured.mean) / 2, (discordant - measured.mean) / 2
+    count = effective_size(found)
+    if measured.variance > 0:
+        few = (normal(confidence) / student(confidence, measured.freedom)) ** 2
+        count = min(len(found), (discordant - measured.mean**2) / measured.variance * few)
+    low, high = tango_bounds(wins * count, losses * count, count, normal(confidence))
+    return Interval(measured.mean, float(low), float(high))
+
+
+def _graded(
+    found: Column, levels: tuple[float, ...], unit: float, seed: int
+) -> tuple[str, tuple[Interval, ...], float]:
+    """Differences of any size."""
+    p_value = permutation(found.sums()[0], seed)
+    measured = estimate(found)
+    if not measured.variance > 0:
+        return "all the same", tuple(_all_same(found, measured.mean, unit, level) for level in levels), p_value
+    limited = tuple(_within(one, unit) for one in bootstrap_t(found, levels, seed))
+    return "bootstrap-t" if found.clusters is None else "bootstrap-t of clusters", limited, p_value
+
+
+def _all_same(found: Column, mean: float, unit: float, confidence: float) -> Interval:
+    """What never varied may still: as if each pair might have been won or lost whole."""
+    if not math.isfinite(unit):
+        return Interval(mean, -math.inf, math.inf)
+    count = effective_size(found)
+    won, lost = count * max(mean, 0) / unit, count * max(-mean, 0) / unit
+    low, high = tango_bounds(won, lost, count, normal(confidence))
+    return Interval(mean, unit * float(low), unit * float(high))
+
+
+def _within(interval: Interval, unit: float) -> Interval:
+    return Interval(interval.value, max(-unit, interval.low), min(unit, interval.high))
