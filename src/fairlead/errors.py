@@ -39,7 +39,8 @@ FairleadError
    ├─ InUse                      the data directory or the port belongs to another process
    ├─ EngineBroken               an engine can't start
    ├─ StoreMismatch              the store's schema is not this program's
-   └─ RemoteFailed               the running server answered a command with an error
+   ├─ RemoteFailed               the running server answered a command with an error
+   └─ ResultsUnreadable          a file of evaluation results is not what it should be
 """
 
 import re
@@ -333,3 +334,9 @@ class StoreMismatch(OperatorError):
 
 class RemoteFailed(OperatorError):
     code = "remote_failed"
+
+
+class ResultsUnreadable(OperatorError):
+    """`details`: file."""
+
+    code = "results_unreadable"

@@ -244,10 +244,7 @@ def _column(values: Any, length: int, kind: type, usual: Any) -> NDArray[Any]:
         values = [usual] * length if kind is _TEXT else np.full(length, usual, kind)
     if kind is not _TEXT or isinstance(values, np.ndarray):
         return np.asarray(values, kind)
-    column = np.empty(len(values), _TEXT)  # one by one: numpy would make a table of tuples
-    for at, value in enumerate(values):
-        column[at] = value
-    return column
+    return np.fromiter(values, _TEXT, len(values))
 
 
 def _check_lengths(table: ScoreTable) -> None:
@@ -270,26 +267,36 @@ def _check_values(table: ScoreTable) -> None:
 
 def _check_rows(table: ScoreTable) -> None:
     """An answer is there once, and a candidate was asked one content of a case."""
-    seen: set[tuple[Any, ...]] = set()
-    contents: dict[tuple[Any, Any], tuple[Any, Any]] = {}
-    twice: dict[str, None] = {}
-    columns = (table.candidate, table.item, table.repeat, table.turn, table.content_hash, table.gold_version)
-    for candidate, item, repeat, turn, asked, gold in zip(*(column.tolist() for column in columns), strict=True):
-        row = (candidate, item, repeat, turn)
-        if row in seen:
-            twice[str(item)] = None
-        seen.add(row)
-        if contents.setdefault((candidate, item), (asked, gold)) != (asked, gold):
-            raise RequestInvalid(
-                f'case {item} of "{candidate}" stands for two contents',
-                hint="An id names one case: repeats of it have the same content and gold version.",
-            )
-    if twice:
-        told = ", ".join(list(twice)[:TOLD]) + (", …" if len(twice) > TOLD else "")
+    asked = _numbered(table.candidate, table.item)
+    rows = _numbered(asked, table.repeat, table.turn)
+    first = np.unique(rows, return_index=True)[1]
+    if len(first) < len(rows):
+        again = np.ones(len(rows), _FLAG)
+        again[first] = False
+        twice = list(dict.fromkeys(table.item[again].tolist()))
+        told = ", ".join(map(str, twice[:TOLD])) + (", …" if len(twice) > TOLD else "")
         raise RequestInvalid(
             f"{len(twice)} cases are there twice for one candidate: {told}",
             hint="Give repeats of a case different numbers in the column `repeat`.",
         )
+    contents = _numbered(table.content_hash, table.gold_version)
+    _, first, which = np.unique(asked, return_index=True, return_inverse=True)
+    other = contents != contents[first][which]
+    if other.any():
+        at = int(other.argmax())
+        raise RequestInvalid(
+            f'case {table.item[at]} of "{table.candidate[at]}" stands for two contents',
+            hint="An id names one case: repeats of it have the same content and gold version.",
+        )
+
+
+def _numbered(*columns: NDArray[Any]) -> Counts:
+    """A number for each distinct combination of values."""
+    found = np.zeros(len(columns[0]), _COUNT)
+    for column in columns:
+        numbers, known = codes(column.tolist())
+        found = np.unique(found * max(len(known), 1) + numbers, return_inverse=True)[1].astype(_COUNT)
+    return found
 
 
 def _scores(rows: ScoreTable, metric: str, bounds: tuple[float, float]) -> Scores:
