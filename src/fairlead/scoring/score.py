@@ -1,6 +1,6 @@
 """What every scorer is given and what it gives: an answer, the case it answers, and a number with its reasons.
 
-A scorer is a plain function, `scorer(answer, case, *, option=...) -> Score`: its options are its keyword arguments. It
+A scorer is a plain function, `scorer(output, case, *, option=...) -> Score`: its options are its keyword arguments. It
 is asked about answers only: where a target refused, timed out or answered invalidly there is none, and that scores 0.
 It does not know who answered.
 """
@@ -10,19 +10,14 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
-
-class ToolCalled(Struct, frozen=True):
-    """`arguments` are the text that came."""
-
-    name: str
-    arguments: str = "{}"
+from fairlead.chat import ToolCall
 
 
-class Said(Struct, frozen=True):
+class Output(Struct, frozen=True):
     """One answer. Of a conversation: the last one, with all that was said until then."""
 
     text: str
-    tool_calls: tuple[ToolCalled, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
     messages: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -35,6 +30,13 @@ class Item(Protocol):
     def vars(self) -> Mapping[str, Any]: ...
     @property
     def gold(self) -> Any: ...
+
+
+class FileText(Struct, frozen=True):
+    """An option that names a file of the suite's folder: its text."""
+
+    name: str
+    text: str
 
 
 class Score(Struct, frozen=True):

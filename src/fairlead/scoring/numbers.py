@@ -1,0 +1,91 @@
+"""Numbers as people write them -> decimals: thousands, decimal commas, currencies, percent, minus signs of all kinds.
+
+`1,234.50`, `1.234,50 €`, `CHF 1'234.50`, `(1 234,50)`, `12 %`. Where a text could mean two numbers (`1,234`), the
+declared decimal sign decides; with "either" a lone sign before exactly three digits parts thousands if it is a comma,
+and decimals if it is a point. Knows no languages: `twelve` is no number.
+"""
+
+import re
+import unicodedata
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+Sign = Literal[".", ",", "either"]
+
+_SPACES = re.compile(r"[\s'’_]+(?=\d{3}(?!\d))")
+_CODE = re.compile(r"\A[A-Z]{3}(?=[\s\d.+-])|(?<=[\s\d.])[A-Z]{3}\Z")
+_PLAIN = re.compile(r"[+-]?\d*\.?\d+\.?(?:[eE][+-]?\d+)?")
+_ANYWHERE = re.compile(
+    r"[-−–+]?[$€£¥₹]?(?:\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3}(?!\d))+|\d+)(?:[.,]\d+)?(?:[eE][+-]?\d+)?(?:\s?%)?"
+)
+LONGEST = 100
+
+
+def read_number(value: Any, decimal: Sign = "either", *, percent: bool = False) -> Decimal | None:
+    """None where it is no number. `percent`: a percent sign divides by a hundred; else it says nothing."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float | Decimal):
+        found = Decimal(str(value))
+        return found if found.is_finite() else None
+    if not isinstance(value, str) or len(value) > LONGEST:
+        return None
+    return _read(value, decimal, percent=percent)
+
+
+def numbers_in(text: str) -> list[str]:
+    """What looks like a number in running text, in its order."""
+    return [match[0].strip() for match in _ANYWHERE.finditer(text)]
+
+
+def _read(text: str, decimal: Sign, *, percent: bool) -> Decimal | None:
+    text = unicodedata.normalize("NFKC", text).strip()
+    for dash in "−–":
+        text = text.replace(dash, "-")
+    negative = text.startswith("(") and text.endswith(")")
+    text = text[1:-1].strip() if negative else text
+    text = "".join(sign for sign in text if unicodedata.category(sign) != "Sc").strip()
+    text = _CODE.sub("", text).strip()
+    is_percent = text.endswith("%")
+    text = _SPACES.sub("", text.removesuffix("%").strip())
+    plain = _with_point(text, decimal)
+    if plain is None or not _PLAIN.fullmatch(plain):
+        return None
+    try:
+        found = Decimal(plain)
+    except InvalidOperation:
+        return None
+    if not found.is_finite():
+        return None
+    found = -found if negative else found
+    return found / 100 if percent and is_percent else found
+
+
+def _with_point(text: str, decimal: Sign) -> str | None:
+    """The same with a decimal point and nothing between thousands; None where it is written in neither way."""
+    point = _decimal_sign(text) if decimal == "either" else decimal
+    groups = "," if point == "." else "."
+    whole, mark, part = text.partition(point)
+    if groups in part or point in part:
+        return None
+    if groups in whole:
+        first, *others = whole.lstrip("+-").split(groups)
+        if not 1 <= len(first) <= 3 or any(len(group) != 3 for group in others):
+            return None
+        whole = whole.replace(groups, "")
+    return f"{whole}.{part}" if mark else whole
+
+
+def _decimal_sign(text: str) -> Literal[".", ","]:
+    if "," in text and "." in text:
+        return "," if text.rindex(",") > text.rindex(".") else "."
+    if text.count(",") == 1:
+        before, _, after = text.partition(",")
+        return "." if len(after) == 3 and before.lstrip("+-").lstrip("0") else ","
+    return "," if text.count(".") > 1 else "."
+
+
+def is_close(found: Decimal, wanted: Decimal, tolerance: float = 0, relative: float = 0) -> bool:
+    """Within `tolerance`, or within the share `relative` of what is wanted."""
+    allowed = max(Decimal(str(tolerance)), abs(wanted) * Decimal(str(relative)))
+    return abs(found - wanted) <= allowed
