@@ -6,6 +6,8 @@ import pytest
 
 from cli.running import fairlead, free_port, write_config
 from fairlead.server.premises import Premises, Tenant
+from fairlead.store.audit import note
+from fairlead.store.opening import open_store
 from postgres import PASSWORD
 
 
@@ -38,6 +40,17 @@ def test_the_books_are_told_exported_and_pruned(tmp_path: Path) -> None:
     assert fairlead(tmp_path, "store", "prune").exit_code == 2  # nobody said how much to keep
     done = fairlead(tmp_path, "store", "prune", "--keep", "90d")
     assert done.exit_code == 0 and "0 calls" in done.stderr
+
+
+def test_books_that_would_nearly_all_go_are_removed_only_where_the_clock_is_right(tmp_path: Path) -> None:
+    write_config(tmp_path, free_port())
+    fairlead(tmp_path, "key", "new", "--name", "app")
+    with open_store(tmp_path / "data") as store, store.begin() as connection:
+        note(connection, actor="a", action="old", subject="s", at_us=1_600_000_000_000_000)
+    done = fairlead(tmp_path, "store", "prune", "--keep", "90d")
+    assert done.exit_code == 1 and "until 2020-09-13" in done.stderr and "--clock-is-right" in done.stderr
+    done = fairlead(tmp_path, "store", "prune", "--keep", "90d", "--clock-is-right")
+    assert done.exit_code == 0 and "1 changes" in done.stderr
 
 
 def test_a_store_by_url_is_used_by_every_command_and_its_password_is_shown_by_none(

@@ -9,6 +9,7 @@ import pytest
 
 from fairlead.errors import RequestInvalid
 from fairlead.server.office import CallFilter, KeyWanted, Office
+from fairlead.store.audit import list_audit, note
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,19 @@ def test_a_key_that_no_worker_could_be_told_is_not_made(tmp_path: Path, wanted: 
 def test_a_question_beyond_all_numbers_is_no_question(query: dict[str, str]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(query, CallFilter, strict=False)
+
+
+def test_a_clock_that_may_have_jumped_is_told_in_the_log_and_removes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play() -> None:
+        office = await Office.open(tmp_path)
+        with office.store.begin() as connection:
+            note(connection, actor="a", action="old", subject="s", at_us=1_600_000_000_000_000)
+        await office.prune("90d")
+        with office.store.read() as connection:
+            assert [row.action for row in list_audit(connection)] == ["old"]
+        office.close()
+
+    asyncio.run(play())
+    assert "the clock jumped ahead" in caplog.text and "--clock-is-right" in caplog.text

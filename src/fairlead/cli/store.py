@@ -88,10 +88,11 @@ def status(place: Place, wants_json: bool) -> None:
 
 @store.command()
 @click.option("--keep", metavar="SPAN", help="Such as 90d.  [default: `[store] keep`]")
+@click.option("--clock-is-right", is_flag=True, help="Also where it may be that the clock jumped ahead.")
 @as_json
 @placed
 @here
-def prune(place: Place, keep: str | None, wants_json: bool) -> None:
+def prune(place: Place, keep: str | None, clock_is_right: bool, wants_json: bool) -> None:
     """Remove what is older than the books are to be kept. A running server does so by itself."""
     from fairlead.ids import now_us
     from fairlead.spans import seconds_of
@@ -103,7 +104,7 @@ def prune(place: Place, keep: str | None, wants_json: bool) -> None:
     if not seconds:
         raise click.UsageError("say how much to keep: --keep 90d, or `[store] keep` in the configuration")
     with _alone(place, "store prune") as where, open_store(where, create=False) as opened:
-        done = remove(opened, now_us() - seconds * 1_000_000)
+        done = remove(opened, now_us() - seconds * 1_000_000, is_sure=clock_is_right)
     if wants_json:
         terminal.show_json(done)
     else:

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from fairlead.app import limits
 from fairlead.config import BUDGET, LARGEST, Config, Limits
-from fairlead.errors import InUse, NotFound, RequestInvalid
+from fairlead.errors import InUse, NotFound, OperatorError, RequestInvalid
 from fairlead.gateway.call import Limit
 from fairlead.ids import now_us
 from fairlead.money import format_usd
@@ -213,7 +213,11 @@ class Office:
         """Rows of the books that are older than `keep` ("": none is) go."""
         seconds = seconds_of(keep)
         before_us = now_us() - seconds * 1_000_000 if seconds else 0
-        done = await asyncio.to_thread(retention.prune, self.store, before_us)
+        try:
+            done = await asyncio.to_thread(retention.prune, self.store, before_us)
+        except OperatorError as error:
+            log.error("%s; %s", error.message, error.hint)
+            return
         if done.failed:
             log.warning("old partitions are left for the next time: %s", done.failed)
 

@@ -5,11 +5,12 @@ to a day. When it is done is not known here.
 """
 
 import time
+from datetime import UTC, datetime
 
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
-from fairlead.errors import Unavailable
+from fairlead.errors import OperatorError, Unavailable
 from fairlead.ids import least_id, now_us
 from fairlead.records import LARGEST
 from fairlead.store import schema
@@ -21,6 +22,7 @@ DAY_US = 86_400_000_000
 FINE_US = 62 * DAY_US  # longer than the longest window
 STEP = 1000  # rows in a transaction: milliseconds in which nobody else can write to SQLite
 PAUSE_S = 0.005
+FRESH = 4  # what is younger than this part of what is kept may all have been booked since the clock jumped
 _WHOSE = "scope, owner, writer"
 _SUMS = ("nusd", "tokens", "requests")
 
@@ -35,8 +37,12 @@ class Pruned(Struct):
     failed: str = ""
 
 
-def prune(store: Store, before_us: int) -> Pruned:
-    """Raises Unavailable where the store is away; what is done until then stays done."""
+def prune(store: Store, before_us: int, *, is_sure: bool = False) -> Pruned:
+    """Raises Unavailable where the store is away; what is done until then stays done. Raises OperatorError, and nothing
+    goes, where the clock may have jumped ahead; unless one `is_sure` of it."""
+    if not is_sure:
+        with store.read() as connection:
+            _check_clock(connection, before_us, now_us())
     done = Pruned()
     if store.is_postgres:
         try:
@@ -59,6 +65,34 @@ def oldest_and_newest_us(connection: Connection) -> tuple[int | None, int | None
     ends = (connection.execute(select(at).order_by(order).limit(1)).scalar() for order in (at, at.desc()))
     oldest, newest = ends
     return oldest, newest
+
+
+def _check_clock(connection: Connection, before_us: int, at_us: int) -> None:
+    """Nobody can tell a clock that jumped from a long silence, but for this: books that are kept going reach back from
+    now as far as they are kept. Where something would go and nothing stays but what is fresh, all would go at once."""
+    fresh_us = at_us - (at_us - before_us) // FRESH
+    times = schema.call.c.at_us, schema.audit.c.at_us
+
+    def newest_us(since_us: int, until_us: int) -> int | None:
+        found = [
+            connection.execute(select(at).where(at >= since_us, at < until_us).order_by(at.desc()).limit(1)).scalar()
+            for at in times
+        ]
+        return max((one for one in found if one is not None), default=None)
+
+    goes = newest_us(0, before_us)
+    if goes is None or newest_us(before_us, fresh_us) is not None:
+        return
+    raise OperatorError(
+        f"nothing is removed: this machine's clock says {_day(at_us)}, and what is older than {_day(before_us)} would "
+        f"go, which is all until {_day(goes)} and thus nearly everything. Either nobody asked for so long, or the "
+        "clock jumped ahead",
+        hint="if the clock is right: `fairlead store prune --clock-is-right`, while no server runs",
+    )
+
+
+def _day(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).date().isoformat()
 
 
 def _delete(store: Store, table: str, old: str) -> int:
