@@ -132,6 +132,14 @@ async def load(doors: list[Door], key: KeyMade, requests: int, route: str = "r")
     return [status for many in await asyncio.gather(*callers) for status in many]
 
 
+def spent_up(door: Door, key: KeyMade) -> int:
+    """How many are answered until none is any more."""
+    answered = 0
+    while more := asyncio.run(load([door], key, 2 * PARALLEL)).count(200):
+        answered += more
+    return answered
+
+
 def spent(door: Door) -> int:
     return sum(call.cost_nusd or 0 for call in ask(door.remote.calls(CallFilter(limit=1000))))
 
@@ -224,4 +232,67 @@ def test_calls_without_limits_do_not_notice_that_the_store_is_away_and_others_sp
     server.start()
     until(lambda: asyncio.run(load([door], rich, 1)) == [200])
     assert spent(door) == (20 + 20 + statuses.count(200) + 1) * COST
+    next(opening, None)
+
+
+def test_replicas_that_go_on_without_the_store_each_spend_the_limit_and_reckon_when_it_is_back(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    name, affordable = server.new_database(), 20
+    opening = _opens(tmp_path, server.url(name))
+    opens = next(opening)
+    config = CONFIG.replace("[store]", '[store]\nwhen_away = "go-on"')
+    doors = [opens("a", config), opens("b", config)]
+    tight = doors[0].key("tight", budget=f"{affordable * COST / 1e9}usd/day")
+    rich = doors[0].key("rich", budget="9usd/day")
+    until(lambda: known(doors[1], tight) and known(doors[1], rich))
+    server.kill()
+    each = [spent_up(door, tight) for door in doors]
+    assert all(affordable - 1 <= answered <= affordable for answered in each), "up to the whole limit, each by itself"
+    server.start()
+    until(lambda: spent(doors[0]) == sum(each) * COST)
+
+    def reckoned() -> bool:
+        [account] = [one for one in ask(doors[0].remote.budgets()) if one.amount == affordable * COST] or [None]
+        if account is None:
+            return False
+        beyond = sum(lease.beyond for lease in account.leases)
+        return account.spent == sum(each) * COST <= account.amount + beyond
+
+    until(reckoned)
+    noted = server.run("SELECT count(*) FROM audit WHERE action = 'lease.beyond'", name)
+    assert noted[0][0] >= 1
+    assert set(asyncio.run(load(doors, tight, 4))) == {402}, "what was spent beyond it is owed"
+    assert set(asyncio.run(load(doors, rich, 4))) == {200}
+    next(opening, None)
+
+
+def test_a_replica_that_starts_without_the_store_serves_by_the_keys_it_had_and_ships_when_it_is_back(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    name = server.new_database()
+    opening = _opens(tmp_path, server.url(name))
+    opens = next(opening)
+    door = opens("a")
+    free, rich = door.key("free"), door.key("rich", budget="1usd/day")
+    assert asyncio.run(load([door], free, 1, "free")) == [200]
+    door.close()
+    server.stop()
+    door = opens("a")
+    assert set(asyncio.run(load([door], free, 5, "free"))) == {200}
+    assert set(asyncio.run(load([door], rich, 5))) == {503}, "nothing is leased yet"
+    server.start()
+    until(lambda: asyncio.run(load([door], rich, 1)) == [200])
+    until(lambda: server.run("SELECT count(*) FROM attempt", name) == [(1 + 5 + 1,)])
+    next(opening, None)
+
+
+def test_a_replica_that_never_saw_its_store_does_not_start_without_it(server: PostgresServer, tmp_path: Path) -> None:
+    url = server.url(server.new_database())
+    server.stop()
+    opening = _opens(tmp_path, url)
+    with pytest.raises(AssertionError) as caught:
+        next(opening)("a")
+    assert "nobody's key is known" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
     next(opening, None)
