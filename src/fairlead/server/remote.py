@@ -215,7 +215,7 @@ async def open_office(
         raise NotFound(
             f"there is no data directory {data_dir}", hint="is it the right --config or --data-dir? serve makes one"
         )
-    found = await _enter(data_dir, Tenant(os.getpid(), doing=doing), turn_s)
+    found = await enter(data_dir, doing, turn_s)
     if isinstance(found, Remote):
         yield found
         return
@@ -241,8 +241,9 @@ def open_remote(data_dir: Path) -> Remote:
     raise OperatorError(f"no server is running on {data_dir}", hint="start one: fairlead serve", code="not_running")
 
 
-async def _enter(data_dir: Path, tenant: Tenant, turn_s: float) -> Premises | Remote:
-    """The lock, or whoever holds it and answers; short commands take turns."""
+async def enter(data_dir: Path, doing: str, turn_s: float = TURN_S) -> Premises | Remote:
+    """The lock, or whoever holds it and answers; short commands take turns. Raises InUse."""
+    tenant = Tenant(os.getpid(), doing=doing)
     remote = Remote(data_dir)
     loop = asyncio.get_running_loop()
     until = loop.time() + turn_s

@@ -18,7 +18,6 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from fairlead import config
-from fairlead.app import all_limits
 from fairlead.config import Config
 from fairlead.errors import ConfigInvalid, FairleadError, InUse, Unavailable
 from fairlead.gateway.call import Caller, Limit
@@ -193,34 +192,24 @@ class Steward:
         await self.crew.recruit(server.workers)
         # Loaded here, while the workers load theirs: SQL is half of what a start takes.
         from fairlead.server.archiving import ArchiveRoom
-        from fairlead.server.broker import LeaseBroker
         from fairlead.server.keyring import Keyring
-        from fairlead.server.leasing import LeasingRoom
-        from fairlead.server.office import Office
-        from fairlead.server.shipping import ShippingRoom
+        from fairlead.server.treasury import Treasury
 
-        place = self.settings.store.url.value or self.premises.path
-        self.office = await Office.open(place, patient=True)
-        house.callback(self.office.close)
-        spools = self.premises.path / "spool"
-        self._shipping = ShippingRoom(self.office.store, spools, self.metrics)
-        self._leasing = LeasingRoom(
-            self.office.store,
-            self.premises.next_life(),
-            spools,
-            is_shared=not self.office.store.is_within(self.premises.path),
-            ship=self._shipping.ship,
+        treasury = await Treasury.open(
+            house,
+            self.premises,
+            self.settings,
+            self.metrics,
+            recall=self._recall,
+            renewed=lambda: self.crew.tell(say.Renewed()),
+            lost=self._lose,
+            patient=True,
         )
-        goes_on = self.settings.store.when_away == "go-on"
-        self.broker = LeaseBroker(self._leasing, self._spent, self._recall, goes_on=goes_on)
-        self._leasing.serve(self.broker, renewed=lambda: self.crew.tell(say.Renewed()), lost=self._lose)
-        await self._leasing.enter(self.premises.next_life)
-        house.push_async_callback(self._leasing.close)
+        self.office, self.broker = treasury.office, treasury.broker
+        self._shipping, self._leasing = treasury.shipping, treasury.leasing
         self.crew.names = self._leasing.replica.writers
         self.keyring = Keyring(self.office, self.premises.path, self._tell_keys)
         await self.keyring.open(seconds_of(self.settings.store.keys_good_for) or 0)
-        await self._shipping.ship()  # what an earlier run left behind
-        house.push_async_callback(self._shipping.ship)
         self.archive = ArchiveRoom(self.office, self.premises.path / CONTENT, self.crew.hands.keys)
         house.push_async_callback(self.archive.stop)
 
@@ -369,21 +358,15 @@ class Steward:
             except Unavailable:  # nobody knows what it spent before its records are in the store
                 await asyncio.sleep(RECKON_AGAIN_S)
 
-    async def _spent(self, limit: Limit, since_us: int, until_us: int, writer: str) -> int:
-        """Raises Unavailable where the store is away."""
-        if not await self._shipping.ship():
-            raise Unavailable(f"what {writer} spent is not in the store yet", code="store_unavailable")
-        return await self.office.spent(limit, since_us, until_us, writer)
-
     async def _tell_keys(self, callers: dict[str, Caller]) -> None:
         self.broker.expect([limit for caller in callers.values() for limit in caller.limits])
         await self.crew.tell_keys(callers)
         self.broker.enforce(self._limits(self.settings))
 
     def _limits(self, settings: Config) -> list[Limit]:
-        """All that are in force with these settings."""
-        of_keys = {limit.id: limit for caller in self.keyring.callers().values() for limit in caller.limits}
-        return [*of_keys.values(), *all_limits(settings)]
+        from fairlead.server.treasury import limits_in_force
+
+        return limits_in_force(settings, self.keyring.callers().values())
 
     async def _recall(self, worker: str, limit: Limit, window_us: int) -> int:
         return await self.crew.recall(worker, limit.id, window_us)
