@@ -64,7 +64,7 @@ def compared(
 ) -> Verdict:
     """Two one-sided tests decide on equivalence (Schuirmann 1987, Journal of Pharmacokinetics 15), the same two bounds
     on better and worse. Raises ValueError as `paired` does, and for a margin below 0."""
-    _check_margin(margin)
+    check_margin(margin)
     found = paired(base, candidate, clusters=clusters, weights=weights, confidence=confidence, bounds=bounds, seed=seed)
     inner = found.inner
     words: list[Word] = []
@@ -98,7 +98,7 @@ def gate(
     `best` say, both a base and a candidate. Raises ValueError as `paired` does, and where scores without bounds are
     missing.
     """
-    _check_margin(margin)
+    check_margin(margin)
     before, after = pairs(base, candidate)
     is_missing = np.isnan(before) | np.isnan(after)
     settings = {"clusters": clusters, "weights": weights, "confidence": confidence, "seed": seed}
@@ -120,7 +120,7 @@ def gate(
     return Gate(outcome, difference, margin, at_worst.n, int(is_missing.sum()), more, found.method, confidence)
 
 
-def _check_margin(margin: float) -> None:
+def check_margin(margin: float) -> None:
     if not (math.isfinite(margin) and margin >= 0):
         raise ValueError(f"a margin from 0 up is wanted, not {margin}")
 

@@ -87,9 +87,7 @@ def _plausible(discordant: int, count: int) -> Plausible:
     low = float(special.betaincinv(discordant, count - discordant + 1, tail)) if discordant else 0.0
     high = float(special.betaincinv(discordant + 1, count - discordant, 1 - tail)) if discordant < count else 1.0
     angles = np.linspace(np.arcsin(np.sqrt(low)), np.arcsin(np.sqrt(high)), SHARES)
-    first = max(int(stats.binom.ppf(UNSEEN, count, low)) - 1, 0)
-    last = min(int(stats.binom.isf(UNSEEN, count, high)) + 1, count)
-    return Plausible(np.sin(angles) ** 2, np.arange(first, last + 1, dtype=np.float64))
+    return Plausible(np.sin(angles) ** 2, likely_hits(count, low, high))
 
 
 def _p_above(wins: int, losses: int, count: int, difference: float, plausible: Plausible) -> float:
@@ -101,11 +99,8 @@ def _p_above(wins: int, losses: int, count: int, difference: float, plausible: P
 
 def _discordant(count: int, shares: Numbers, plausible: Plausible) -> Numbers:
     """A supposed difference needs as many discordant pairs at least, so the range may have to reach further up."""
-    last = min(int(stats.binom.isf(UNSEEN, count, shares[-1])) + 1, count)
-    first = max(int(stats.binom.ppf(UNSEEN, count, shares[0])) - 1, 0)
-    if last <= plausible.discordant[-1] and first >= plausible.discordant[0]:
-        return plausible.discordant
-    return np.arange(first, last + 1, dtype=np.float64)
+    is_beyond = shares[-1] > plausible.shares[-1]
+    return likely_hits(count, shares[0], shares[-1]) if is_beyond else plausible.discordant
 
 
 def tail_probability(count: int, difference: float, seen: float, shares: Numbers, discordant: Numbers) -> Numbers:
@@ -116,9 +111,13 @@ def tail_probability(count: int, difference: float, seen: float, shares: Numbers
     """
     least = least_wins(count, difference, seen, discordant)
     chance = np.clip((shares + difference) / np.maximum(2 * shares, 1e-300), 0, 1)[:, None]
-    tail = special.betainc(np.maximum(least, 1), np.maximum(discordant - least + 1, 1), chance)
-    tail = np.where(least > discordant, 0.0, np.where(least <= 0, 1.0, tail))
-    return (binomial(count, discordant, shares) * tail).sum(axis=1)
+    return (binomial(count, discordant, shares) * at_least(least, discordant, chance)).sum(axis=1)
+
+
+def at_least(least: Numbers, of: Numbers, chance: Numbers | float) -> Numbers:
+    """The probability of `least` hits or more among so many (the binomial tail as an incomplete beta function)."""
+    tail = special.betainc(np.maximum(least, 1), np.maximum(of - least + 1, 1), chance)
+    return np.where(least > of, 0.0, np.where(least <= 0, 1.0, tail))
 
 
 def least_wins(count: int, difference: float, seen: float, discordant: Numbers) -> Numbers:
@@ -131,6 +130,12 @@ def least_wins(count: int, difference: float, seen: float, discordant: Numbers) 
         is_enough |= middle > discordant
         low, high = np.where(is_enough | (low >= high), low, middle + 1), np.where(is_enough, middle, high)
     return low
+
+
+def likely_hits(count: int, low: float, high: float) -> Numbers:
+    """The numbers of hits that are not too rare to be added up, for shares from `low` to `high`."""
+    few, many = float(stats.binom.ppf(UNSEEN, count, low)), float(stats.binom.isf(UNSEEN, count, high))
+    return np.arange(max(few - 1, 0), min(many + 1, count) + 1)
 
 
 def binomial(count: int, hits: Numbers, shares: Numbers) -> Numbers:
