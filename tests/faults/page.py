@@ -2,7 +2,7 @@
 
 import sys
 
-from faults.table import ANSWERED, RETRIES, ROWS, End, Row
+from faults.table import ANSWERED, RETRIES, ROWS, WAYS, End, Row
 
 HEAD = f"""\
 # When a provider fails
@@ -17,11 +17,12 @@ provider saw is in the books, and what can't be known is estimated there and mar
 and the next request on the same route fares well. **Time is bounded** by the target's deadlines.
 
 *Whole* and *streamed* are what a caller gets where there is one target, after so many *attempts*: what can be asked
-again is, {RETRIES} further times. *Buffered* is a stream on a route with `on_break = "buffer"`, where that differs.
-On a route with several targets the *next target* is asked instead, and answers.
+again is, {RETRIES} further times. *Buffered* is a stream on a route with `on_break = "buffer"`, where that differs;
+*continued* is one with `on_break = "continue"`, of a target that goes on with a begun answer and fails but this once,
+where that makes a difference. On a route with several targets the *next target* is asked instead, and answers.
 
-| what goes wrong | whole | streamed | buffered | next target is asked |
-|---|---|---|---|---|
+| what goes wrong | whole | streamed | buffered | continued | next target is asked |
+|---|---|---|---|---|---|
 """
 TAIL = """
 What is booked: nothing where the provider can't have generated a word (unreachable, 429, 5xx, refused); an estimate,
@@ -40,7 +41,8 @@ def page() -> str:
 
 def _line(row: Row) -> str:
     buffered = _end(row.buffered) if row.buffered is not None else ""
-    cells = (f"**{row.name}**: {row.says}", _end(row.whole), _end(row.stream), buffered, _next(row))
+    continued = _end(row.end("continued")) if row.breaks else ""
+    cells = (f"**{row.name}**: {row.says}", _end(row.whole), _end(row.stream), buffered, continued, _next(row))
     return f"| {' | '.join(cells)} |\n"
 
 
@@ -50,11 +52,10 @@ def _end(end: End) -> str:
 
 
 def _next(row: Row) -> str:
-    ways = (("whole", False, False), ("streamed", True, False), ("buffered", True, True))
-    asked = [name for name, stream, buffer in ways if row.falls_back(stream=stream, buffer=buffer)]
     if row.next == "first":
         return "yes, before it is asked again"
-    return {0: "no", len(ways): "yes"}.get(len(asked), " and ".join(asked))
+    asked = [way for way in WAYS if row.falls_back(way)]
+    return {0: "no", len(WAYS): "yes"}.get(len(asked), " and ".join(asked))
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ from fairlead.server.office import KeyWanted
 from fairlead.standin.server import Seen, Standin
 from fairlead.store.calls import CallShown
 from faults.caller import Heard, ask
-from faults.table import ROWS, SAID, Row
+from faults.table import ROWS, SAID, WAYS, Row, Way
 from journeys.door import Door
 
 AT_ONCE = 24
 ONCE_MORE = "and are you well now?"
 INSTEAD = "I am the other one"
 PATIENCE_S = 60.0
+ON_BREAK = {"buffered": 'on_break = "buffer"', "continued": 'on_break = "continue"'}
 FILLING = "words " * 400_000  # more than the buffers of a connection hold
 
 CONFIG = """\
@@ -43,6 +44,7 @@ CASE = """
 kind = "openai"
 base_url = "{url}/v1"
 zone = "private"
+quirks = {{ prefill = "last" }}
 [targets.{name}]
 backend = "{name}"
 model = "mock-1"
@@ -59,16 +61,26 @@ retry = {{ backoff_s = 0.02, max_backoff_s = 0.5 }}
 
 class Case(NamedTuple):
     row: Row
-    stream: bool
-    buffer: bool
+    way: Way
     fallback: bool
 
     @property
     def name(self) -> str:
-        number = ROWS.index(self.row)
-        return f"{number}-{'stream' if self.stream else 'whole'}-{'buffer' if self.buffer else 'plain'}-" + (
-            "fallback" if self.fallback else "single"
-        )
+        return f"{ROWS.index(self.row)}-{self.way}-{'fallback' if self.fallback else 'single'}"
+
+    @property
+    def stream(self) -> bool:
+        return self.way != "whole"
+
+    @property
+    def instead(self) -> bool:
+        """Another target answers."""
+        return self.fallback and self.row.falls_back(self.way)
+
+    @property
+    def lines(self) -> list[Line]:
+        """What the provider says, in turn: where it may be continued, it is well after it went wrong."""
+        return [*self.row.lines, SAID] if self.way == "continued" and self.row.mends else list(self.row.lines)
 
 
 class Told(NamedTuple):
@@ -91,12 +103,7 @@ class Played(NamedTuple):
     open: int
 
 
-CASES = tuple(
-    Case(row, stream, buffer, fallback)
-    for row in ROWS
-    for stream, buffer in ((False, False), (True, False), (True, True))
-    for fallback in (False, True)
-)
+CASES = tuple(Case(row, way, fallback) for row in ROWS for way in WAYS for fallback in (False, True))
 
 
 class Provider:
@@ -108,7 +115,7 @@ class Provider:
         self.url = ""
         self.seen: list[Seen] = []
         well = Line(when=ONCE_MORE, pieces=SAID.pieces, usage=SAID.usage)
-        self.standin = Standin([*case.row.lines, well] if case.row.lines else [SAID], self.seen.append)
+        self.standin = Standin([*case.lines, well] if case.row.lines else [SAID], self.seen.append)
 
     async def start(self, tls: ssl.SSLContext) -> None:
         match self.case.row.place:
@@ -130,7 +137,7 @@ class Provider:
             name=self.case.name,
             url=self.url,
             targets=", ".join(f'"{name}"' for name in targets),
-            more='on_break = "buffer"' if self.case.buffer else "",
+            more=ON_BREAK.get(self.case.way, ""),
         )
 
 

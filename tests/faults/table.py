@@ -16,6 +16,8 @@ RETRIES = 2  # that a route makes where nobody says otherwise
 LONG_S, SOON_S = 7.0, 0.05  # waits that a provider asks for
 
 Place = Literal["script", "nobody", "unknown name", "no TLS", "strange authority"]
+Way = Literal["whole", "streamed", "buffered", "continued"]
+WAYS: tuple[Way, ...] = ("whole", "streamed", "buffered", "continued")
 
 
 class End(NamedTuple):
@@ -33,7 +35,8 @@ class End(NamedTuple):
 
 class Row(NamedTuple):
     """`lines` is what the provider plays, one after the other; `whole` and `stream` how the caller's request ends where
-    there is one target, `buffered` a stream's end with `on_break = "buffer"` where that differs.
+    there is one target, `buffered` a stream's end with `on_break = "buffer"` where that differs. With `"continue"` the
+    target is one that goes on with a begun answer, and its next answer is well.
 
     `next`: whether the next target of a fallback is asked: where the request would fail and no word is out, or though
     asking again would help, or never. `kept`: whether the connection that it happened on is used again: where all of
@@ -52,17 +55,33 @@ class Row(NamedTuple):
     retry_after_s: float | None = None
     place: Place = "script"
 
-    def end(self, *, stream: bool, buffer: bool) -> End:
-        if stream and buffer and self.buffered is not None:
-            return self.buffered
-        return self.stream if stream else self.whole
+    @property
+    def breaks(self) -> bool:
+        """A stream does, after words went out."""
+        return self.stream.status == 200 and bool(self.stream.code)
 
-    def falls_back(self, *, stream: bool, buffer: bool) -> bool:
-        end = self.end(stream=stream, buffer=buffer)
+    @property
+    def mends(self) -> bool:
+        """The provider may be well the next time; who can't be reached or does not listen stays so."""
+        return self.place == "script" and self.name != "deaf"
+
+    def end(self, way: Way) -> End:
+        match way:
+            case "whole":
+                return self.whole
+            case "buffered" if self.buffered is not None:
+                return self.buffered
+            case "continued" if self.mends and (self.breaks or self.stream.attempts == THRICE):
+                return CONTINUED
+        return self.stream
+
+    def falls_back(self, way: Way) -> bool:
+        end = self.stream if way == "continued" else self.end(way)
         return self.next == "first" or (self.next == "failed" and bool(end.code) and end.status != 200)
 
 
 ANSWERED = End()
+CONTINUED = End(attempts=2)
 THRICE = 1 + RETRIES
 
 
