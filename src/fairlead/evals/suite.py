@@ -20,6 +20,7 @@ from fairlead.evals import prompts as prompting
 from fairlead.evals.case_files import IDS, CasesSettings, read_cases
 from fairlead.evals.cases import Case, digest
 from fairlead.evals.prompts import AS_IT_IS, Prompt, read_prompt
+from fairlead.evals.rubrics import read_rubric
 
 FILE = "suite.toml"
 SCORERS_FILE = "scorers.py"
@@ -162,7 +163,7 @@ class _Reading(Reader):
         scorers = self._scorers()
         primary, guardrails = self._primary(scorers), self._guardrails(scorers)
         prompts = self._prompts(written.prompts)
-        rubric = self._text(written.judge.rubric, "judge.rubric") if written.judge and written.judge.rubric else ""
+        rubric = self._rubric(written.judge)
         cases = read_cases(written.cases, self.folder)
         for prompt in prompts.values():
             prompting.check(prompt, cases)
@@ -253,6 +254,13 @@ class _Reading(Reader):
         if not files:
             return {AS_IT_IS.name: AS_IT_IS}
         return {name: read_prompt(self.folder / file, name) for name, file in files.items()}
+
+    def _rubric(self, judge: JudgeSettings | None) -> str:
+        if judge is None or not judge.rubric:
+            return ""
+        text = self._text(judge.rubric, "judge.rubric")
+        read_rubric(text, str(self.folder / judge.rubric))
+        return text
 
     def _text(self, file: str, path: str) -> str:
         try:
