@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -63,10 +64,13 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def opens(tmp_path: Path, postgres_url: str) -> Iterator[Opens]:
-    yield from _opens(tmp_path, postgres_url)
+    with opening(tmp_path, postgres_url) as opened:
+        yield opened
 
 
-def _opens(folder: Path, url: str) -> Iterator[Opens]:
+@contextmanager
+def opening(folder: Path, url: str) -> Iterator[Opens]:
+    """Opens replicas on one store, and closes them all."""
     doors: list[Door] = []
 
     def opened(name: str, config: str = CONFIG) -> Door:
@@ -77,9 +81,11 @@ def _opens(folder: Path, url: str) -> Iterator[Opens]:
         doors.append(Door(place).open())
         return doors[-1]
 
-    yield opened
-    for door in doors:
-        door.close()
+    try:
+        yield opened
+    finally:
+        for door in doors:
+            door.close()
 
 
 class Provider:
@@ -221,78 +227,72 @@ def test_calls_without_limits_do_not_notice_that_the_store_is_away_and_others_sp
     server: PostgresServer, tmp_path: Path
 ) -> None:
     name = server.new_database()
-    opening = _opens(tmp_path, server.url(name))
-    door = next(opening)("a")
-    rich, free = door.key("rich", budget="1usd/day"), door.key("free")
-    assert set(asyncio.run(load([door], rich, 20))) == {200}
-    server.kill()
-    assert set(asyncio.run(load([door], free, 20, "free"))) == {200}
-    statuses = asyncio.run(load([door], rich, 400))
-    assert set(statuses) == {200, 503} and statuses.count(200) > 100  # a quarter of the budget was leased
-    server.start()
-    until(lambda: asyncio.run(load([door], rich, 1)) == [200])
-    assert spent(door) == (20 + 20 + statuses.count(200) + 1) * COST
-    next(opening, None)
+    with opening(tmp_path, server.url(name)) as opens:
+        door = opens("a")
+        rich, free = door.key("rich", budget="1usd/day"), door.key("free")
+        assert set(asyncio.run(load([door], rich, 20))) == {200}
+        server.kill()
+        assert set(asyncio.run(load([door], free, 20, "free"))) == {200}
+        statuses = asyncio.run(load([door], rich, 400))
+        assert set(statuses) == {200, 503} and statuses.count(200) > 100  # a quarter of the budget was leased
+        server.start()
+        until(lambda: asyncio.run(load([door], rich, 1)) == [200])
+        assert spent(door) == (20 + 20 + statuses.count(200) + 1) * COST
 
 
 def test_replicas_that_go_on_without_the_store_each_spend_the_limit_and_reckon_when_it_is_back(
     server: PostgresServer, tmp_path: Path
 ) -> None:
     name, affordable = server.new_database(), 20
-    opening = _opens(tmp_path, server.url(name))
-    opens = next(opening)
-    config = CONFIG.replace("[store]", '[store]\nwhen_away = "go-on"')
-    doors = [opens("a", config), opens("b", config)]
-    tight = doors[0].key("tight", budget=f"{affordable * COST / 1e9}usd/day")
-    rich = doors[0].key("rich", budget="9usd/day")
-    until(lambda: known(doors[1], tight) and known(doors[1], rich))
-    server.kill()
-    each = [spent_up(door, tight) for door in doors]
-    assert all(affordable - 1 <= answered <= affordable for answered in each), "up to the whole limit, each by itself"
-    server.start()
-    until(lambda: spent(doors[0]) == sum(each) * COST)
+    with opening(tmp_path, server.url(name)) as opens:
+        config = CONFIG.replace("[store]", '[store]\nwhen_away = "go-on"')
+        doors = [opens("a", config), opens("b", config)]
+        tight = doors[0].key("tight", budget=f"{affordable * COST / 1e9}usd/day")
+        rich = doors[0].key("rich", budget="9usd/day")
+        until(lambda: known(doors[1], tight) and known(doors[1], rich))
+        server.kill()
+        each = [spent_up(door, tight) for door in doors]
+        assert all(affordable - 1 <= answered <= affordable for answered in each), "the whole limit, each"
+        server.start()
+        until(lambda: spent(doors[0]) == sum(each) * COST)
 
-    def reckoned() -> bool:
-        [account] = [one for one in ask(doors[0].remote.budgets()) if one.amount == affordable * COST] or [None]
-        if account is None:
-            return False
-        beyond = sum(lease.beyond for lease in account.leases)
-        return account.spent == sum(each) * COST <= account.amount + beyond
+        def reckoned() -> bool:
+            [account] = [one for one in ask(doors[0].remote.budgets()) if one.amount == affordable * COST] or [None]
+            if account is None:
+                return False
+            beyond = sum(lease.beyond for lease in account.leases)
+            return account.spent == sum(each) * COST <= account.amount + beyond
 
-    until(reckoned)
-    noted = server.run("SELECT count(*) FROM audit WHERE action = 'lease.beyond'", name)
-    assert noted[0][0] >= 1
-    assert set(asyncio.run(load(doors, tight, 4))) == {402}, "what was spent beyond it is owed"
-    assert set(asyncio.run(load(doors, rich, 4))) == {200}
-    next(opening, None)
+        until(reckoned)
+        noted = server.run("SELECT count(*) FROM audit WHERE action = 'lease.beyond'", name)
+        assert noted[0][0] >= 1
+        assert set(asyncio.run(load(doors, tight, 4))) == {402}, "what was spent beyond it is owed"
+        assert set(asyncio.run(load(doors, rich, 4))) == {200}
 
 
 def test_a_replica_that_starts_without_the_store_serves_by_the_keys_it_had_and_ships_when_it_is_back(
     server: PostgresServer, tmp_path: Path
 ) -> None:
     name = server.new_database()
-    opening = _opens(tmp_path, server.url(name))
-    opens = next(opening)
-    door = opens("a")
-    free, rich = door.key("free"), door.key("rich", budget="1usd/day")
-    assert asyncio.run(load([door], free, 1, "free")) == [200]
-    door.close()
-    server.stop()
-    door = opens("a")
-    assert set(asyncio.run(load([door], free, 5, "free"))) == {200}
-    assert set(asyncio.run(load([door], rich, 5))) == {503}, "nothing is leased yet"
-    server.start()
-    until(lambda: asyncio.run(load([door], rich, 1)) == [200])
-    until(lambda: server.run("SELECT count(*) FROM attempt", name) == [(1 + 5 + 1,)])
-    next(opening, None)
+    with opening(tmp_path, server.url(name)) as opens:
+        door = opens("a")
+        free, rich = door.key("free"), door.key("rich", budget="1usd/day")
+        assert asyncio.run(load([door], free, 1, "free")) == [200]
+        door.close()
+        server.stop()
+        door = opens("a")
+        assert set(asyncio.run(load([door], free, 5, "free"))) == {200}
+        assert set(asyncio.run(load([door], rich, 5))) == {503}, "nothing is leased yet"
+        server.start()
+        until(lambda: asyncio.run(load([door], rich, 1)) == [200])
+        until(lambda: server.run("SELECT count(*) FROM attempt", name) == [(1 + 5 + 1,)])
 
 
 def test_a_replica_that_never_saw_its_store_does_not_start_without_it(server: PostgresServer, tmp_path: Path) -> None:
     url = server.url(server.new_database())
     server.stop()
-    opening = _opens(tmp_path, url)
-    with pytest.raises(AssertionError) as caught:
-        next(opening)("a")
-    assert "nobody's key is known" in str(caught.value)
-    assert "hunter2" not in str(caught.value)
-    next(opening, None)
+    with opening(tmp_path, url) as opens:
+        with pytest.raises(AssertionError) as caught:
+            opens("a")
+        assert "nobody's key is known" in str(caught.value)
+        assert "hunter2" not in str(caught.value)
