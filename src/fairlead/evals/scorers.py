@@ -23,12 +23,14 @@ from msgspec import Struct
 from fairlead.errors import ExtraMissing, FairleadError, SuiteInvalid
 from fairlead.evals.asking import Asker
 from fairlead.evals.cases import Case, digest
+from fairlead.evals.sandbox import require
 from fairlead.evals.suite import SCORERS_FILE, ScorerSettings, Suite
 from fairlead.scoring.score import FileText, GoldUnfit, Output, Score, Scorer
 
 GROUP = "fairlead.scorers"
 SHIPPED: Mapping[str, str] = {
     "chrf": "fairlead.scoring.overlap",
+    "code_tests": "fairlead.evals.code_tests",
     "citations": "fairlead.scoring.citations",
     "exact": "fairlead.scoring.exact",
     "json_fields": "fairlead.scoring.field_rules",
@@ -114,7 +116,8 @@ def failed(status: str) -> Score:
 
 
 def load(suite: Suite, asker: Asker | None = None, *, unsandboxed: bool = False) -> dict[str, Ready]:
-    """By the names that the suite gives them. Raises SuiteInvalid: one is unknown, or its options are wrong."""
+    """By the names that the suite gives them. Raises SuiteInvalid: one is unknown, or its options are wrong; and
+    ExtraMissing where one wants a sandbox and there is none."""
     means = Means(suite, asker, unsandboxed)
     own = _own(suite.folder / SCORERS_FILE)
     return {name: _ready(name, settings, means, own) for name, settings in suite.scorers.items()}
@@ -151,6 +154,8 @@ def _ready(name: str, settings: ScorerSettings, means: Means, own: Mapping[str, 
     if not isinstance(part, str):
         raise SuiteInvalid(f"{path}.{GOLD}: expected text: the part of the gold that is looked at")
     given = _options(function, options, means, path)
+    if "unsandboxed" in inspect.signature(function).parameters and not means.unsandboxed:
+        require()  # before anybody is asked
     source = inspect.getsourcefile(function)
     code = digest(Path(source).read_text(encoding="utf-8")) if source else ""
     told = {key: value.text if isinstance(value, FileText) else value for key, value in given.items()}
