@@ -8,14 +8,17 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+HERE = Path(__file__).parent
 
-def upgrade(connection: Connection, to: str) -> None:
-    """Runs what is missing up to the revision `to`, inside the connection's transaction."""
+
+def upgrade(connection: Connection, to: str, folder: Path = HERE) -> None:
+    """Runs what is missing up to the revision `to` of those in `folder/versions`, inside the connection's
+    transaction."""
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
-    scripts = ScriptDirectory(str(Path(__file__).parent))
+    scripts = ScriptDirectory(str(folder))
 
     def steps(found: tuple[str, ...], _context: object) -> object:
         return scripts._upgrade_revs(to, found)  # type: ignore[arg-type]  # what alembic.command.upgrade calls

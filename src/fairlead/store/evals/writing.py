@@ -1,0 +1,75 @@
+"""What a run has to write goes to the store in a thread of its own, as much at once as has come meanwhile.
+
+A row is in the store when `write` returns: `kill -9` loses nothing of it. Many that wait share one transaction.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from fairlead.store.evals.answers import AnswerRow, ScoreRow, write_answers
+from fairlead.store.evals.runs import Claim
+from fairlead.store.opening import Store
+
+AT_ONCE = 1000  # of those that wait, in one transaction
+BEAT_EVERY_S = 1.0
+
+_Waiting = tuple[Sequence[AnswerRow], Sequence[ScoreRow], "asyncio.Future[None]"]
+
+
+class Writer:
+    """Of one run, for whoever holds the claim to it. `write` raises Unavailable where the store can't take it: nothing
+    of it was written then, and it may be given again."""
+
+    def __init__(self, store: Store, claim: Claim) -> None:
+        self._store = store
+        self._claim = claim
+        self._waiting: list[_Waiting] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="evals")
+        self._turn: asyncio.Task[None] | None = None
+
+    async def write(self, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow] = ()) -> None:
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((answers, scores, done))
+        if self._turn is None:
+            self._turn = asyncio.create_task(self._write_all())
+        await done
+
+    async def beat(self) -> None:
+        """For ever. Raises InUse where another machine has taken the run."""
+        while True:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._claim.beat)
+            await asyncio.sleep(BEAT_EVERY_S)
+
+    async def close(self) -> None:
+        """All that was given is in the store then, or its writer was told why not."""
+        if self._turn is not None:
+            await self._turn
+        self._thread.shutdown()
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+                answers = [row for answers, _, _ in batch for row in answers]
+                scores = [row for _, scores, _ in batch for row in scores]
+                writing = loop.run_in_executor(self._thread, self._commit, answers, scores)
+                (failed,) = await asyncio.gather(writing, return_exceptions=True)
+                _end(batch, failed)
+        finally:
+            self._turn = None
+
+    def _commit(self, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow]) -> None:
+        with self._store.begin() as connection:
+            write_answers(connection, answers, scores)
+
+
+def _end(batch: Sequence[_Waiting], error: BaseException | None) -> None:
+    for _, _, done in batch:
+        if done.done():  # whoever gave it was cancelled meanwhile
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
