@@ -7,10 +7,16 @@ import click
 from fairlead.cli.lazy import Lazy
 
 # Command -> what it is for.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "compare": "Compare candidates with a base: better, worse, equivalent or undecided.",
+    "gate": "Say in one sentence whether a candidate may take the base's place.",
+}
 
 # Command -> `cli/eval_NAME.py`, where it stands under its own name, with a `_` behind it where Python has that name.
-FILES: dict[str, str] = {}
+FILES: dict[str, str] = {
+    "compare": "deciding",
+    "gate": "deciding",
+}
 
 
 class Evaluations(Lazy):

@@ -149,7 +149,7 @@ class Scores(Struct, frozen=True, eq=False):
     """One entry per case, in the order in which the cases came: the mean of its repeats, NaN where all are missing.
 
     `worst` and `best` have the least and the most that it may be, whatever is missing. `missing` counts answers, not
-    cases.
+    cases. `is_binary`: an answer is right or wrong, nothing between.
     """
 
     candidate: str
@@ -160,6 +160,7 @@ class Scores(Struct, frozen=True, eq=False):
     best: Numbers
     answers: Counts
     missing: int
+    is_binary: bool
     cluster: Objects
     tags: Objects
     weight: Numbers
@@ -325,6 +326,7 @@ def _scores(rows: ScoreTable, metric: str, bounds: tuple[float, float]) -> Score
         best=np.where(known == answers, value, (total + bounds[1] * (answers - known)) / answers),
         answers=answers.astype(_COUNT),
         missing=int(len(rows) - is_known.sum()),
+        is_binary=bool(np.isin(scores[is_known], bounds).all()),
         **{name: getattr(rows, name)[first] for name in same},
     )
 
@@ -338,7 +340,7 @@ def _paired(base: Scores, candidate: Scores, bounds: tuple[float, float]) -> Pai
         ours, theirs = getattr(base, name)[left], getattr(candidate, name)[right]
         is_blank = (ours == "") | (theirs == "")
         is_same &= is_blank | (ours == theirs)
-        by_id |= is_blank & (name == "content_hash")
+        by_id |= (ours == "") != (theirs == "")
     before, after = base.where(left[is_same]), candidate.where(right[is_same])
     cluster = np.where(before.cluster == "", after.cluster, before.cluster)
     return Pairs(

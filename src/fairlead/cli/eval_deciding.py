@@ -1,0 +1,213 @@
+"""`fairlead eval compare` and `gate`: from scores to a word, and from a word to an exit code."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fairlead.cli import terminal
+from fairlead.cli.eval_sources import from_files, gathered, ruled, rules_of
+from fairlead.cli.terminal import as_json, note, warn
+
+if TYPE_CHECKING:
+    from fairlead.evals.comparing import Comparison, Measured
+    from fairlead.stats.intervals import Interval
+
+METRICS = (
+    ("metric", "left"),
+    ("role", "left"),
+    ("base", "right"),
+    ("candidate", "right"),
+    ("difference", "right"),
+    ("95 % interval", "right"),
+    ("won", "right"),
+    ("lost", "right"),
+    ("p", "right"),
+    ("verdict", "left"),
+)
+TAGS = (
+    ("tag", "left"),
+    ("cases", "right"),
+    ("base", "right"),
+    ("candidate", "right"),
+    ("difference", "right"),
+    ("95 % interval", "right"),
+    ("p, all tags", "right"),
+)
+
+
+@click.command()
+@click.argument("refs", nargs=-1, metavar="[BASE CANDIDATE...]")
+@from_files
+@ruled
+@click.option("--again", metavar="REF", help="The base, asked once more: what it flips against itself is noise.")
+@as_json
+def compare(
+    refs: tuple[str, ...],
+    files: tuple[Path, ...],
+    format_: str | None,
+    metric: str | None,
+    margin: float | None,
+    guardrails: tuple[str, ...],
+    tag: str | None,
+    common: bool,
+    confidence: float,
+    seed: int,
+    again: str | None,
+    wants_json: bool,
+) -> None:
+    """Compare candidates with a base: better, worse, equivalent or undecided.
+
+    \b
+    fairlead eval compare --from table.csv old-model new-model
+    fairlead eval compare monday.eval tuesday.eval --margin 0.01
+    """
+    from msgspec import structs
+
+    from fairlead.evals import comparing
+
+    sources = gathered((*refs, *([again] if again else ())), files, format_, tag)
+    rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
+    base, *candidates = sources.names[:-1] if again else sources.names
+    found = comparing.compare(sources.table, base, candidates, rules)
+    if again:
+        scores = sources.table.scores(sources.names[-1], rules.primary.name)
+        pairs = [comparing.paired_cases(sources.table, base, name, rules.primary.name, rules) for name in candidates]
+        found = tuple(
+            structs.replace(one, flips=comparing.flips(of, scores)) for one, of in zip(found, pairs, strict=True)
+        )
+    if wants_json:
+        terminal.show_json(found)
+        return
+    for number, comparison in enumerate(found):
+        if number:
+            terminal.say()
+        _show(comparison)
+
+
+@click.command()
+@click.argument("refs", nargs=-1, metavar="[BASE CANDIDATE]")
+@from_files
+@ruled
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also as JUnit's XML.")
+@click.option("--github", is_flag=True, help="As annotations of a GitHub workflow.")
+@as_json
+@click.pass_context
+def gate(
+    ctx: click.Context,
+    refs: tuple[str, ...],
+    files: tuple[Path, ...],
+    format_: str | None,
+    metric: str | None,
+    margin: float | None,
+    guardrails: tuple[str, ...],
+    tag: str | None,
+    common: bool,
+    confidence: float,
+    seed: int,
+    junit: Path | None,
+    github: bool,
+    wants_json: bool,
+) -> None:
+    """Say in one sentence whether a candidate may take the base's place.
+
+    Exit codes: 0 pass, 1 fail, 3 undecided. It passes if it is not worse by the margin or more, with what is missing
+    at its worst, and every guardrail holds.
+    """
+    from fairlead.evals import announcing
+    from fairlead.evals.gating import EXIT_CODES, decide
+    from fairlead.evals.wording import decision_sentence
+
+    began = time.monotonic()
+    sources = gathered(refs, files, format_, tag)
+    base, *candidates = sources.names
+    if len(candidates) > 1:
+        raise click.UsageError(f"a gate is for one candidate; there are: {', '.join(candidates)}")
+    rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
+    decision = decide(sources.table, base, candidates[0], rules)
+    if junit is not None:
+        junit.write_text(announcing.junit(decision, time.monotonic() - began), encoding="utf-8")
+    if wants_json:
+        terminal.show_json(decision)
+    elif github:
+        for line in announcing.annotations(decision):
+            terminal.say(line)
+    else:
+        terminal.say(decision_sentence(decision))
+    if common and (decision.only_base or decision.only_candidate or decision.changed):
+        left_out = decision.only_base + decision.only_candidate + decision.changed
+        warn(f"{left_out} cases were left out: they are not the same on both sides")
+    ctx.exit(EXIT_CODES[decision.outcome])
+
+
+def _show(comparison: "Comparison") -> None:
+    from fairlead.evals.wording import flip_sentence, p_value, sentence
+
+    terminal.say(sentence(comparison))
+    terminal.say()
+    terminal.show_table(METRICS, map(_row, (comparison.primary, *comparison.others)), empty="")
+    share = comparison.primary.is_share
+    if comparison.tags:
+        terminal.say()
+        rows = [
+            (
+                tagged.tag,
+                f"{tagged.cases:,}",
+                *(_amount(mean, share) for mean in (tagged.base, tagged.candidate)),
+                *_difference(tagged.paired.difference, share),
+                p_value(tagged.p_adjusted),
+            )
+            for tagged in comparison.tags
+        ]
+        terminal.show_table(TAGS, rows, empty="")
+    if comparison.flips is not None:
+        terminal.say()
+        terminal.say(flip_sentence(comparison.flips))
+    _show_costs(comparison)
+    for text in comparison.notes:
+        note(f"note: {text}")
+
+
+def _row(measured: "Measured") -> tuple[str, ...]:
+    from fairlead.evals.wording import p_value, words
+
+    sides = (measured.base, measured.candidate)
+    means = [_amount(side.mean.value, measured.is_share) if side else terminal.NOTHING for side in sides]
+    if measured.verdict is None:
+        return (measured.metric, measured.role, *means, *[terminal.NOTHING] * 6)
+    found = measured.verdict.paired
+    return (
+        measured.metric,
+        measured.role,
+        *means,
+        *_difference(found.difference, measured.is_share),
+        f"{found.wins:,}",
+        f"{found.losses:,}",
+        p_value(found.p_value if measured.p_adjusted is None else measured.p_adjusted),
+        words(measured.said),
+    )
+
+
+def _amount(value: float, is_share: bool) -> str:
+    from fairlead.evals.wording import amount
+
+    return amount(value, is_share)
+
+
+def _difference(found: "Interval", is_share: bool) -> tuple[str, str]:
+    from fairlead.evals.wording import between, signed
+
+    return signed(found.value, is_share), between(found, is_share)
+
+
+def _show_costs(comparison: "Comparison") -> None:
+    """What an answer costs and how long it takes, where both sides know it."""
+    before, after = comparison.primary.base, comparison.primary.candidate
+    if before is None or after is None:
+        return
+    if before.cost_nusd is not None and after.cost_nusd is not None:
+        terminal.say(f"Cost per answer: {terminal.money(before.cost_nusd)} -> {terminal.money(after.cost_nusd)}.")
+    if before.latency_us is not None and after.latency_us is not None:
+        took = (terminal.duration(side.latency_us) for side in (before, after))
+        terminal.say(f"Median time of an answer: {' -> '.join(took)}.")

@@ -1,0 +1,335 @@
+"""Two candidates on the same cases -> better, worse, equivalent or undecided, and what that rests on.
+
+One metric decides: the primary one, with its margin. Guardrails are told beside it, everything else is descriptive.
+What is missing is counted apart, never averaged away. Where the scores come from is not known here, nor what is done
+about the word.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct, structs
+
+from fairlead.errors import RequestInvalid
+from fairlead.evals.results import UNKNOWN, Numbers, Pairs, Scores, ScoreTable
+from fairlead.evals.suite import Metric
+from fairlead.stats.decisions import Verdict, Word, compared
+from fairlead.stats.intervals import Interval
+from fairlead.stats.means import mean
+from fairlead.stats.paired import Paired, inner_confidence, paired
+from fairlead.stats.several import holm
+
+Role = Literal["primary", "guardrail", "descriptive"]
+
+FEWEST_OF_TAG = 5  # cases, below which a tag is not told
+MARGIN = 0.02  # where nobody declared one
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What a comparison looks at. `common`: cases that only one side has are left out; without it they are an error.
+
+    `bounds` has the least and the most that a metric can be, where that is not 0 and 1."""
+
+    primary: Metric
+    guardrails: tuple[Metric, ...] = ()
+    also: tuple[str, ...] = ()
+    bounds: Mapping[str, tuple[float, float]] = {}
+    confidence: float = 0.95
+    seed: int = 0
+    common: bool = False
+    most_tags: int = 40
+
+    @property
+    def metrics(self) -> tuple[tuple[Metric, Role], ...]:
+        """Each once, in its most important role."""
+        named: dict[str, tuple[Metric, Role]] = {self.primary.name: (self.primary, "primary")}
+        for metric in self.guardrails:
+            named.setdefault(metric.name, (metric, "guardrail"))
+        for name in self.also:
+            named.setdefault(name, (Metric(name=name), "descriptive"))
+        return tuple(named.values())
+
+
+class Standing(Struct, frozen=True):
+    """One side alone, on the cases that are compared. `missing` counts answers that have no score."""
+
+    mean: Interval
+    missing: int
+    cost_nusd: int | None
+    latency_us: int | None
+
+
+class Said(Struct, frozen=True):
+    """A word, and the confidence with which it is said: of an interval that excludes or includes so much."""
+
+    word: Word
+    confidence: float
+
+
+class Measured(Struct, frozen=True):
+    """One metric of both. `is_share`: from 0 to 1, so that it is told in percent and points. `p_adjusted` is the
+    p-value beside those of the other candidates. `verdict` is None where no case has a score of both."""
+
+    metric: str
+    role: Role
+    margin: float | None
+    is_share: bool
+    cases: int
+    base: Standing | None
+    candidate: Standing | None
+    verdict: Verdict | None
+    said: tuple[Said, ...]
+    p_adjusted: float | None = None
+
+
+class Tagged(Struct, frozen=True):
+    """The primary metric within a tag. `p_adjusted` takes all tags into account."""
+
+    tag: str
+    cases: int
+    base: float
+    candidate: float
+    paired: Paired
+    p_adjusted: float
+
+
+class Flips(Struct, frozen=True):
+    """The share of cases whose verdict changed, right to wrong or back; `noise` is the share when the same target is
+    asked twice, where that was measured, and `above` what is more than noise."""
+
+    cases: int
+    flipped: float
+    share: Interval
+    noise: Interval | None = None
+    above: Interval | None = None
+
+
+class Comparison(Struct, frozen=True):
+    """`primary` decides. Counts are of what could not be paired; `notes` are words for people."""
+
+    base: str
+    candidate: str
+    primary: Measured
+    others: tuple[Measured, ...]
+    tags: tuple[Tagged, ...]
+    flips: Flips | None
+    only_base: int
+    only_candidate: int
+    changed: int
+    by_id: int
+    holdout_cases: int
+    notes: tuple[str, ...]
+
+
+def compare(table: ScoreTable, base: str, candidates: Sequence[str], rules: Rules) -> tuple[Comparison, ...]:
+    """Each candidate against the base; with several, a difference is only called one after Holm's correction.
+
+    Raises NotFound for candidates and metrics that are not there, RequestInvalid for case sets that differ where the
+    rules do not say `common`, and where nothing can be paired.
+    """
+    found = [_compare(table, base, candidate, rules) for candidate in candidates]
+    measured = [one.primary for one in found]
+    p_values = [one.verdict.paired.p_value if one.verdict else 1.0 for one in measured]
+    if len(found) < 2:
+        return tuple(found)
+    adjusted = holm(p_values).tolist()
+    return tuple(
+        structs.replace(one, primary=_adjusted(one.primary, p, rules)) for one, p in zip(found, adjusted, strict=True)
+    )
+
+
+def paired_cases(table: ScoreTable, base: str, candidate: str, metric: str, rules: Rules) -> Pairs:
+    """The cases that both were asked. Raises as `compare` does."""
+    pairs = table.paired(base, candidate, metric, rules.bounds.get(metric))
+    if not pairs.is_whole and not rules.common:
+        raise RequestInvalid(
+            f'"{base}" and "{candidate}" were not asked the same cases: {_unpaired(pairs)}',
+            hint="`--common` compares them on what both were asked, and says so.",
+        )
+    if not len(pairs):
+        raise RequestInvalid(f'"{base}" and "{candidate}" have no case in common: {_unpaired(pairs)}')
+    return pairs
+
+
+def flips(pairs: Pairs, again: Scores | None = None) -> Flips | None:
+    """How many verdicts changed. `again`: the base, asked once more; else its repeats tell what noise is, where there
+    are some. None where answers are not right or wrong, or no case has both."""
+    if not (pairs.base.is_binary and pairs.candidate.is_binary):
+        return None
+    low, high = pairs.bounds
+    before, after = ((side.value - low) / (high - low) for side in (pairs.base, pairs.candidate))
+    flipped = before * (1 - after) + after * (1 - before)
+    if np.isnan(flipped).all():
+        return None
+    settings = {"clusters": pairs.clusters, "weights": pairs.weights}
+    share = mean(flipped, **settings)
+    total = float(np.nansum(flipped))
+    noise = _noise(pairs, before, again)
+    if noise is None or np.isnan(noise + flipped).all():
+        return Flips(int((~np.isnan(flipped)).sum()), total, share)
+    above = paired(noise, flipped, **settings).difference
+    return Flips(int((~np.isnan(flipped)).sum()), total, share, mean(noise, **settings), above)
+
+
+def _noise(pairs: Pairs, before: Numbers, again: Scores | None) -> Numbers | None:
+    """How probably two answers of the base to a case differ."""
+    if again is not None:
+        low, high = pairs.bounds
+        at = {item: (value - low) / (high - low) for item, value in zip(again.item, again.value, strict=True)}
+        after = np.array([at.get(item, np.nan) for item in pairs.base.item])
+        return before * (1 - after) + after * (1 - before)
+    repeats = pairs.base.answers
+    if (repeats < 2).any():
+        return None
+    return 2 * before * (1 - before) * repeats / (repeats - 1)
+
+
+def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules) -> Comparison:
+    pairs = {metric.name: paired_cases(table, base, candidate, metric.name, rules) for metric, _ in rules.metrics}
+    measured = [_measured(table, pairs[metric.name], metric, role, rules) for metric, role in rules.metrics]
+    of_primary = pairs[rules.primary.name]
+    if measured[0].verdict is None:
+        raise RequestInvalid(f'no case has a score of {rules.primary.name} by both "{base}" and "{candidate}"')
+    return Comparison(
+        base=base,
+        candidate=candidate,
+        primary=measured[0],
+        others=tuple(measured[1:]),
+        tags=_by_tag(of_primary, rules),
+        flips=flips(of_primary),
+        only_base=of_primary.only_base,
+        only_candidate=of_primary.only_candidate,
+        changed=of_primary.changed,
+        by_id=of_primary.by_id,
+        holdout_cases=int(of_primary.base.holdout.sum()),
+        notes=_notes(of_primary),
+    )
+
+
+def _measured(table: ScoreTable, pairs: Pairs, metric: Metric, role: Role, rules: Rules) -> Measured:
+    base, candidate = (_standing(table, side, pairs, rules) for side in (pairs.base, pairs.candidate))
+    verdict = None
+    if not np.isnan(pairs.base.value + pairs.candidate.value).all():
+        verdict = compared(
+            pairs.base.value,
+            pairs.candidate.value,
+            metric.margin or 0.0,
+            clusters=pairs.clusters,
+            weights=pairs.weights,
+            confidence=rules.confidence,
+            bounds=pairs.bounds,
+            seed=rules.seed,
+        )
+    return Measured(
+        metric=metric.name,
+        role=role,
+        margin=metric.margin,
+        is_share=pairs.bounds == (0.0, 1.0),
+        cases=len(pairs),
+        base=base,
+        candidate=candidate,
+        verdict=verdict,
+        said=_said(verdict, rules) if verdict else (),
+    )
+
+
+def _said(verdict: Verdict, rules: Rules) -> tuple[Said, ...]:
+    inner = inner_confidence(rules.confidence)
+    return tuple(
+        Said(word, rules.confidence if verdict.is_sure and word in ("better", "worse") else inner)
+        for word in verdict.words
+        if not (word == "equivalent" and verdict.margin == 0)
+    )
+
+
+def _adjusted(measured: Measured, p_value: float, rules: Rules) -> Measured:
+    """Better and worse are said as surely as the corrected p-value allows, or not at all."""
+    inner = inner_confidence(rules.confidence)
+    said = []
+    for one in measured.said:
+        if one.word not in ("better", "worse"):
+            said.append(one)
+        elif p_value <= 1 - inner:
+            said.append(
+                Said(one.word, min(one.confidence, rules.confidence if p_value <= 1 - rules.confidence else inner))
+            )
+    return structs.replace(measured, said=tuple(said) or (Said("undecided", inner),), p_adjusted=p_value)
+
+
+def _standing(table: ScoreTable, side: Scores, pairs: Pairs, rules: Rules) -> Standing | None:
+    if np.isnan(side.value).all():
+        return None
+    rows = table.candidate == side.candidate
+    if len(side) < len(set(table.item[rows])):
+        there = set(side.item)
+        rows &= np.fromiter((item in there for item in table.item), np.bool_, len(table))
+    cost, took = table.cost_nusd[rows], table.latency_us[rows]
+    return Standing(
+        mean=mean(
+            side.value,
+            clusters=pairs.clusters,
+            weights=pairs.weights,
+            confidence=rules.confidence,
+            bounds=pairs.bounds,
+            seed=rules.seed,
+        ),
+        missing=side.missing,
+        cost_nusd=None if (cost == UNKNOWN).any() else round(float(cost.mean())),
+        latency_us=None if (took == UNKNOWN).all() else round(float(np.median(took[took != UNKNOWN]))),
+    )
+
+
+def _by_tag(pairs: Pairs, rules: Rules) -> tuple[Tagged, ...]:
+    """The tags that most cases have; a tag of all cases, or of hardly any, tells nothing."""
+    sizes: dict[str, int] = {}
+    for tags in pairs.base.tags:
+        for tag in tags:
+            sizes[tag] = sizes.get(tag, 0) + 1
+    there = ~np.isnan(pairs.base.value + pairs.candidate.value)
+    chosen = [tag for tag, size in sorted(sizes.items(), key=lambda of: -of[1]) if FEWEST_OF_TAG <= size < len(pairs)]
+    found = []
+    for tag in chosen[: rules.most_tags]:
+        rows = np.fromiter((tag in tags for tags in pairs.base.tags), np.bool_, len(pairs)) & there
+        if rows.sum() < FEWEST_OF_TAG:
+            continue
+        part = pairs.where(rows)
+        result = paired(
+            part.base.value,
+            part.candidate.value,
+            clusters=part.clusters,
+            weights=part.weights,
+            confidence=rules.confidence,
+            bounds=pairs.bounds,
+            seed=rules.seed,
+        )
+        found.append((tag, part, result))
+    adjusted = holm([result.p_value for _, _, result in found]).tolist() if found else []
+    return tuple(
+        Tagged(tag, len(part), float(part.base.value.mean()), float(part.candidate.value.mean()), result, p_value)
+        for (tag, part, result), p_value in zip(found, adjusted, strict=True)
+    )
+
+
+def _notes(pairs: Pairs) -> tuple[str, ...]:
+    notes = []
+    if not pairs.is_whole:
+        notes.append(f"compared on the {len(pairs)} cases that both were asked: {_unpaired(pairs)}")
+    if pairs.by_id:
+        notes.append(f"{pairs.by_id} cases were joined by their id: one of the two does not know what was asked")
+    for side in (pairs.base, pairs.candidate):
+        if side.missing:
+            notes.append(f'"{side.candidate}" has no score of {side.missing} of {int(side.answers.sum())} answers')
+    repeats = max(int(side.answers.max()) for side in (pairs.base, pairs.candidate))
+    if repeats > 1:
+        notes.append(f"cases were asked up to {repeats} times: the repeats of a case count as one, their mean")
+    return tuple(notes)
+
+
+def _unpaired(pairs: Pairs) -> str:
+    told = {
+        f'only by "{pairs.base.candidate}"': pairs.only_base,
+        f'only by "{pairs.candidate.candidate}"': pairs.only_candidate,
+        "with another content or gold answer": pairs.changed,
+    }
+    return ", ".join(f"{count} {what}" for what, count in told.items() if count)

@@ -1,0 +1,145 @@
+"""May the candidate take the base's place? One outcome of a primary metric and its guardrails: pass, fail or undecided.
+
+A gate passes only if it would with everything that is missing at its worst, and only if every guardrail does: so each
+is tested at the full error, and none needs a correction. Knows neither files nor terminals.
+"""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from msgspec import Struct
+
+from fairlead.evals.comparing import Role, Rules, paired_cases
+from fairlead.evals.results import Pairs, ScoreTable
+from fairlead.evals.suite import Metric
+from fairlead.stats.decisions import Gate, gate
+from fairlead.stats.intervals import Interval
+from fairlead.stats.means import mean
+from fairlead.stats.paired import inner_confidence
+
+Outcome: TypeAlias = Literal["pass", "fail", "undecided"]
+EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
+
+
+class Check(Struct, frozen=True):
+    """One condition. `kind` is "margin": not worse than the base by the margin or more; or "floor": the candidate's own
+    mean is at least `limit`. `measured` has one-sided bounds; `missing` counts answers of both sides."""
+
+    metric: str
+    role: Role
+    kind: Literal["margin", "floor"]
+    limit: float
+    outcome: Outcome
+    measured: Interval
+    is_share: bool
+    cases: int
+    missing: int
+    wins: int
+    losses: int
+    more: int | None
+    method: str
+
+
+class Decision(Struct, frozen=True):
+    """`checks` begins with the primary metric's; all of them must pass. `confidence` is that of each one-sided
+    bound."""
+
+    base: str
+    candidate: str
+    outcome: Outcome
+    checks: tuple[Check, ...]
+    confidence: float
+    only_base: int
+    only_candidate: int
+    changed: int
+    holdout_cases: int
+
+
+def decide(table: ScoreTable, base: str, candidate: str, rules: Rules) -> Decision:
+    """Raises as `compare` does. A metric that has no score at all is undecided, not an error: everything is missing."""
+    checks: list[Check] = []
+    first: Pairs | None = None
+    for metric, role in rules.metrics:
+        if role == "descriptive":
+            continue
+        pairs = paired_cases(table, base, candidate, metric.name, rules)
+        first = first or pairs
+        if metric.margin is not None:
+            checks.append(_margin(pairs, metric, metric.margin, role, rules))
+        if metric.at_least is not None:
+            checks.append(_floor(pairs, metric, metric.at_least, role, rules))
+    assert first is not None
+    return Decision(
+        base=base,
+        candidate=candidate,
+        outcome=_together(checks),
+        checks=tuple(checks),
+        confidence=rules.confidence,
+        only_base=first.only_base,
+        only_candidate=first.only_candidate,
+        changed=first.changed,
+        holdout_cases=int(first.base.holdout.sum()),
+    )
+
+
+def _together(checks: list[Check]) -> Outcome:
+    outcomes = {check.outcome for check in checks}
+    if "fail" in outcomes:
+        return "fail"
+    return "undecided" if "undecided" in outcomes or not outcomes else "pass"
+
+
+def _margin(pairs: Pairs, metric: Metric, margin: float, role: Role, rules: Rules) -> Check:
+    base, candidate = pairs.base, pairs.candidate
+    has_missing = bool(base.missing or candidate.missing)
+    found: Gate = gate(
+        base.value,
+        candidate.value,
+        margin,
+        clusters=pairs.clusters,
+        weights=pairs.weights,
+        confidence=rules.confidence,
+        bounds=pairs.bounds,
+        worst=(base.best, candidate.worst) if has_missing else None,
+        best=(base.worst, candidate.best) if has_missing else None,
+        seed=rules.seed,
+    )
+    return Check(
+        metric=metric.name,
+        role=role,
+        kind="margin",
+        limit=margin,
+        outcome=found.outcome,
+        measured=found.difference,
+        is_share=pairs.bounds == (0.0, 1.0),
+        cases=len(pairs),
+        missing=base.missing + candidate.missing,
+        wins=int((candidate.value > base.value).sum()),
+        losses=int((candidate.value < base.value).sum()),
+        more=found.more,
+        method=found.method,
+    )
+
+
+def _floor(pairs: Pairs, metric: Metric, floor: float, role: Role, rules: Rules) -> Check:
+    """The candidate alone: its low bound with what is missing at its worst, its high bound with it at its best."""
+    side, inner = pairs.candidate, inner_confidence(rules.confidence)
+    settings = {"clusters": pairs.clusters, "weights": pairs.weights, "bounds": pairs.bounds, "seed": rules.seed}
+    low, high = (mean(scores, confidence=inner, **settings) for scores in (side.worst, side.best))
+    seen = low.value if np.isnan(side.value).all() else mean(side.value, confidence=inner, **settings).value
+    outcome: Outcome = "pass" if low.low >= floor else "fail" if high.high < floor else "undecided"
+    return Check(
+        metric=metric.name,
+        role=role,
+        kind="floor",
+        limit=floor,
+        outcome=outcome,
+        measured=Interval(seen, low.low, high.high),
+        is_share=pairs.bounds == (0.0, 1.0),
+        cases=len(pairs),
+        missing=side.missing,
+        wins=0,
+        losses=0,
+        more=None,
+        method="mean",
+    )

@@ -1,0 +1,158 @@
+"""What a comparison or a gate found, in words: the one sentence, and how a number is told. Decides nothing."""
+
+from fairlead.evals.comparing import Comparison, Flips, Measured, Said
+from fairlead.evals.gating import Check, Decision
+from fairlead.stats.decisions import Verdict
+from fairlead.stats.intervals import Interval
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def sentence(comparison: Comparison) -> str:
+    """`b is equivalent to a (90 %) and better (90 %, not 95 %): +0.83 points …`."""
+    measured = comparison.primary
+    verdict = measured.verdict
+    assert verdict is not None
+    found = verdict.paired
+    what = _verdict(comparison, measured, verdict)
+    difference = f"{signed(found.difference.value, measured.is_share)} in {measured.metric}"
+    spread = f"{percent(inner_of(verdict))} interval {between(found.inner, measured.is_share)}"
+    text = f"{what}: {difference} ({spread}), {found.n:,} cases, {found.wins:,} won, {found.losses:,} lost."
+    if measured.p_adjusted is None:
+        return text
+    return f"{text[:-1]}; p = {p_value(measured.p_adjusted)}, corrected for all that are compared (Holm)."
+
+
+def decision_sentence(decision: Decision) -> str:
+    """`pass: b is not worse than a by 2 points or more in correct: +0.8 points …`. The check that says most is told."""
+    told = next((check for check in decision.checks if check.outcome == decision.outcome), decision.checks[0])
+    others = [check for check in decision.checks if check is not told and check.outcome != "pass"]
+    text = f"{decision.outcome}: {check_sentence(decision, told)}"
+    if decision.outcome == "pass" and len(decision.checks) > 1:
+        held = len(decision.checks) - 1
+        text += f" {held} guardrail{'s' if held > 1 else ''} held."
+    if others:
+        text += f" Also {', '.join(f'{check.metric}: {check.outcome}' for check in others)}."
+    return text
+
+
+def check_sentence(decision: Decision, check: Check) -> str:
+    """What one condition found, without its outcome's name."""
+    sure = percent(decision.confidence)
+    missing = f", {check.missing:,} scores missing and counted at their worst" if check.missing else ""
+    if check.kind == "floor":
+        must = amount(check.limit, check.is_share)
+        seen = f"{amount(check.measured.value, check.is_share)}, {_bounds(check, sure, is_difference=False)}"
+        claim = {"pass": "is at least", "fail": "is below", "undecided": "may be below"}[check.outcome]
+        return f"{check.metric} of {decision.candidate} {claim} {must}: {seen}{missing}, {check.cases:,} cases."
+    limit = size(check.limit, check.is_share)
+    claim = {
+        "pass": f"{decision.candidate} is not worse than {decision.base} by {limit} or more",
+        "fail": f"{decision.candidate} is worse than {decision.base} by more than {limit}",
+        "undecided": f"it is open whether {decision.candidate} is worse than {decision.base} by {limit} or more",
+    }[check.outcome]
+    seen = f"{signed(check.measured.value, check.is_share)}, {_bounds(check, sure, is_difference=True)}{missing}"
+    more = f" About {about(check.more)} more cases would decide." if check.more else ""
+    counts = f"{check.cases:,} cases, {check.wins:,} won, {check.losses:,} lost"
+    return f"{claim} in {check.metric}: {seen}, {counts}.{more}"
+
+
+def words(said: tuple[Said, ...]) -> str:
+    """`better (90 %), equivalent (90 %)`."""
+    return ", ".join(one.word if one.word == "undecided" else f"{one.word} ({percent(one.confidence)})" for one in said)
+
+
+def flip_sentence(found: Flips) -> str:
+    text = f"{found.flipped:,.0f} of {found.cases:,} verdicts flipped ({interval(found.share, True)})"
+    if found.noise is None or found.above is None:
+        return f"{text}; what noise alone flips was not measured."
+    text += f"; the base asked twice flips {amount(found.noise.value, True)}"
+    if found.above.low > 0:
+        return f"{text}: more than noise, by {between(found.above, True)} points (95 %)."
+    return f"{text}: no more than noise, as far as can be seen ({between(found.above, True)} points)."
+
+
+def amount(value: float, is_share: bool) -> str:
+    """`83.4 %`, `7.25`."""
+    return f"{_number(100 * value)} %" if is_share else _number(value, 3)
+
+
+def signed(value: float, is_share: bool) -> str:
+    """`+0.83 points`."""
+    return f"{_signed(100 * value)} points" if is_share else _signed(value, 3)
+
+
+def size(value: float, is_share: bool) -> str:
+    """`2 points`."""
+    number = f"{100 * value if is_share else value:.4g}"
+    return f"{number} point{'' if number == '1' else 's'}" if is_share else number
+
+
+def between(found: Interval, is_share: bool) -> str:
+    """`+0.12 to +1.60`, in points where it is a share."""
+    scale, digits = (100, 2) if is_share else (1, 3)
+    return f"{_signed(scale * found.low, digits)} to {_signed(scale * found.high, digits)}"
+
+
+def interval(found: Interval, is_share: bool) -> str:
+    """`83.4 %, 81.2 to 85.3`, of a mean."""
+    scale, digits = (100, 1) if is_share else (1, 3)
+    low, high = (_number(scale * bound, digits) for bound in (found.low, found.high))
+    return f"{amount(found.value, is_share)}, {low} to {high}"
+
+
+def percent(confidence: float) -> str:
+    return f"{100 * confidence:.4g} %"
+
+
+def p_value(value: float) -> str:
+    """`0.0021`, `< 0.0001`."""
+    return "< 0.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def about(count: int) -> str:
+    """`54,000`: as exactly as such a number can be known."""
+    digits = max(len(str(count)) - 2, 0)
+    return f"{round(count, -digits):,}"
+
+
+def inner_of(verdict: Verdict) -> float:
+    return 2 * verdict.paired.confidence - 1
+
+
+def _verdict(comparison: Comparison, measured: Measured, verdict: Verdict) -> str:
+    """The words with the confidence at which each is said."""
+    inner = inner_of(verdict)
+    parts = []
+    for one in measured.said:
+        if one.word == "equivalent":
+            parts.append(f"equivalent to {comparison.base} within {size(verdict.margin, measured.is_share)}")
+        elif one.word != "undecided":
+            but = "" if one.confidence > inner else f", not at {percent(verdict.paired.confidence)}"
+            parts.append(f"{one.word} than {comparison.base} (at {percent(one.confidence)}{but})")
+    if parts:
+        return f"{comparison.candidate} is {' and '.join(parts)}"
+    more = f": about {about(verdict.more)} more cases would decide" if verdict.more else ""
+    return f"{comparison.candidate} against {comparison.base} is undecided{more}"
+
+
+def _bounds(check: Check, sure: str, *, is_difference: bool) -> str:
+    """The bound that the outcome rests on; both where nothing is decided."""
+    scale, digits = (100, 2) if check.is_share else (1, 3)
+    tell = _signed if is_difference else _number
+    low, high = (tell(scale * bound, digits) for bound in (check.measured.low, check.measured.high))
+    if check.outcome == "undecided":
+        return f"between {low} and {high} (each side {sure})"
+    return f"above {low} ({sure})" if check.outcome == "pass" else f"below {high} ({sure})"
+
+
+def _signed(value: float, digits: int = 2) -> str:
+    text = f"{abs(value):,.{digits}f}"
+    if not float(text.replace(",", "")):
+        return text
+    return f"{MINUS if value < 0 else '+'}{text}"
+
+
+def _number(value: float, digits: int = 1) -> str:
+    text = f"{abs(value):,.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text.replace(",", "")) else text

@@ -1,0 +1,109 @@
+"""The gate: what passes, what fails, what is open, and who is told how."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from evals.scored import NAN, answers, discordant, rules
+from fairlead.evals.announcing import annotations, junit
+from fairlead.evals.gating import Decision, decide
+from fairlead.evals.results import ScoreTable, joined
+from fairlead.evals.suite import Metric
+from fairlead.evals.wording import decision_sentence
+
+
+def of(table: ScoreTable, **more: object) -> Decision:
+    return decide(table, "old", "new", rules(**more))
+
+
+def test_it_passes_if_the_low_bound_lies_above_the_margin() -> None:
+    found = of(discordant(1319, 22, 11))
+    assert found.outcome == "pass" and found.checks[0].measured.low > -0.02
+    assert decision_sentence(found).startswith("pass: new is not worse than old by 2 points or more in right: +0.83")
+
+
+def test_it_fails_if_the_high_bound_lies_below_the_margin() -> None:
+    found = of(discordant(1000, 10, 100))
+    assert found.outcome == "fail" and found.checks[0].measured.high < -0.02
+    assert decision_sentence(found).startswith("fail: new is worse than old by more than 2 points in right: −9.00")
+
+
+def test_else_it_is_undecided_and_says_how_many_more_cases() -> None:
+    found = of(discordant(1319, 29, 59))
+    assert found.outcome == "undecided"
+    assert "it is open whether new is worse" in decision_sentence(found)
+    assert "more cases would decide" in decision_sentence(found)
+
+
+def test_what_is_missing_may_keep_it_from_passing() -> None:
+    whole = discordant(1000, 20, 20)
+    assert of(whole).outcome == "pass"
+    lost = joined([answers("old", [1] * 1000), answers("new", [1] * 940 + [NAN] * 60)])
+    found = of(lost)
+    assert found.outcome == "undecided" and found.checks[0].missing == 60
+    assert "60 scores missing and counted at their worst" in decision_sentence(found)
+
+
+def test_what_is_missing_does_not_make_it_fail() -> None:
+    lost = joined([answers("old", [1] * 100), answers("new", [0] * 3 + [NAN] * 97)])
+    assert of(lost).outcome == "undecided"
+
+
+def test_a_missing_repeat_counts_at_its_worst_by_its_share() -> None:
+    two = {"item": [f"c{number // 2}" for number in range(400)], "repeat": [0, 1] * 200}
+    found = of(joined([answers("old", [1] * 400, **two), answers("new", [1, NAN] * 200, **two)]))
+    assert found.outcome == "undecided" and found.checks[0].missing == 200
+    assert found.checks[0].measured.low == pytest.approx(-0.5, abs=0.1)
+
+
+def test_everything_missing_is_undecided() -> None:
+    found = of(joined([answers("old", [1] * 50), answers("new", [NAN] * 50)]))
+    assert found.outcome == "undecided"
+    assert decision_sentence(found).startswith("undecided")
+
+
+def two_metrics(other: list[float], count: int = 300) -> ScoreTable:
+    items = [f"c{number}" for number in range(count)]
+    return joined(
+        [
+            ScoreTable.of(items, ["old"] * count, {"right": [1.0] * count, "tone": [1.0] * count}),
+            ScoreTable.of(items, ["new"] * count, {"right": [1.0] * count, "tone": other}),
+        ]
+    )
+
+
+def test_every_guardrail_must_hold() -> None:
+    guarded = {"guardrails": (Metric(name="tone", margin=0.05),)}
+    kept, broken = of(two_metrics([1.0] * 300), **guarded), of(two_metrics([1.0] * 150 + [0.0] * 150), **guarded)
+    assert kept.outcome == "pass" and decision_sentence(kept).endswith("1 guardrail held.")
+    assert broken.outcome == "fail" and "new is worse than old by more than 5 points in tone" in decision_sentence(
+        broken
+    )
+
+
+def test_a_floor_is_held_by_the_candidate_alone() -> None:
+    floor = {"guardrails": (Metric(name="tone", at_least=0.9),)}
+    assert of(two_metrics([1.0] * 300), **floor).outcome == "pass"
+    below = of(two_metrics([1.0] * 150 + [0.0] * 150), **floor)
+    assert below.outcome == "fail" and "tone of new is below 90.0 %" in decision_sentence(below)
+    missing = of(two_metrics([1.0] * 200 + [NAN] * 100), **floor)
+    assert missing.outcome == "undecided"
+
+
+def test_junit_has_a_test_for_each_condition_and_what_is_open_is_a_failure() -> None:
+    found = of(two_metrics([0.0] * 300), guardrails=(Metric(name="tone", margin=0.05),))
+    suite = ElementTree.fromstring(junit(found, 1.5)).find("testsuite")
+    assert suite is not None and (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert [case.find("failure") is not None for case in suite.findall("testcase")] == [False, True]
+    undecided = ElementTree.fromstring(junit(of(discordant(1319, 29, 59)), 0.1)).find("testsuite/testcase/failure")
+    assert undecided is not None and undecided.get("type") == "undecided"
+
+
+def test_a_candidates_name_does_no_harm_in_xml_or_in_a_workflow() -> None:
+    bad = 'x\n::error::boo%<"&\x00\ud800'
+    table = joined([answers("old", [1] * 100), answers(bad, [1] * 100)])
+    found = decide(table, "old", bad, rules())
+    assert ElementTree.fromstring(junit(found, 0.1)) is not None
+    (line,) = annotations(found)
+    assert line.startswith(("::notice title=fairlead eval gate::", "::warning title=fairlead eval gate::"))
+    assert "\n" not in line and "%0A::error::boo%25" in line
