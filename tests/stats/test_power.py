@@ -5,7 +5,7 @@ import itertools
 import pytest
 from scipy import stats
 
-from fairlead.stats.decisions import gate
+from fairlead.stats.discordant import tango
 from fairlead.stats.power import Design, cases_needed, detectable, power
 
 
@@ -15,14 +15,14 @@ def test_200_cases_hardly_show_that_nothing_got_worse_by_two_points() -> None:
     assert found.value == pytest.approx(0.28, abs=0.005)
 
 
-def test_power_is_how_often_the_gate_passes(outcomes) -> None:
-    n, discordance = 10, 0.2
+def test_power_is_how_often_tangos_bound_lies_above_the_margin() -> None:
+    n, discordance = 40, 0.2
     passed = 0.0
     for wins, losses in itertools.product(range(n + 1), repeat=2):
-        if wins + losses <= n and gate(*outcomes(wins, losses, n), margin=0.4).outcome == "pass":
+        if wins + losses <= n and tango(wins, losses, n, 0.9).low > -0.1:
             shares = [discordance / 2, discordance / 2, 1 - discordance]
             passed += stats.multinomial.pmf([wins, losses, n - wins - losses], n, shares)
-    assert power(Design(n=n, margin=0.4, discordance=discordance)).value == pytest.approx(passed, abs=1e-6)
+    assert power(Design(n=n, margin=0.1, discordance=discordance)).value == pytest.approx(passed, abs=1e-7)
 
 
 def test_as_many_cases_as_are_needed_are_enough_and_fewer_are_not() -> None:

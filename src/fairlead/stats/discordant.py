@@ -12,7 +12,7 @@ from fairlead.stats.clustered import normal
 from fairlead.stats.columns import Numbers, check_confidence
 from fairlead.stats.intervals import Interval
 
-HALVINGS = 60  # of an interval of length 2: to the last digit of a float
+HALVINGS = 42  # of an interval of length 2: to a millionth of a millionth
 
 
 def tango(wins: float, losses: float, count: float, confidence: float = 0.95) -> Interval:

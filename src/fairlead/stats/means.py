@@ -1,14 +1,14 @@
 """The mean of one column of scores, with an interval that suits them: right or wrong, shares, or any numbers."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fairlead.stats.bootstrap import bootstrap_t
 from fairlead.stats.clustered import Estimate, effective_size, estimate, normal, student
-from fairlead.stats.columns import Column, check_confidence, column
+from fairlead.stats.columns import Column, Numbers, check_confidence, column
 from fairlead.stats.intervals import Interval, score_interval
-
-ENOUGH = 20  # clusters from which on a bootstrap of them can be trusted
 
 
 def mean(
@@ -23,8 +23,9 @@ def mean(
     """The (weighted) mean; NaN is left out. `bounds`: what scores may be; 0 and 1 where all lie within them.
 
     Right or wrong: Wilson's interval; clustered or weighted, that of as many independent trials as would vary as much
-    (Korn and Graubard 1998, Survey Methodology 24). Other scores: bootstrap-t. Scores that are all the same tell as
-    much as trials that all came out the same. Raises ValueError for scores outside of `bounds`, or none.
+    (Korn and Graubard 1998, Survey Methodology 24). Graded scores: the further bounds of this interval and bootstrap-t.
+    Scores that are all the same tell as much as trials that all came out the same. Raises ValueError for scores outside
+    of `bounds`, or none.
     """
     check_confidence(confidence)
     found = column(scores, clusters, weights)
@@ -43,32 +44,40 @@ def usual_bounds(values: np.ndarray) -> tuple[float, float]:
 
 
 def _bounded(unit: Column, confidence: float, seed: int) -> Interval:
-    """Scores from 0 to 1."""
+    """Scores from 0 to 1. Whole ones vary as trials do; graded ones get the further of two bounds, as the bootstrap is
+    too sure where few scores differ, and trials are where few are far off."""
     found = estimate(unit)
-    is_binary = bool(np.isin(unit.values, (0.0, 1.0)).all())
-    if is_binary or not found.variance > 0:
-        most = len(unit) if is_binary else np.inf
-        return _of_trials(found, min(most, _trials(unit, found, confidence)), confidence)
-    (interval,) = bootstrap_t(unit, (confidence,), seed)
-    return Interval(interval.value, max(0.0, interval.low), min(1.0, interval.high))
+    of_trials = score_interval(found.mean, _trials(unit, found, confidence), normal(confidence))
+    if is_whole(unit.values) or not found.variance > 0:
+        return of_trials
+    (drawn,) = bootstrap_t(unit, (confidence,), seed)
+    return further(of_trials, drawn, (0.0, 1.0))
 
 
 def _trials(unit: Column, found: Estimate, confidence: float) -> float:
     """How many independent trials would vary as much."""
-    if unit.is_plain and np.isin(unit.values, (0.0, 1.0)).all():
+    most = len(unit) if is_whole(unit.values) else math.inf
+    if is_whole(unit.values) and unit.is_plain:
         return len(unit)
     if not found.variance > 0:
         return effective_size(unit)
     few = (normal(confidence) / student(confidence, found.freedom)) ** 2
-    return found.mean * (1 - found.mean) / found.variance * few
-
-
-def _of_trials(found: Estimate, trials: float, confidence: float) -> Interval:
-    return score_interval(found.mean, trials, normal(confidence))
+    return min(most, found.mean * (1 - found.mean) / found.variance * few)
 
 
 def _unbounded(found: Column, confidence: float, seed: int) -> Interval:
     measured = estimate(found)
     if not measured.variance > 0:
-        return Interval(measured.mean, -np.inf, np.inf)
-    return bootstrap_t(found, (confidence,), seed)[0]
+        return Interval(measured.mean, -math.inf, math.inf)
+    (drawn,) = bootstrap_t(found, (confidence,), seed)
+    return further(measured.interval(confidence), drawn)
+
+
+def is_whole(values: Numbers) -> bool:
+    return bool(np.isin(values, (0.0, 1.0)).all())
+
+
+def further(one: Interval, other: Interval, bounds: tuple[float, float] = (-math.inf, math.inf)) -> Interval:
+    """The bound that is further off, on both sides, as far as there are values."""
+    low, high = bounds
+    return Interval(one.value, max(low, min(one.low, other.low)), min(high, max(one.high, other.high)))

@@ -11,11 +11,11 @@ from fairlead.stats.clustered import effective_size, estimate, normal, student
 from fairlead.stats.columns import Column, Numbers, column, pairs
 from fairlead.stats.discordant import mcnemar, tango, tango_bounds
 from fairlead.stats.intervals import Interval
-from fairlead.stats.means import usual_bounds
+from fairlead.stats.means import further, usual_bounds
 from fairlead.stats.permutation import permutation
 from fairlead.stats.unconditional import exact
 
-EXACT_BELOW = 500  # pairs
+EXACT_BELOW = 5_000  # pairs: where Tango's test is wrong too often when few are discordant
 
 
 class Paired(Struct, frozen=True):
@@ -48,8 +48,8 @@ def paired(
 ) -> Paired:
     """Compare item by item; a pair of which one is missing (NaN) is left out and counted.
 
-    Where items are won, lost or tied whole: exact unconditional below 500 pairs, Tango's interval from there on, and
-    for clustered or weighted pairs Tango's interval of as many independent pairs as would vary as much; McNemar's exact
+    Where items are won, lost or tied whole: exact unconditional below 5,000 pairs, Tango's interval beyond, and for
+    clustered or weighted pairs Tango's interval of as many independent pairs as would vary as much; McNemar's exact
     test. Other scores: bootstrap-t and the paired permutation test, of clusters where there are some. Raises ValueError
     for columns of different lengths, scores outside of `bounds`, or no pair.
     """
@@ -59,12 +59,13 @@ def paired(
     if _there(before, after).size and not (_there(before, after).min() >= low and _there(before, after).max() <= high):
         raise ValueError(f"a score lies outside of {low} to {high}")
     found = column(after - before, clusters, weights)
-    unit = high - low
-    if np.isfinite(unit) and np.isin(found.values, (-unit, 0.0, unit)).all():
-        method, intervals, p_value = _whole(found.holding(found.values / unit), levels, seed)
-        intervals = tuple(Interval(*(unit * part for part in (one.value, one.low, one.high))) for one in intervals)
+    unit = high - low if math.isfinite(high - low) else 1.0
+    scaled = found.holding(found.values / unit)
+    if math.isfinite(high - low) and np.isin(scaled.values, (-1.0, 0.0, 1.0)).all():
+        method, intervals, p_value = _whole(scaled, levels, seed)
     else:
-        method, intervals, p_value = _graded(found, levels, unit, seed)
+        method, intervals, p_value = _graded(scaled, levels, math.isfinite(high - low), seed)
+    intervals = tuple(Interval(unit * one.value, unit * one.low, unit * one.high) for one in intervals)
     wins, losses = int((found.values > 0).sum()), int((found.values < 0).sum())
     return Paired(
         n=len(found),
@@ -117,26 +118,18 @@ def _of_pairs(found: Column, confidence: float) -> Interval:
 
 
 def _graded(
-    found: Column, levels: tuple[float, ...], unit: float, seed: int
+    found: Column, levels: tuple[float, ...], is_bounded: bool, seed: int
 ) -> tuple[str, tuple[Interval, ...], float]:
-    """Differences of any size."""
-    p_value = permutation(found.sums()[0], seed)
-    measured = estimate(found)
+    """Differences of any size: bootstrap-t, but no closer than pairs that vary as much, or Student's where there are no
+    bounds; the bootstrap is too sure where few scores differ."""
+    p_value, measured = permutation(found.sums()[0], seed), estimate(found)
     if not measured.variance > 0:
-        return "all the same", tuple(_all_same(found, measured.mean, unit, level) for level in levels), p_value
-    limited = tuple(_within(one, unit) for one in bootstrap_t(found, levels, seed))
-    return "bootstrap-t" if found.clusters is None else "bootstrap-t of clusters", limited, p_value
-
-
-def _all_same(found: Column, mean: float, unit: float, confidence: float) -> Interval:
-    """What never varied may still: as if each pair might have been won or lost whole."""
-    if not math.isfinite(unit):
-        return Interval(mean, -math.inf, math.inf)
-    count = effective_size(found)
-    won, lost = count * max(mean, 0) / unit, count * max(-mean, 0) / unit
-    low, high = tango_bounds(won, lost, count, normal(confidence))
-    return Interval(mean, unit * float(low), unit * float(high))
-
-
-def _within(interval: Interval, unit: float) -> Interval:
-    return Interval(interval.value, max(-unit, interval.low), min(unit, interval.high))
+        wide = (
+            _of_pairs(found, level) if is_bounded else Interval(measured.mean, -math.inf, math.inf) for level in levels
+        )
+        return "all the same", tuple(wide), p_value
+    drawn = bootstrap_t(found, levels, seed)
+    other = (_of_pairs(found, level) if is_bounded else measured.interval(level) for level in levels)
+    bounds = (-1.0, 1.0) if is_bounded else (-math.inf, math.inf)
+    intervals = tuple(further(one, two, bounds) for one, two in zip(drawn, other, strict=True))
+    return "bootstrap-t" if found.clusters is None else "bootstrap-t of clusters", intervals, p_value

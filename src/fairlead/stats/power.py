@@ -1,7 +1,7 @@
 """What a suite could show before anybody is asked: how probably it decides, and how many cases it would take.
 
-For items that are won, lost or tied whole the probability is added up over every outcome, with the test that
-decisions use; for scores it is Student's. Knows nothing of costs.
+For items that are won, lost or tied whole the probability is added up over every outcome with Tango's test, which the
+exact one follows to a point of power; for scores it is Student's. Knows nothing of costs.
 """
 
 import math
@@ -11,9 +11,8 @@ import numpy as np
 from msgspec import Struct, structs
 from scipy import special, stats
 
-from fairlead.stats.columns import Numbers
-from fairlead.stats.paired import EXACT_BELOW, inner_confidence
-from fairlead.stats.unconditional import at_least, binomial, least_wins, likely_hits, p_above
+from fairlead.stats.paired import inner_confidence
+from fairlead.stats.unconditional import at_least, binomial, least_wins, likely_hits
 
 Goal = Literal["pass", "equivalent", "better"]
 
@@ -51,7 +50,14 @@ class Design(Struct, frozen=True, kw_only=True):
 
 def power(design: Design) -> Power:
     """How probably the goal is reached. Raises ValueError for a design that can't be."""
-    return _power(design, is_quick=False)
+    _check(design)
+    count = design.n / design.design_effect
+    if design.sd is not None:
+        return Power(_of_scores(design, count), _formula(design, count, design.sd))
+    assert design.discordance is not None
+    spread = math.sqrt(max(design.discordance - design.difference**2, 0.0))
+    pairs = max(int(count), 1)
+    return Power(_of_outcomes(design, pairs), _formula(design, count, spread))
 
 
 def cases_needed(design: Design, target: float = TARGET) -> int | None:
@@ -62,7 +68,7 @@ def cases_needed(design: Design, target: float = TARGET) -> int | None:
 
     def is_enough(n: int) -> bool:
         larger = (structs.replace(design, n=math.ceil(n * tooth)) for tooth in teeth)
-        return all(_power(one, is_quick=True).value >= target for one in larger)
+        return all(power(one).value >= target for one in larger)
 
     low, high = 1, 2
     while not is_enough(high):
@@ -84,9 +90,9 @@ def detectable(design: Design, target: float = TARGET) -> float | None:
 
     def is_shown(size: float) -> bool:
         if design.goal != "better":
-            return _power(structs.replace(design, margin=size), is_quick=True).value >= target
+            return power(structs.replace(design, margin=size)).value >= target
         share = None if design.discordance is None else max(design.discordance, size)
-        return _power(structs.replace(design, difference=size, discordance=share), is_quick=True).value >= target
+        return power(structs.replace(design, difference=size, discordance=share)).value >= target
 
     if not is_shown(most):
         return None
@@ -97,44 +103,17 @@ def detectable(design: Design, target: float = TARGET) -> float | None:
     return high
 
 
-def _power(design: Design, *, is_quick: bool) -> Power:
-    """`is_quick`: Tango's test stands for the exact one, which decides in hardly another way and takes longer."""
-    _check(design)
-    count = design.n / design.design_effect
-    if design.sd is not None:
-        return Power(_of_scores(design, count), _formula(design, count, design.sd))
-    assert design.discordance is not None
-    spread = math.sqrt(max(design.discordance - design.difference**2, 0.0))
-    pairs = max(int(count), 1)
-    is_exact = pairs < EXACT_BELOW and not is_quick
-    return Power(_of_outcomes(design, pairs, is_exact), _formula(design, count, spread))
-
-
-def _of_outcomes(design: Design, count: int, is_exact: bool) -> float:
+def _of_outcomes(design: Design, count: int) -> float:
     """Over every number of discordant pairs, and of wins among them."""
     assert design.discordance is not None
     discordant = likely_hits(count, design.discordance, design.discordance)
     supposed = 0.0 if design.goal == "better" else -design.margin
     least = least_wins(count, supposed, float(special.ndtri(design.confidence)), discordant)
-    if is_exact:
-        least = _exactly(least, discordant, count, supposed, 1 - design.confidence)
     chance = (design.discordance + design.difference) / (2 * design.discordance) if design.discordance else 0.5
     reached = at_least(least, discordant, chance)
     if design.goal == "equivalent":
         reached = np.where(discordant >= 2 * least, reached - at_least(discordant - least + 1, discordant, chance), 0.0)
     return float((binomial(count, discordant, np.array([design.discordance]))[0] * reached).sum())
-
-
-def _exactly(near: Numbers, discordant: Numbers, count: int, supposed: float, error: float) -> Numbers:
-    """From the wins that Tango's test wants to those that the exact one wants: one or two apart."""
-    found = near.copy()
-    for at, (wins, of) in enumerate(zip(near.astype(int), discordant.astype(int), strict=True)):
-        while wins <= of and p_above(wins, of - wins, count, supposed) > error:
-            wins += 1
-        while wins > 0 and p_above(wins - 1, of - wins + 1, count, supposed) <= error:
-            wins -= 1
-        found[at] = wins
-    return found
 
 
 def _of_scores(design: Design, count: float) -> float:

@@ -1,15 +1,16 @@
-"""The exact unconditional test and interval of a difference between paired outcomes that are right or wrong.
+"""The exact unconditional interval of a difference between paired outcomes that are right or wrong.
 
-No approximation stands behind them: the probability of what was seen, or of what lies further off, is added up over
-every possible outcome, and is taken at the worst of the shares of discordant pairs that are plausible. Knows nothing of
-who won.
+No approximation stands behind it: the probability of what was seen, or of what speaks more for a difference, is added
+up over every possible outcome, and is taken at the worst of the shares of discordant pairs that are plausible. Knows
+nothing of who won.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
 from msgspec import Struct
-from scipy import special, stats
+from scipy import optimize, special
 
 from fairlead.stats.clustered import normal
 from fairlead.stats.columns import Numbers, check_confidence
@@ -17,32 +18,18 @@ from fairlead.stats.discordant import check_counts, score, tango_bounds
 from fairlead.stats.intervals import Interval
 
 IMPLAUSIBLE = 5e-4  # how surely the share of discordant pairs lies in the range that is searched; added to p
-SHARES = 48  # looked at within that range; the probability changes slowly there
-UNSEEN = 1e-10  # of outcomes that are too rare to be added up
+SHARES = 24  # looked at within that range; the probability changes slowly there
 PRECISION = 1e-5
 SAME = 1e-9  # scores that differ by less are the same
 
 
-class Plausible(Struct, frozen=True, eq=False):
-    """What is plausible after so many discordant pairs of so many: their share, and their number next time."""
-
-    shares: Numbers
-    discordant: Numbers
-
-
-def p_above(wins: int, losses: int, count: int, difference: float) -> float:
-    """How probable it is to see as much or more in favour if the true difference is at most `difference`.
-
-    Outcomes are ordered by Tango's statistic (Tang, Tang and Chan 2003, Statistics in Medicine 22), the share of
-    discordant pairs is searched as Berger and Boos (1994, JASA 89) do. Raises ValueError for counts that are none.
-    """
-    check_counts(wins, losses, count)
-    plausible = _plausible(wins + losses, count)
-    return _p_above(wins, losses, count, difference, plausible)
-
-
 def exact(wins: int, losses: int, count: int, confidence: float = 0.95) -> Interval:
-    """The differences that are refused by neither of the two one-sided tests. Raises ValueError."""
+    """(wins - losses) / count of `count` pairs; each bound is wrong in at most half of 1 - `confidence` of all samples.
+
+    Outcomes are ordered by Tango's bound, and the bound is the best that holds with this order (Buehler 1957, JASA 52;
+    Lloyd and Kabaila 2003, Australian and New Zealand Journal of Statistics 45). The share of discordant pairs is
+    searched as Berger and Boos (1994, JASA 89) do. Raises ValueError for counts that are none.
+    """
     check_confidence(confidence)
     check_counts(wins, losses, count)
     return Interval(
@@ -52,77 +39,67 @@ def exact(wins: int, losses: int, count: int, confidence: float = 0.95) -> Inter
     )
 
 
+class Sample(Struct, frozen=True, eq=False):
+    """What was seen, as it is weighed: for each number of discordant pairs (from 0) how many of them must be won to
+    speak as much for the candidate, and the shares of discordant pairs that are plausible."""
+
+    count: int
+    least: Numbers
+    shares: Numbers
+
+    @classmethod
+    def of(cls, wins: int, losses: int, count: int, confidence: float) -> "Sample":
+        z = normal(confidence)
+        near = float(tango_bounds(wins, losses, count, z)[0])
+        discordant = wins + losses
+        least = least_wins(count, near, z, np.arange(count + 1.0))
+        least[discordant] = min(least[discordant], wins)
+        return cls(count, least, _plausible(discordant, count))
+
+    def p_above(self, difference: float) -> float:
+        """How probable it is to see as much or more if the true difference is at most `difference`."""
+        shares = np.unique(np.clip(self.shares, min(abs(difference), 1.0), 1.0))
+        discordant = likely_hits(self.count, shares[0], shares[-1])
+        least = self.least[int(discordant[0]) : int(discordant[-1]) + 1]
+        chance = np.clip((shares + difference) / np.maximum(2 * shares, 1e-300), 0, 1)[:, None]
+        found = (binomial(self.count, discordant, shares) * at_least(least, discordant, chance)).sum(axis=1)
+        return min(1.0, float(found.max()) + IMPLAUSIBLE)
+
+
 @lru_cache(4096)
 def _lower_bound(wins: int, losses: int, count: int, confidence: float) -> float:
-    """Between -1, and the difference that was seen, where p is too large. Tango's bound is close, so the search begins
-    there."""
+    """Where p is the error that is allowed. Tango's bound is close, so the search begins there."""
     if losses == count:
         return -1.0
-    tail, plausible = (1 - confidence) / 2, _plausible(wins + losses, count)
+    sample, tail = Sample.of(wins, losses, count, confidence), special.ndtri((1 - confidence) / 2)
 
-    def is_refused(difference: float) -> bool:
-        return _p_above(wins, losses, count, difference, plausible) <= tail
+    def excess(difference: float) -> float:
+        return float(special.ndtri(min(sample.p_above(difference), 1 - 1e-12)) - tail)
 
     seen = (wins - losses) / count
-    near = float(tango_bounds(wins, losses, count, normal(confidence))[0])
-    step = max((seen - near) / 8, PRECISION)
-    low = near
-    while low > -1 and not is_refused(low):
-        low, step = low - step, step * 2
-    if low <= -1:
-        return -1.0
-    high, step = low + step, max((seen - low) / 8, PRECISION)
-    while high < seen and is_refused(high):
-        low, high = high, high + step
-    high = min(high, seen)
-    while high - low > PRECISION:
-        middle = (low + high) / 2
-        low, high = (middle, high) if is_refused(middle) else (low, middle)
-    return low
+    low = high = float(tango_bounds(wins, losses, count, normal(confidence))[0])
+    step = max((seen - low) / 20, PRECISION)
+    while excess(low) > 0:
+        if low <= -1:
+            return -1.0
+        high, low, step = low, max(low - step, -1.0), 2 * step
+    while excess(high) <= 0:
+        low, high, step = high, min(high + step, seen), 2 * step
+    root = optimize.brentq(excess, low, high, xtol=PRECISION / 2)
+    return max(-1.0, float(np.asarray(root)) - PRECISION)
 
 
-@lru_cache(256)
-def _plausible(discordant: int, count: int) -> Plausible:
+def _plausible(discordant: int, count: int) -> Numbers:
+    """Clopper and Pearson's interval, evenly divided on the scale on which shares are equally sure."""
     tail = IMPLAUSIBLE / 2
     low = float(special.betaincinv(discordant, count - discordant + 1, tail)) if discordant else 0.0
     high = float(special.betaincinv(discordant + 1, count - discordant, 1 - tail)) if discordant < count else 1.0
-    angles = np.linspace(np.arcsin(np.sqrt(low)), np.arcsin(np.sqrt(high)), SHARES)
-    return Plausible(np.sin(angles) ** 2, likely_hits(count, low, high))
-
-
-def _p_above(wins: int, losses: int, count: int, difference: float, plausible: Plausible) -> float:
-    shares = np.unique(np.clip(plausible.shares, min(abs(difference), 1.0), 1.0))
-    seen = float(score(wins, losses, count, difference))
-    found = tail_probability(count, difference, seen, shares, _discordant(count, shares, plausible))
-    return min(1.0, float(found.max()) + IMPLAUSIBLE)
-
-
-def _discordant(count: int, shares: Numbers, plausible: Plausible) -> Numbers:
-    """A supposed difference needs as many discordant pairs at least, so the range may have to reach further up."""
-    is_beyond = shares[-1] > plausible.shares[-1]
-    return likely_hits(count, shares[0], shares[-1]) if is_beyond else plausible.discordant
-
-
-def tail_probability(count: int, difference: float, seen: float, shares: Numbers, discordant: Numbers) -> Numbers:
-    """For each share of discordant pairs, how probable a score of `seen` or above is where `difference` is true.
-
-    Given their number, outcomes with that score are those from some number of wins on, so that a tail of a binomial
-    distribution is all that is left to add for each number of discordant pairs.
-    """
-    least = least_wins(count, difference, seen, discordant)
-    chance = np.clip((shares + difference) / np.maximum(2 * shares, 1e-300), 0, 1)[:, None]
-    return (binomial(count, discordant, shares) * at_least(least, discordant, chance)).sum(axis=1)
-
-
-def at_least(least: Numbers, of: Numbers, chance: Numbers | float) -> Numbers:
-    """The probability of `least` hits or more among so many (the binomial tail as an incomplete beta function)."""
-    tail = special.betainc(np.maximum(least, 1), np.maximum(of - least + 1, 1), chance)
-    return np.where(least > of, 0.0, np.where(least <= 0, 1.0, tail))
+    return np.sin(np.linspace(math.asin(math.sqrt(low)), math.asin(math.sqrt(high)), SHARES)) ** 2
 
 
 def least_wins(count: int, difference: float, seen: float, discordant: Numbers) -> Numbers:
-    """For each number of discordant pairs how many of them must be won for a score of `seen`; one more than there are
-    where none is enough."""
+    """For each number of discordant pairs how many of them must be won for Tango's score of `difference` to be `seen`
+    or more; one more than there are where none is enough."""
     low, high = np.zeros(len(discordant)), discordant + 1
     while (low < high).any():
         middle = np.floor((low + high) / 2)
@@ -132,10 +109,17 @@ def least_wins(count: int, difference: float, seen: float, discordant: Numbers) 
     return low
 
 
+def at_least(least: Numbers, of: Numbers, chance: Numbers | float) -> Numbers:
+    """The probability of `least` hits or more among so many (the binomial tail as an incomplete beta function)."""
+    tail = special.betainc(np.maximum(least, 1), np.maximum(of - least + 1, 1), chance)
+    return np.where(least > of, 0.0, np.where(least <= 0, 1.0, tail))
+
+
 def likely_hits(count: int, low: float, high: float) -> Numbers:
-    """The numbers of hits that are not too rare to be added up, for shares from `low` to `high`."""
-    few, many = float(stats.binom.ppf(UNSEEN, count, low)), float(stats.binom.isf(UNSEEN, count, high))
-    return np.arange(max(few - 1, 0), min(many + 1, count) + 1)
+    """The numbers of hits that are not too rare to be added up, for shares from `low` to `high`: all but 1 in 10^8."""
+    few = count * low - 6 * math.sqrt(count * low * (1 - low)) - 6
+    many = count * high + 6 * math.sqrt(count * high * (1 - high)) + 12
+    return np.arange(max(math.floor(few), 0), min(math.ceil(many), count) + 1, dtype=np.float64)
 
 
 def binomial(count: int, hits: Numbers, shares: Numbers) -> Numbers:
