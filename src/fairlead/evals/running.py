@@ -1,0 +1,333 @@
+"""A run: every question of its plan is asked once, answered, scored and written down, as fast as its targets go.
+
+Each route has so many askers, who take the next question as soon as they have an answer; scoring and writing go on
+beside them. A question whose answer stands in the store is never asked again, whatever ended the run before. What a
+target does wrong is its answer, and scores 0; what a scorer or a judge does wrong is missing. When the house denies
+(budget, zone, key, store), asking stops, and the run can be resumed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fairlead.errors import ExtraMissing, FairleadError, Unavailable
+from fairlead.evals.asking import Asked, Asker, Question
+from fairlead.evals.plans import Plan, Wanted, body, cache_key
+from fairlead.evals.prompts import Prompt
+from fairlead.evals.scorers import FAILED, Ready, Scored, failed
+from fairlead.evals.suite import Suite
+from fairlead.ids import now_us
+from fairlead.scoring.score import Output
+from fairlead.store.evals.answers import AnswerRow, ScoreRow
+
+TRIES = 3  # of a target that may do better a moment later
+BACKOFF_S = 0.5
+LONGEST_WAIT_S = 60.0  # that a target may ask for
+PATIENCE_S = 600.0  # with a limit of the house that will have room again
+WRITE_AGAIN_S = 1.0
+WRITE_TRIES = 30
+BEHIND = 64  # answers per asker that may wait to be scored and written
+
+
+class Write(Protocol):
+    async def __call__(self, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow] = (), /) -> None:
+        """In the store when it returns. Raises Unavailable."""
+        ...
+
+
+class Progress(Struct):
+    """How far a run has come. `cost_nusd` is what answers and verdicts cost; `unpriced` counts those whose cost nobody
+    knows."""
+
+    planned: int
+    done: int = 0
+    asked: int = 0
+    cached: int = 0
+    failed: int = 0
+    missing: int = 0
+    waiting: int = 0
+    cost_nusd: int = 0
+    unpriced: int = 0
+
+
+class Pace(Struct, frozen=True):
+    """`concurrency` is of each route; waiting times are in seconds, and short in tests."""
+
+    concurrency: int = 8
+    tries: int = TRIES
+    backoff_s: float = BACKOFF_S
+    patience_s: float = PATIENCE_S
+    write_again_s: float = WRITE_AGAIN_S
+
+
+class Stopped(Struct, frozen=True):
+    why: str
+    hint: str = ""
+
+
+class Run:
+    """`id` is its own in the store. `taken` are answers that were given before to the same question, by cache key;
+    `tell` is called whenever `progress` has changed."""
+
+    def __init__(
+        self,
+        id: str,
+        suite: Suite,
+        plan: Plan,
+        scorers: Mapping[str, Ready],
+        asker: Asker,
+        write: Write,
+        *,
+        prompts: Mapping[str, Prompt] | None = None,
+        taken: Mapping[str, AnswerRow] | None = None,
+        pace: Pace | None = None,
+        tell: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self._id = id
+        self._suite = suite
+        self._plan = plan
+        self._scorers = scorers
+        self._asker = asker
+        self._write = write
+        self._prompts = prompts or suite.prompts
+        self._taken = taken or {}
+        self._pace = pace or Pace()
+        self._tell = tell
+        self._stopped: Stopped | None = None
+        self._stopping = asyncio.Event()
+        self._answered: set[str] = set()  # candidates that have answered at all
+        self._finishing: set[asyncio.Task[None]] = set()
+        self._bug: BaseException | None = None
+        self.progress = Progress(0)
+
+    def stop(self, why: str, hint: str = "") -> None:
+        """Nothing more is asked; what was asked is waited for."""
+        if self._stopped is None:
+            self._stopped = Stopped(why, hint)
+            self._stopping.set()
+
+    async def go(self, wanted: Iterable[Wanted]) -> Stopped | None:
+        """Ask all of these. None: all are answered; else why it was stopped. Raises what is a bug."""
+        lines: dict[str, deque[Wanted]] = {}
+        for one in wanted:
+            lines.setdefault(one.candidate.route, deque()).append(one)
+        self.progress.planned = sum(map(len, lines.values()))
+        try:
+            async with asyncio.TaskGroup() as askers:
+                for line in lines.values():
+                    room = asyncio.Semaphore(self._pace.concurrency * BEHIND)
+                    for _ in range(min(self._pace.concurrency, len(line))):
+                        askers.create_task(self._ask_all(line, room))
+            while self._finishing:
+                await asyncio.wait(self._finishing)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            for finishing in self._finishing:
+                finishing.cancel()
+            await asyncio.gather(*self._finishing, return_exceptions=True)
+        if self._bug is not None:
+            raise self._bug
+        return self._stopped
+
+    # --- asking ------------------------------------------------------------------------------------------------------
+
+    async def _ask_all(self, line: deque[Wanted], room: asyncio.Semaphore) -> None:
+        while line and self._stopped is None:
+            wanted = line.popleft()
+            asked = body(wanted.candidate, self._prompts[wanted.candidate.prompt], wanted.case, self._suite.params)
+            key = cache_key(wanted.candidate, asked, wanted.repeat)
+            row = self._known(wanted, key)
+            if row is None:
+                row = await self._answer(wanted, asked, key)
+            if row is None:
+                continue
+            await room.acquire()
+            finishing = asyncio.create_task(self._finish(wanted, row))
+            self._finishing.add(finishing)
+            finishing.add_done_callback(self._finished)
+            finishing.add_done_callback(lambda _: room.release())
+
+    def _known(self, wanted: Wanted, key: str) -> AnswerRow | None:
+        found = self._taken.get(key)
+        if found is None:
+            return None
+        self.progress.cached += 1
+        name, case, repeat = wanted.key
+        changes = {"run": self._id, "candidate": name, "item": case, "repeat": repeat, "cached": found.run}
+        return replace(found, **changes, cost_nusd=0)
+
+    async def _answer(self, wanted: Wanted, asked: Mapping[str, Any], key: str) -> AnswerRow | None:
+        """None: it was not let in, and the run stops."""
+        question = Question(
+            route=wanted.candidate.route,
+            body=asked,
+            tags=(f"suite={self._suite.name}"[:64],),
+            session=self._id,
+            streams=self._plan.streams,
+        )
+        at_us, cost, tries = now_us(), 0, 0
+        while True:
+            found = await self._let_in(question)
+            tries += 1
+            cost = None if cost is None or found.cost_nusd is None else cost + found.cost_nusd
+            if not found.passes or tries >= self._pace.tries or self._stopped is not None:
+                break
+            await self._pause(found.retry_after_s or self._pace.backoff_s * 2 ** (tries - 1))
+        if self._is_denied(wanted, found):
+            return None
+        if found.status == "ok":
+            self._answered.add(wanted.candidate.name)
+        self.progress.asked += 1
+        return _row(self._id, wanted, found, at_us=at_us, cost=cost, tries=tries, key=key)
+
+    async def _let_in(self, question: Question) -> Asked:
+        """Asked, once a limit of the house that is full has room for it."""
+        waited_s = 0.0
+        while True:
+            found = await self._asker.ask(question)
+            if not found.waits or waited_s >= self._pace.patience_s or self._stopped is not None:
+                return found
+            wait_s = min(found.retry_after_s or self._pace.backoff_s, LONGEST_WAIT_S)
+            waited_s += wait_s
+            self.progress.waiting += 1
+            await self._pause(wait_s)
+            self.progress.waiting -= 1
+
+    def _is_denied(self, wanted: Wanted, found: Asked) -> bool:
+        """By the house; or by a provider who takes neither our key nor the model's name: that is no model's answer."""
+        if found.status == "denied":
+            self.stop(found.message, found.hint)
+            return True
+        if found.code == "target_refused" and wanted.candidate.name not in self._answered:
+            self.stop(f"{wanted.candidate.name} refused its first question: {found.message}", found.hint)
+            return True
+        return False
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), min(seconds, LONGEST_WAIT_S))
+        except TimeoutError:
+            return
+
+    def _finished(self, finishing: asyncio.Task[None]) -> None:
+        self._finishing.discard(finishing)
+        if not finishing.cancelled() and (bug := finishing.exception()) is not None:
+            self._bug = self._bug or bug
+            self.stop(f"{type(bug).__name__}: {bug}")
+
+    # --- what came ---------------------------------------------------------------------------------------------------
+
+    async def _finish(self, wanted: Wanted, row: AnswerRow) -> None:
+        try:
+            scores = [
+                score_row(row, name, ready.version, await scored(ready, row, wanted))
+                for name, ready in self._scorers.items()
+            ]
+            await self._keep(row, scores)
+        except (ExtraMissing, ImportError, Unavailable) as error:
+            hint = error.hint if isinstance(error, FairleadError) else ""
+            self.stop(error.message if isinstance(error, FairleadError) else str(error), hint)
+            return
+        self._count(row, scores)
+
+    async def _keep(self, row: AnswerRow, scores: Sequence[ScoreRow]) -> None:
+        """In the store. Where that is full or away, it is tried again for a while; then asking stops."""
+        for tries in range(WRITE_TRIES):
+            try:
+                return await self._write([row], scores)
+            except Unavailable as error:
+                if tries + 1 == WRITE_TRIES:
+                    raise Unavailable(f"answers can't be written: {error.message}", hint=error.hint) from error
+                await asyncio.sleep(self._pace.write_again_s)
+
+    def _count(self, row: AnswerRow, scores: Sequence[ScoreRow]) -> None:
+        progress = self.progress
+        progress.done += 1
+        progress.failed += row.status != "ok"
+        progress.missing += sum(score.value is None for score in scores)
+        for cost in (row.cost_nusd, *(spent_on(score.reasons) for score in scores)):
+            progress.cost_nusd += cost or 0
+            progress.unpriced += cost is None
+        self._tell(progress)
+
+
+async def scored(ready: Ready, row: AnswerRow, wanted: Wanted) -> Scored:
+    """One answer by one scorer. An answer that did not come, or not as it should, is worth nothing."""
+    if row.status in FAILED:
+        return Scored(failed(row.status))
+    return await ready.score(output_of(row), wanted.case)
+
+
+def output_of(row: AnswerRow) -> Output:
+    return Output(
+        row.text,
+        msgspec.json.decode(row.tool_calls, type=Output.__annotations__["tool_calls"])
+        if row.tool_calls != "[]"
+        else (),
+        tuple(msgspec.json.decode(row.messages)) if row.messages else (),
+    )
+
+
+def score_row(row: AnswerRow, metric: str, version: str, found: Scored) -> ScoreRow:
+    score = found.score
+    return ScoreRow(
+        run=row.run,
+        candidate=row.candidate,
+        item=row.item,
+        repeat=row.repeat,
+        turn=row.turn,
+        metric=metric,
+        value=None if score is None else score.value,
+        why=found.why,
+        reasons=msgspec.json.encode(score.reasons if score is not None else {}, enc_hook=str).decode(),
+        version=version,
+    )
+
+
+def spent_on(reasons: str) -> int | None:
+    """What a scorer spent that asks: 0 where it asks nobody, None where nobody knows."""
+    if '"cost_nusd"' not in reasons:
+        return 0
+    return msgspec.json.decode(reasons).get("cost_nusd", 0)
+
+
+def _row(run: str, wanted: Wanted, found: Asked, *, at_us: int, cost: int | None, tries: int, key: str) -> AnswerRow:
+    usage = found.usage
+    return AnswerRow(
+        run=run,
+        candidate=wanted.candidate.name,
+        item=wanted.case.id,
+        repeat=wanted.repeat,
+        at_us=at_us,
+        status=found.status,
+        code=found.code,
+        message=found.message,
+        text=_storable(found.text),
+        reasoning=_storable(found.reasoning),
+        tool_calls=msgspec.json.encode(found.tool_calls).decode(),
+        finish=found.finish,
+        model=found.model,
+        fingerprint=found.fingerprint,
+        target=found.target,
+        input_tokens=usage.input if usage else None,
+        output_tokens=usage.output if usage else None,
+        reasoning_tokens=usage.reasoning if usage else None,
+        cost_nusd=cost,
+        estimated=found.estimated,
+        took_us=found.took_us,
+        first_word_us=found.first_word_us,
+        call=found.call,
+        attempts=tries,
+        cache_key=key,
+    )
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps no NUL, and nobody half a surrogate pair."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
