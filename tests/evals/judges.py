@@ -8,6 +8,8 @@ import msgspec
 
 from fairlead.chat import Usage
 from fairlead.evals.asking import Asked, Question
+from fairlead.evals.suite import Suite
+from fairlead.store.evals.answers import AnswerRow
 
 RUBRIC = """Judge the summary for somebody who was not there.
 
@@ -49,6 +51,31 @@ def scored(coverage: Any, faithfulness: Any = 1) -> dict[str, Any]:
 
 def better(side: str) -> dict[str, str]:
     return {"reasons": "because", "better": side}
+
+
+def answered(
+    suite: Suite,
+    candidates: tuple[str, ...] = ("a", "b"),
+    *,
+    repeats: int = 1,
+    says: Callable[[str, str, int], str] = lambda candidate, item, repeat: f"{candidate} of {item}, {repeat}",
+    **columns: Any,
+) -> list[AnswerRow]:
+    """What candidates answered to all cases of a suite."""
+    return [
+        AnswerRow(
+            run="run1",
+            candidate=candidate,
+            item=case.id,
+            repeat=repeat,
+            at_us=1,
+            text=says(candidate, case.id, repeat),
+            **columns,
+        )
+        for candidate in candidates
+        for case in suite.cases
+        for repeat in range(repeats)
+    ]
 
 
 def suite_folder(folder: Path, cases: int = 3, *, rubric: str = RUBRIC, extra: str = "", judge: str = "") -> Path:

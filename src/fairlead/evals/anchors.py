@@ -1,0 +1,137 @@
+"""Anchors: answers that never change, judged again in every run, so that a judge that drifts is found out.
+
+They stand in the suite's folder, `anchors.jsonl`: {"case": ID, "answer": TEXT} on each line. What the judge said of one
+first is kept beside people's labels; what it says in a run is held against that, anchor by anchor. A judge whose model
+was changed by its provider shows here before it shows in a decision.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from fairlead.errors import SuiteInvalid, Unavailable
+from fairlead.evals.cases import digest
+from fairlead.evals.judging import Bound, Judge, judge_bound
+from fairlead.evals.labelling.book import JUDGE, Details, LabelBook, details, encoded
+from fairlead.evals.suite import Suite
+from fairlead.ids import new_id, now_us
+from fairlead.stats.intervals import Interval, paired_difference
+from fairlead.store.evals.labels import LabelRow
+
+FILE = "anchors.jsonl"
+SAMPLE = "anchors"
+FEWEST = 2
+ENOUGH = 20  # below, a drift would have to be large to be seen
+
+
+class Anchor(Struct, frozen=True, forbid_unknown_fields=True):
+    case: str
+    answer: str
+
+
+class Drift(Struct, frozen=True):
+    """How far the judge's scores of the anchors lie from the first ones. `judges`: who judged them then and now."""
+
+    anchors: int
+    difference: Interval
+    judges: tuple[Bound, Bound]
+
+    @property
+    def warning(self) -> str:
+        """ "" where there is nothing to warn of."""
+        if not self.difference.excludes(0):
+            return ""
+        way = "kinder" if self.difference.value > 0 else "harsher"
+        return (
+            f"The judge has become {way}: {self.difference.value:+.3f} on {self.anchors} anchors since they were first "
+            f"judged ({self.judges[0].model}; now {self.judges[1].model}). Don't compare its scores with those of then."
+        )
+
+
+def read_anchors(suite: Suite) -> tuple[Anchor, ...]:
+    """None, where there is no such file. Raises SuiteInvalid, with the line."""
+    file: Path = suite.folder / FILE
+    if not file.is_file():
+        return ()
+    cases, found = {case.id for case in suite.cases}, []
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            anchor = msgspec.json.decode(line, type=Anchor)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SuiteInvalid(f"{file}, line {number}: {error}", hint='{"case": ID, "answer": TEXT}') from None
+        if anchor.case not in cases:
+            raise SuiteInvalid(f"{file}, line {number}: the suite has no case {anchor.case!r}", file=str(file))
+        found.append(anchor)
+    return tuple(found)
+
+
+async def judge_anchors(suite: Suite, judge: Judge, book: LabelBook, *, metric: str, run: str) -> int:
+    """Asks for a verdict on each anchor and keeps it; how many there are now. One that gets none is left out."""
+    cases, kept = {case.id: case for case in suite.cases}, 0
+    for anchor in read_anchors(suite):
+        case = cases[anchor.case]
+        try:
+            score = await judge.score(case.text, anchor.answer)
+        except Unavailable:
+            continue
+        said = Details(scores=score.reasons["scores"], judge=score.reasons["judge"])
+        book.write(
+            [
+                LabelRow(
+                    id=new_id(),
+                    name=suite.name,
+                    metric=metric,
+                    rubric=judge.rubric.hash,
+                    run=run,
+                    candidate="",
+                    item=anchor.case,
+                    answer_hash=digest([case.content_hash, anchor.answer], 32),
+                    value=score.value,
+                    at_us=now_us(),
+                    by=JUDGE + judge.route,
+                    sample=SAMPLE,
+                    details=encoded(said),
+                )
+            ]
+        )
+        kept += 1
+    return kept
+
+
+def drift(labels: Iterable[LabelRow], rubric: str, *, run: str = "") -> Drift | None:
+    """Of the verdicts of a run (of the last, where none is named) against the first ones. None: there is nothing to
+    hold them against."""
+    verdicts = sorted(_verdicts(labels, rubric), key=lambda one: (one.at_us, one.id))
+    now = [one for one in verdicts if one.run == (run or (verdicts[-1].run if verdicts else ""))]
+    first: dict[str, LabelRow] = {}
+    for one in verdicts:
+        first.setdefault(one.answer_hash, one)
+    pairs = [(first[one.answer_hash], one) for one in now if first[one.answer_hash].run != one.run]
+    if len(pairs) < FEWEST:
+        return None
+    before, after = (np.array([float(one.value or 0) for one in side]).tolist() for side in zip(*pairs, strict=True))
+    return Drift(len(pairs), paired_difference(before, after), (_bound(pairs[0][0]), _bound(pairs[-1][1])))
+
+
+def _verdicts(labels: Iterable[LabelRow], rubric: str) -> list[LabelRow]:
+    return [
+        one
+        for one in labels
+        if one.sample == SAMPLE and one.by.startswith(JUDGE) and one.rubric == rubric and one.value is not None
+    ]
+
+
+def _bound(label: LabelRow) -> Bound:
+    return judge_bound({"judge": details(label).judge}) or Bound("", "", "", label.rubric)
+
+
+def advice(anchors: Sequence[Anchor]) -> str:
+    """What is wrong with so many of them; "" for nothing."""
+    if 0 < len(anchors) < ENOUGH:
+        return f"{len(anchors)} anchors show a large drift only: {ENOUGH} or more are better."
+    return ""
