@@ -82,10 +82,13 @@ bench-shipping: $(VENV)/.dev ## What it costs to ship a row of the books into SQ
 structured: $(VENV)/.dev ## How often the shipped models' answers have not the form that was asked for
 	$(BIN)/python bench/structured.py $(ARGS)
 
-DATA ?= ../shared/data/dialects
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Recorded traffic of real providers through the dialects (DATA=DIR says where it lies)
-	PYTHONPATH=bench $(BIN)/python -m conformance $(DATA) $(ARGS)
+	PYTHONPATH=bench $(BIN)/python -m conformance $(or $(DATA),../shared/data/dialects) $(ARGS)
+
+.PHONY: evals-check
+evals-check: $(VENV)/.dev ## Known results of evaluations, reproduced from recorded answers (DATA=DIR says where they lie)
+	PYTHONPATH=bench $(BIN)/python -m evals_check $(or $(DATA),../shared/data) $(ARGS)
 
 FUZZ_VENV := .venv-fuzz
 $(FUZZ_VENV)/.fuzz: pyproject.toml

@@ -330,8 +330,8 @@ def test_every_command_that_a_hint_names_can_be_typed() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_target_of_make_that_is_named_exists(page: str) -> None:
-    there = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)", read(page), re.MULTILINE))
+    there = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z]+(?:-[a-z]+)*)", read(page), re.MULTILINE))
     assert named <= there
 
 

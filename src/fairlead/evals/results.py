@@ -295,8 +295,15 @@ def _numbered(*columns: NDArray[Any]) -> Counts:
     """A number for each distinct combination of values."""
     found = np.zeros(len(columns[0]), _COUNT)
     for column in columns:
-        numbers, known = codes(column.tolist())
-        found = np.unique(found * max(len(known), 1) + numbers, return_inverse=True)[1].astype(_COUNT)
+        if not len(column) or (column == column[0]).all():
+            continue
+        if column.dtype == _TEXT:
+            numbers, known = codes(column.tolist())
+            size = len(known)
+        else:
+            values, numbers = np.unique(column, return_inverse=True)
+            size = len(values)
+        found = np.unique(found * size + numbers, return_inverse=True)[1].astype(_COUNT)
     return found
 
 

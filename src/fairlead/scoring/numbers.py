@@ -30,6 +30,8 @@ def read_number(value: Any, decimal: Sign = "either", *, percent: bool = False) 
         return found if found.is_finite() else None
     if not isinstance(value, str) or len(value) > LONGEST:
         return None
+    if value.isascii() and value.isdecimal():  # as nearly all are
+        return Decimal(value)
     return _read(value, decimal, percent=percent)
 
 
@@ -87,5 +89,7 @@ def _decimal_sign(text: str) -> Literal[".", ","]:
 
 def is_close(found: Decimal, wanted: Decimal, tolerance: float = 0, relative: float = 0) -> bool:
     """Within `tolerance`, or within the share `relative` of what is wanted."""
+    if found == wanted:
+        return True
     allowed = max(Decimal(str(tolerance)), abs(wanted) * Decimal(str(relative)))
     return abs(found - wanted) <= allowed

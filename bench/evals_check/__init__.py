@@ -1,0 +1,1 @@
+"""Known results, reproduced from recorded answers: what the product's own statistics say of them."""
