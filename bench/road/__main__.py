@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="print the table, leave docs/ and build/ as they are")
     options = parser.parse_args()
     names = [name for name in options.only if name not in options.without]
+    begun = load.Machine.now()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fairlead-bench-")))
         upstream = free_port()
@@ -119,7 +120,8 @@ def main() -> None:
                         print(number + 1, gateway.name, many, file=sys.stderr)
         ready_s = statistics.median([one.ready_s for one in gateways if one.ready_s] or [0.0])
     versions = {one.name: one.version for one in gateways}
-    write(rounds, versions, failures, rate=rate, ready_s=ready_s, dry=options.dry)
+    others = load.Machine.now().others_since(begun)
+    write(rounds, versions, failures, rate=rate, ready_s=ready_s, others=others, dry=options.dry)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import httptools
 import uvloop
@@ -61,6 +62,25 @@ def cpu_s(pids: tuple[int, ...]) -> float:
     """User and system time that the kernel booked for these processes, all threads, since they began: their CPU clocks,
     whose names `clock_getcpuclockid(3)` makes of process ids in this way."""
     return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
+
+
+class Machine(NamedTuple):
+    """CPU time of all cores until now: what there was, what nobody used, what we used and our children that ended."""
+
+    total_s: float
+    idle_s: float
+    own_s: float
+
+    @classmethod
+    def now(cls) -> "Machine":
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+        spent = [int(field) / os.sysconf("SC_CLK_TCK") for field in fields]
+        return cls(sum(spent), spent[3] + spent[4], sum(os.times()[:4]))
+
+    def others_since(self, begun: "Machine") -> float:
+        """What part of it went to anybody else."""
+        total, idle, own = (after - before for after, before in zip(self, begun, strict=True))
+        return max(0.0, (total - idle - own) / total)
 
 
 def resident_mb(pids: tuple[int, ...]) -> float:

@@ -52,12 +52,21 @@ what Fairlead can answer. The goals are for full speed, where the ratio is the s
 
 
 def write(
-    rounds: Rounds, versions: dict[str, str], failures: Failures, *, rate: float, ready_s: float, dry: bool
+    rounds: Rounds,
+    versions: dict[str, str],
+    failures: Failures,
+    *,
+    rate: float,
+    ready_s: float,
+    others: float,
+    dry: bool,
 ) -> None:
-    """Prints the table; leaves it with its chart in docs/, and the goals in build/bench.json. `rate`: of `equal`."""
+    """Prints the table; leaves it with its chart in docs/, and the goals in build/bench.json. `rate`: of `equal`;
+    `others`: what part of the machine other work had."""
     said = table(rounds, failures)
     if (aside := median(rounds, "fairlead", "aside.cpu_us")) is not None:
         said += f"\n\nFairlead's steward, beside the road, per request (three records shipped): {aside:.3g} µs."
+    said += f"\n\nOther work took {others:.0%} of the machine's CPU time meanwhile; figures in ms suffer most by that."
     said += "".join(f"\n\n{name} could not do {case}: {why}." for (name, case), why in failures.items())
     print(said)
     if dry:
@@ -102,6 +111,8 @@ def table(rounds: Rounds, failures: Failures) -> str:
     names = [name for name in rounds if name != "direct"]
     lines = ["| | " + " | ".join(names) + " |", "|---|" + "--:|" * len(names)]
     for label, figure in ROWS:
+        if not any(figure in one for many in rounds.values() for one in many):
+            continue
         cells = []
         for name in names:
             value = median(rounds, name, figure)
