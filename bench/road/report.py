@@ -47,7 +47,7 @@ and no logs. "Added" is over what the mock provider takes when it is asked direc
 EQUAL = """
 At full speed nginx finds the client and the provider at work when it writes to them, while who is slower wakes them
 with every write and pays for it: so the cost is also shown at one rate for both, {rate:,.0f} requests a second, half of
-what Fairlead can answer. The goals are for full speed, where the ratio is the stricter one.
+what Fairlead answered in the warm-up. The goals are for full speed, where the ratio is the stricter one.
 """
 
 
