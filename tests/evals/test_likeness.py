@@ -5,7 +5,8 @@ from itertools import combinations
 
 import pytest
 
-from fairlead.evals.likeness import near_pairs, sequences, words
+from fairlead.evals.likeness import near_pairs
+from fairlead.scoring.text import sequences, words
 
 
 def test_words_are_the_same_whatever_their_capitals_and_punctuation() -> None:

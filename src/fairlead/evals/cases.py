@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 LONGEST_ID = 200
 
@@ -61,6 +61,14 @@ class Case(Struct, frozen=True, kw_only=True):
     def group(self) -> str:
         """Its cluster, or itself."""
         return self.cluster or self.id
+
+    def at_turn(self, turn: int) -> "Case":
+        """As a scorer sees it at a turn of a conversation, from 1: with that turn's gold, where there is one for each
+        (`{"turns": [...]}`)."""
+        golds = self.gold.get("turns") if isinstance(self.gold, Mapping) else None
+        if not isinstance(golds, list):
+            return self
+        return structs.replace(self, gold=golds[turn - 1] if turn <= len(golds) else None)
 
     @property
     def text(self) -> str:

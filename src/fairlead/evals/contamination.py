@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from fairlead.errors import SuiteInvalid
 from fairlead.evals.cases import Case
-from fairlead.evals.likeness import sequences, words
 from fairlead.evals.prompts import written
 from fairlead.evals.rows import READERS, read_rows
 from fairlead.evals.suite import Suite
+from fairlead.scoring.text import sequences, words
 
 RUN = 8  # words
 NEAR = 0.5

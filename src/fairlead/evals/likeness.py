@@ -7,28 +7,12 @@ on every machine, and is faster than hashing for texts as short as cases are.
 """
 
 import math
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+
+from fairlead.scoring.text import sequences, words
 
 WORDS_TOGETHER = 3
-# Scripts that put no spaces between words: each sign is one.
-_WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|\w+")
-
-
-def words(text: str) -> list[str]:
-    """Whatever their capitals, without punctuation."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-
-
-def sequences(found: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
-    """All runs of so many words; a shorter text is one run."""
-    if len(found) <= length:
-        yield tuple(found)
-        return
-    for start in range(len(found) - length + 1):
-        yield tuple(found[start : start + length])
 
 
 def near_pairs(texts: Sequence[str], threshold: float) -> list[tuple[int, int]]:

@@ -39,6 +39,7 @@ SHIPPED: Mapping[str, str] = {
     "number": "fairlead.scoring.number",
     "pairwise": "fairlead.evals.judging",
     "regex": "fairlead.scoring.regex",
+    "repetition": "fairlead.scoring.repetition",
     "rouge": "fairlead.scoring.overlap",
     "rubric": "fairlead.evals.judging",
     "similarity": "fairlead.evals.similarity",
@@ -127,9 +128,11 @@ def check_gold(ready: Iterable[Ready], cases: Iterable[Case]) -> None:
     """That each scorer can do with the gold of each case, before anybody is asked. Raises SuiteInvalid."""
     plain = [one for one in ready if not one.asks]
     for case in cases:
-        for one in plain:
-            if (scored := one.plain(Output(""), case)).unfit:
-                raise SuiteInvalid(f"case {case.id!r}: {scored.why}")
+        for turn in range(1, max(len(case.turns), 1) + 1):
+            for one in plain:
+                if (scored := one.plain(Output(""), case.at_turn(turn))).unfit:
+                    at = f" at turn {turn}" if case.turns else ""
+                    raise SuiteInvalid(f"case {case.id!r}{at}: {scored.why}")
 
 
 def _own(file: Path) -> Mapping[str, Any]:
