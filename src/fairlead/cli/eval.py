@@ -12,6 +12,8 @@ COMMANDS: dict[str, str] = {
     "check": "Validate a suite, and show its split, its power and its leaks.",
     "compare": "Compare candidates with a base: better, worse, equivalent or undecided.",
     "gate": "Say in one sentence whether a candidate may take the base's place.",
+    "judge": "Show a judge's scores as people's labels correct them.",
+    "label": "Label a random sample of answers, blind, in the terminal or on a web page.",
 }
 
 # Command -> `cli/eval_NAME.py`, where it stands under its own name, with a `_` behind it where Python has that name.
@@ -20,6 +22,8 @@ FILES: dict[str, str] = {
     "check": "suites",
     "compare": "deciding",
     "gate": "deciding",
+    "judge": "judge",
+    "label": "label",
 }
 
 

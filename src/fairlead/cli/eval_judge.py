@@ -1,0 +1,191 @@
+"""`fairlead eval judge`: what people's labels make of a judge's scores, and what kind of a judge it is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fairlead.cli import terminal
+from fairlead.cli.place import Place, here, placed
+from fairlead.cli.terminal import NOTHING, as_json, money, note, show_table, warn
+
+if TYPE_CHECKING:
+    from fairlead.evals.agreeing import Agreements
+    from fairlead.evals.correcting import Corrected, Evidence
+    from fairlead.evals.material import Material
+    from fairlead.stats.intervals import Interval
+
+ESTIMATES = (
+    ("candidate", "left"),
+    ("cases", "right"),
+    ("labelled", "right"),
+    ("judge alone", "right"),
+    ("corrected", "right"),
+    ("interval", "right"),
+    ("worth labels", "right"),
+    ("more to halve", "right"),
+)
+AGREED = (("between", "left"), ("answers", "right"), ("the same", "right"), ("interval", "right"), ("kappa", "right"))
+
+
+@click.command()
+@click.argument("refs", nargs=-1, required=True, metavar="SUITE|RUN...")
+@click.option("--metric", default="", metavar="NAME", help="What was judged.  [default: what the judge scores]")
+@click.option("--base", default="", metavar="NAME", help="Whom the others are compared with.  [default: the first]")
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Of all intervals.",
+)
+@click.option("--suite", "folder", type=click.Path(path_type=Path, exists=True), help="Where the suite lies now.")
+@as_json
+@placed
+@here
+def judge(
+    place: Place,
+    refs: tuple[str, ...],
+    metric: str,
+    base: str,
+    confidence: float,
+    folder: Path | None,
+    wants_json: bool,
+) -> None:
+    """Show a judge's scores as people's labels correct them, and how far it can be trusted.
+
+    \b
+    fairlead eval judge suites/meetings
+    fairlead eval judge RUN RUN --base old
+    """
+    from fairlead.evals.agreeing import agreements
+    from fairlead.evals.anchors import drift
+    from fairlead.evals.correcting import corrected, corrected_difference
+    from fairlead.evals.material import read_material
+    from fairlead.store.evals.opening import open_evals
+
+    store = open_evals(place.folder(), place.store(), create=False)
+    try:
+        material = read_material(store, refs, metric=metric, folder=folder)
+        known = material.evidence
+        labels = material.book.read()
+    finally:
+        store.close()
+    base = base or known.candidates[0]
+    alone = [corrected(known, one, confidence=confidence) for one in known.candidates]
+    differences = [
+        corrected_difference(known, base, one, confidence=confidence) for one in known.candidates if one != base
+    ]
+    found = agreements(known, material.beside)
+    drifted = drift(labels, known.rubric, run=material.runs[-1].id) or drift(labels, known.rubric)
+    warnings = [*known.warnings, *([drifted.warning] if drifted and drifted.warning else [])]
+    if wants_json:
+        terminal.show_json(_as_json(known, base, alone, differences, found, drifted, warnings))
+        return
+    _tell(material, known, base, alone, differences)
+    _tell_agreement(found, known)
+    if drifted:
+        note(f"{drifted.anchors} anchors, since they were first judged: {_signed(drifted.difference)}")
+    for text in warnings:
+        warn(text)
+
+
+def _tell(
+    material: "Material", known: "Evidence", base: str, alone: "list[Corrected]", differences: "list[Corrected]"
+) -> None:
+    judges = ", ".join(f"{one.target or one.route} ({one.model})" for one in known.judges) or "no judge"
+    people = ", ".join(f"{by} {count}" for by, count in known.labellers.items()) or "nobody yet"
+    note(f"{material.suite.name}, {known.metric}: judged by {judges}, labelled by {people}")
+    if known.use.questions:
+        again = f", {known.use.again} of them asked once more" if known.use.again else ""
+        note(f"the judge: {known.use.questions} questions{again}, {money(known.use.cost_nusd)}")
+    show_table(ESTIMATES, [_row(one, one.candidate) for one in alone], empty="nothing was judged")
+    if differences:
+        names = [_row(one, f"{one.candidate} - {base}", signed=True) for one in differences]
+        show_table((("difference", "left"), *ESTIMATES[1:]), names, empty="")
+    for one in (*alone, *differences):
+        if one.ppi is None:
+            note(f"{one.candidate}: {one.why}")
+        if one.missing:
+            warn(f"{one.candidate}: {one.missing} of {one.cases} cases have no verdict, and are left out")
+
+
+def _row(one: "Corrected", name: str, *, signed: bool = False) -> tuple[str, ...]:
+    if one.ppi is None:
+        return (name, str(one.cases), str(one.labelled), *[NOTHING] * 5)
+    interval, sign = one.ppi.interval, "+" if signed else ""
+    return (
+        name,
+        str(one.cases),
+        str(one.labelled),
+        f"{one.ppi.judge_alone:{sign}.3f}",
+        f"{interval.value:{sign}.3f}",
+        f"{interval.low:{sign}.3f} to {interval.high:{sign}.3f}",
+        f"{one.ppi.effective:.0f}" + (" (no judge)" if one.ppi.method == "labels" else ""),
+        NOTHING if one.ppi.more is None else str(one.ppi.more),
+    )
+
+
+def _tell_agreement(found: "Agreements", known: "Evidence") -> None:
+    from fairlead.stats.agreement import LengthBias
+
+    between = {f"judge, people: {name}": one for name, one in found.dimensions.items()} | dict(found.people)
+    rows = [
+        (
+            name,
+            str(one.answers),
+            _share(one.same.value),
+            f"{_share(one.same.low)} to {_share(one.same.high)}",
+            _kappa(one.kappa),
+        )
+        for name, one in between.items()
+    ]
+    if rows:
+        show_table(AGREED, rows, empty="")
+    if isinstance(found.longer, LengthBias):
+        note(f"the judge prefers the longer answer oftener than people, by {_signed(found.longer.longer)}")
+    elif found.longer is not None:
+        note(f"twice the length adds to what the judge gives above people: {_signed(found.longer)}")
+    if found.position is not None:
+        kept = found.position.consistent
+        note(
+            f"{_share(kept.value)} of {found.position.pairs} pairs keep their verdict when the answers change places "
+            f"({_share(kept.low)} to {_share(kept.high)}); the first place wins {_share(found.position.first.value)}"
+        )
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _kappa(of: "Interval") -> str:
+    return f"{of.value:.2f} ({of.low:.2f} to {of.high:.2f})"
+
+
+def _signed(of: "Interval") -> str:
+    return f"{of.value:+.3f} ({of.low:+.3f} to {of.high:+.3f})"
+
+
+def _as_json(
+    known: "Evidence",
+    base: str,
+    alone: "list[Corrected]",
+    differences: "list[Corrected]",
+    found: "Agreements",
+    drifted: Any,
+    warnings: list[str],
+) -> dict[str, Any]:
+    return {
+        "metric": known.metric,
+        "rubric": known.rubric,
+        "judges": known.judges,
+        "use": known.use,
+        "labellers": known.labellers,
+        "skipped": known.skipped,
+        "candidates": alone,
+        "base": base,
+        "differences": differences,
+        "agreement": found,
+        "drift": drifted,
+        "warnings": warnings,
+    }
