@@ -216,7 +216,7 @@ class Generous:
 class Nowhere:
     """A spool that keeps nothing."""
 
-    def append(self, record: Record) -> None: ...
+    def append(self, *records: Record) -> None: ...
 
 
 def site(folder: Path, *, with_books: bool = True) -> DataListener:

@@ -28,10 +28,10 @@ class ListSpool:
         self.records: list[Record] = []
         self.full = False
 
-    def append(self, record: Record) -> None:
-        if self.full and isinstance(record, Intent):
+    def append(self, *records: Record) -> None:
+        if self.full and any(isinstance(record, Intent) for record in records):
             raise Unavailable("the disk is full", code="spool_full")
-        self.records.append(record)
+        self.records += records
 
     def intents(self) -> list[Intent]:
         return [record for record in self.records if isinstance(record, Intent)]

@@ -68,7 +68,7 @@ class Tokens(Protocol):
 
 def cost_nusd(price: Price, usage: Tokens) -> int:
     """What `usage` costs at `price`, in nano-dollars."""
-    rate = _rate(price, usage.input)
+    rate = _rate(price, usage.input) if price.tiers else price
     if rate.details and (usage.details or (usage.reasoning and "output_reasoning_tokens" in rate.details)):
         return price.request + _half_even(_in_detail(rate, usage))
     plain = max(0, usage.input - usage.cache_read - usage.cache_write)
@@ -88,14 +88,27 @@ def worst_case_nusd(price: Price, input_bound: int, max_output: int, samples: in
     `input_bound` and `max_output` (per sample) are tokens, `searches` those of a reranker. Some providers bill the
     prompt once for all samples, some once for each; the dearer is taken.
     """
-    dearest_input, dearest_output = _dearest("input", price), _dearest("output", price)
-    for tier in price.tiers:
-        if input_bound > tier.above_input:
-            dearest_input = max(dearest_input, _dearest("input", tier))
-            dearest_output = max(dearest_output, _dearest("output", tier))
-    millionths = samples * (input_bound * dearest_input + max_output * dearest_output)
-    millionths += searches * price.details.get(RERANK_SEARCHES, 0)
-    return price.request - (-millionths // MTOK)  # rounded up: a bound must hold
+    return WorstCase(price).nusd(input_bound, max_output, samples, searches)
+
+
+class WorstCase:
+    """The same for many requests at one price, whose dearest rates are found once."""
+
+    __slots__ = ("_input", "_output", "_price", "_search", "_tiers")
+
+    def __init__(self, price: Price) -> None:
+        self._price = price
+        self._input, self._output = _dearest("input", price), _dearest("output", price)
+        self._tiers = [(tier.above_input, _dearest("input", tier), _dearest("output", tier)) for tier in price.tiers]
+        self._search = price.details.get(RERANK_SEARCHES, 0)
+
+    def nusd(self, input_bound: int, max_output: int, samples: int = 1, searches: int = 0) -> int:
+        dearest_input, dearest_output = self._input, self._output
+        for above_input, of_input, of_output in self._tiers:
+            if input_bound > above_input:
+                dearest_input, dearest_output = max(dearest_input, of_input), max(dearest_output, of_output)
+        millionths = samples * (input_bound * dearest_input + max_output * dearest_output) + searches * self._search
+        return self._price.request - (-millionths // MTOK)  # rounded up: a bound must hold
 
 
 def parse_usd(text: str) -> int:

@@ -5,6 +5,7 @@ body becomes bytes once for each target, so that a request costs no formatting. 
 target's name on it and no credential in it.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -78,7 +79,7 @@ class Account:
         self._secrets = sorted((word for word in words if len(word) >= SHORTEST_SECRET), key=len, reverse=True)
         for task, path in self._paths.items():
             if path and ":" not in task:
-                self._head(task, "model", stream=False)  # what is wrong with a header is found now
+                self._head(task, "model", False)  # what is wrong with a header is found now
 
     def serves(self, task: str) -> bool:
         return bool(self._paths.get(task))
@@ -86,7 +87,7 @@ class Account:
     async def answer(self, task: str, body: bytes, asking: "Asking") -> tuple[bytes, str]:
         """The body of a success, and the provider's id of the request. Raises TargetError."""
         limits = asking.target.timeouts
-        deadlines = Deadlines(connect_s=limits.connect_s, total_s=limits.total_s)
+        deadlines = Deadlines(limits.connect_s, math.inf, math.inf, limits.total_s)
         response = await self._ask(task, body, asking, deadlines, stream=False)
         answer = await response.body()
         if answer[:1] == b"{":  # as it should be; the dialect reads the rest
@@ -109,7 +110,8 @@ class Account:
         return response
 
     def request_id(self, response: Response) -> str:
-        return request_id(response.some_headers(_IDS))
+        found = response.some_headers(_IDS)
+        return request_id(found) if found else ""
 
     def named(self, error: Failure, asking: "Asking") -> Failure:
         """The same error, with the target's name on it and without what nobody may see."""
@@ -122,7 +124,9 @@ class Account:
         return error
 
     async def _ask(self, task: str, body: bytes, asking: "Asking", deadlines: Deadlines, *, stream: bool) -> Response:
-        head, url = self._head(task, asking.target.model, stream=stream)
+        head, url = self._heads.get((task, asking.target.model, stream)) or self._head(
+            task, asking.target.model, stream
+        )
         trace = asking.trace
         lines = f"traceparent: {trace}\r\n".encode() if TRACE.match(trace) else b""
         if self._signer is not None:
@@ -139,15 +143,13 @@ class Account:
         dialect = self._format.language.DIALECT
         raise error_for(status, read, said, response.headers, target=asking.target.name, dialect=dialect)
 
-    def _head(self, task: str, model: str, *, stream: bool) -> tuple[bytes, str]:
+    def _head(self, task: str, model: str, stream: bool) -> tuple[bytes, str]:
         """What stands above the body, and the URL; made when first needed, then kept: there are as many as targets."""
-        found = self._heads.get((task, model, stream))
-        if found is None:
-            accept = self._format.stream_type if stream else "application/json"
-            path = (self._stream_paths if stream else self._paths)[task].replace("{model}", quote(model, safe=""))
-            head = request_head("POST", self._there, path, {"accept": accept} | self._headers, self._origin.forwards)
-            url = f"{self._there.scheme}://{self._there.authority}{self._there.path}{path}{self._there.query}"
-            found = self._heads[task, model, stream] = head, url
+        accept = self._format.stream_type if stream else "application/json"
+        path = (self._stream_paths if stream else self._paths)[task].replace("{model}", quote(model, safe=""))
+        head = request_head("POST", self._there, path, {"accept": accept} | self._headers, self._origin.forwards)
+        url = f"{self._there.scheme}://{self._there.authority}{self._there.path}{path}{self._there.query}"
+        found = self._heads[task, model, stream] = head, url
         return found
 
     def _unclear(self, response: Response, body: bytes, what: str, asking: "Asking") -> TargetUnclear:

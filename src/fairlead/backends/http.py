@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 BYTES_PER_TOKEN = 4  # of English text in common vocabularies; only where a server does not count
 
 
-def _fits(request: Request, model: str) -> bool:
-    """Whether what was said in a language suits the model, where the language does not differ by model."""
-    return True
-
-
 class Written(Struct, frozen=True):
     """A request as it goes out. `passed`: it was said in this language, so the answer may go back as it comes.
 
@@ -76,7 +71,8 @@ class Http:
         self.dialect: str = spoken.language.DIALECT
         self._language = spoken.language
         self._has_wrapped: Callable[[bytes], bool] = getattr(spoken.language, "has_wrapped", has_wrapped)
-        self._fits: Callable[[Request, str], bool] = getattr(spoken.language, "fits", _fits)
+        # Whether what was said in the language suits the model; None where it does not differ by model.
+        self._fits: Callable[[Request, str], bool] | None = getattr(spoken.language, "fits", None)
         self._decoder = spoken.decoder
         self._quirks = dict(quirks)
         self._origin = origin or self.dialect
@@ -92,6 +88,7 @@ class Http:
             proxy=proxy,
             signer=signer,
         )
+        self._tasks = frozenset(task for task in spoken.language.TASKS if self._account.serves(task)) - {"complete"}
 
     async def answer(self, request: Request, asking: "Asking") -> Answer:
         if request.task == "count":
@@ -105,11 +102,11 @@ class Http:
         except TargetError as error:
             raise self._account.named(error, asking) from None
         return replace(
-            restored(answer, written.names),
+            restored(answer, written.names) if written.names else answer,
             id=answer.id or asking.attempt,
             model=answer.model or asking.target.model,
             target=asking.target.name,
-            usage=self._counted(answer.usage, request),
+            usage=self._counted(answer.usage, request) if request.samples > 1 else answer.usage,
             dropped=written.dropped,
             request_id=request_id,
         )
@@ -138,13 +135,19 @@ class Http:
     # --- what goes out ---
 
     def _write(self, request: Request, asking: "Asking", *, stream: bool) -> Written:
-        task = self._task(request, asking)
+        task = request.task if request.task in self._tasks else self._task(request, asking)
         target = asking.target
-        said: dict[str, Any] = {"model": target.model, "params": target.params, "quirks": self._quirks}
         if self._passes(request, task, asking):
             request = request if request.stream == stream else replace(request, stream=stream)
-            body = self._language.pass_request(request, max_output_tokens=asking.max_output_tokens, **said)
+            body = self._language.pass_request(
+                request,
+                model=target.model,
+                max_output_tokens=asking.max_output_tokens,
+                params=target.params,
+                quirks=self._quirks,
+            )
             return Written(task, body, True)
+        said: dict[str, Any] = {"model": target.model, "params": target.params, "quirks": self._quirks}
         losses = Losses(self._language.LANGUAGE, lossy=asking.lossy)
         names = ALL_FIT
         match task:
@@ -189,7 +192,7 @@ class Http:
             and spoken.dialect == self.dialect
             and task == request.task
             and self._origin == self.dialect
-            and self._fits(request, asking.target.model)
+            and (self._fits is None or self._fits(request, asking.target.model))
             and not self._has_wrapped(b"\n".join(spoken.fields.values()))  # type: ignore[arg-type]  # Raw is a buffer
         )
 

@@ -33,7 +33,8 @@ def read_fields(body: bytes) -> dict[str, Raw]:
     Raises RequestInvalid: `malformed_json`, or `invalid_request` where it is JSON but no object.
     """
     try:
-        check_utf8(body)
+        if not body.isascii():
+            check_utf8(body)
         return _FIELDS.decode(body)
     except msgspec.ValidationError as error:
         raise RequestInvalid(
@@ -79,6 +80,17 @@ def take_optional(decoder: "msgspec.json.Decoder[T]", fields: dict[str, Raw], na
     """The same for a top-level field that may be absent."""
     raw = fields.get(name)
     return None if raw is None else take(decoder, raw, name)
+
+
+def take_needed(decoder: "msgspec.json.Decoder[T]", fields: dict[str, Raw], name: str) -> T:
+    """The same for one that may not be absent."""
+    raw = fields.get(name)
+    try:
+        return decoder.decode(need(fields, name) if raw is None else raw)
+    except msgspec.ValidationError as error:
+        raise wrong(error, name) from None
+    except UNREADABLE as error:
+        raise malformed(error, name) from None
 
 
 def need(fields: dict[str, Raw], name: str) -> Raw:

@@ -28,7 +28,7 @@ from fairlead.gateway.breaking import Circuit, Circuits
 from fairlead.gateway.call import GENERATING, Asking, Backend, Call, Form, Limit, Purse, Target
 from fairlead.gateway.ledger import HANG_UPS, Book
 from fairlead.ids import new_id, now_us
-from fairlead.money import Price, cost_nusd, worst_case_nusd
+from fairlead.money import Price, WorstCase, cost_nusd
 from fairlead.records import Intent, Outcome
 
 UNANSWERED = (
@@ -39,6 +39,32 @@ UNANSWERED = (
     "target_refused",
     "target_rejected",
 )
+
+
+class Terms:
+    """What is the same for all attempts at one target that a caller makes on a route: found out once for them."""
+
+    __slots__ = ("_price", "_worst", "backend", "budget", "circuit", "most_output", "soon", "target", "units")
+
+    def __init__(self, call: Call, target: Target, backend: Backend, circuit: Circuit | None) -> None:
+        route, can = call.route, target.can
+        self.target = target
+        self.backend = backend
+        self.circuit = circuit
+        self.most_output = route.max_output_tokens
+        if can is not None and can.max_output_tokens is not None:
+            self.most_output = min(self.most_output, can.max_output_tokens)
+        self.budget: Limit | None = next((limit for limit in call.limits if limit.unit == "nusd"), None)
+        self.units = [limit.unit for limit in call.limits]
+        self.soon = route.hedge is None and route.cache is None  # a whole answer ends its call, and nobody is awaited
+        self._price: Price | None = None
+        self._worst: WorstCase | None = None
+
+    def worst(self, price: Price) -> WorstCase:
+        """Of the price of the moment."""
+        if self._worst is None or self._price is not price:
+            self._price, self._worst = price, WorstCase(price)
+        return self._worst
 
 
 class Attempts:
@@ -64,7 +90,7 @@ class Attempts:
     async def answer(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Answer:
         attempt = await self._begin(target, request, purpose, form)
         with attempt:
-            answer = await self._backends[target.backend].answer(request, attempt.asking)
+            answer = await attempt.terms.backend.answer(request, attempt.asking)
             attempt.answered(answer)
             if form is not None:
                 answer = form.answered(answer)
@@ -76,7 +102,7 @@ class Attempts:
     async def stream(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Stream:
         attempt = await self._begin(target, request, purpose, form)
         with attempt:
-            async with aclosing(self._backends[target.backend].stream(request, attempt.asking)) as items:
+            async with aclosing(attempt.terms.backend.stream(request, attempt.asking)) as items:
                 async for item in items:
                     attempt.saw(item)
                     if form is None:
@@ -90,92 +116,96 @@ class Attempts:
 
     async def _begin(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
         """Raises CircuitOpen before anything is held, where the target is left alone."""
-        circuit = self._circuits.of(target)
-        probing = circuit is not None and circuit.admit()
+        terms = self._call.terms.get(id(target)) or self._agree(target)
+        circuit = terms.circuit
+        if circuit is None or not circuit.admit():
+            return await self._hold(terms, request, purpose, form)
         try:
-            attempt = await self._hold(target, request, purpose, form)
+            attempt = await self._hold(terms, request, purpose, form)
         except BaseException:
-            if circuit is not None and probing:
-                circuit.leave()
+            circuit.leave()
             raise
-        attempt.circuit, attempt.probing = circuit, probing
+        attempt.probing = True
         return attempt
 
-    async def _hold(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
+    def _agree(self, target: Target) -> Terms:
+        """The terms keep the target, so that no other has its id while they are kept."""
+        terms = Terms(self._call, target, self._backends[target.backend], self._circuits.of(target))
+        self._call.terms[id(target)] = terms
+        return terms
+
+    async def _hold(self, terms: Terms, request: Request, purpose: str, form: Form | None) -> "Attempt":
         """Reserve the worst case, then put the intent on record."""
+        call, book = self._call, self._book
         at_us = now_us()
-        attempt = Attempt(self._call, self._book, self._purse, target, request, form, at_us)
-        asking = self._asking(attempt, target, request, whole=self._whole or form is not None)
-        price = attempt.price = target.price_at(at_us)
-        worst = attempt.worst = self._worst_case(price, request, asking)
-        tokens = _worst_tokens(request, asking)
+        attempt = Attempt(call, book, self._purse, terms, request, form, at_us)
+        output = request.max_output_tokens
+        if output is None or output > terms.most_output:
+            output = terms.most_output
+        generated = output if request.task in GENERATING else 0
+        price = attempt.price = terms.target.price_at(at_us)
+        worst = attempt.worst = self._worst_case(terms, price, request, generated)
+        tokens = _worst_tokens(request, generated)
         # A request belongs to the call, so that a fallback is no second one; a place in flight, tokens and money belong
         # to each attempt.
-        most = {"nusd": worst or 0, "tokens": tokens, "requests": 0 if self._book.attempts else 1, "concurrent": 1}
-        amounts = [(limit, most[limit.unit]) for limit in self._call.limits]
-        attempt.hold = await self._purse.reserve(amounts, at_us)
-        purpose = purpose or ("fallback" if self._book.attempts else "primary")
+        most = {"nusd": worst or 0, "tokens": tokens, "requests": 0 if book.attempts else 1, "concurrent": 1}
+        amounts = [(limit, most[limit.unit]) for limit in call.limits]
+        hold = self._purse.spare(amounts, at_us)
+        if hold is None:
+            hold = await self._purse.reserve(amounts, at_us)
+            attempt.start()
+        attempt.hold = hold
+        if book.attempts:
+            purpose = purpose or "fallback"
+            book.write_down()
         try:
-            attempt.start()  # a lease may have been waited for
-            attempt.asking = self._in_time(attempt, asking)
-            self._book.ledger.spool.append(attempt.intent(tokens, purpose))
+            attempt.asking = Asking(
+                self._in_time(terms.target, attempt),
+                output,
+                call.context.trace,
+                attempt.id,
+                call.route.lossy,
+                self._whole or form is not None,
+                attempt.counts.append,
+            )
+            book.ledger.spool.append(attempt.intent(tokens, purpose or "primary"))
         except (Unavailable, TargetTimeout):
-            self._purse.settle(attempt.hold, [0] * len(amounts))
+            self._purse.settle(hold, [0] * len(amounts))
             raise
-        self._book.attempts += 1
+        book.attempts += 1
         return attempt
 
-    def _asking(self, attempt: "Attempt", target: Target, request: Request, *, whole: bool) -> Asking:
-        allowed = self._call.route.max_output_tokens
-        if target.can is not None and target.can.max_output_tokens is not None:
-            allowed = min(allowed, target.can.max_output_tokens)
-        asked = request.max_output_tokens
-        return Asking(
-            target=target,
-            max_output_tokens=allowed if asked is None else min(asked, allowed),
-            trace=self._call.context.trace,
-            attempt=attempt.id,
-            lossy=self._call.route.lossy,
-            whole=whole,
-            counted=attempt.counts.append,
-        )
-
-    def _in_time(self, attempt: "Attempt", asking: Asking) -> Asking:
+    def _in_time(self, target: Target, attempt: "Attempt") -> Target:
         """The route's deadline is shared by all attempts of a call: a later one gets what is left."""
-        target = asking.target
         left_s = self._call.route.total_s - attempt.queued_s
         if left_s <= 0:
             raise TargetTimeout("no time is left to ask it", target=target.name, stage="total")
         if left_s >= target.timeouts.total_s:
-            return asking
-        return replace(asking, target=replace(target, timeouts=replace(target.timeouts, total_s=left_s)))
+            return target
+        return replace(target, timeouts=replace(target.timeouts, total_s=left_s))
 
-    def _worst_case(self, price: Price | None, request: Request, asking: Asking) -> int | None:
+    def _worst_case(self, terms: Terms, price: Price | None, request: Request, output: int) -> int | None:
         """Nano-dollars that this attempt can cost at most; None where that can't be known and no budget asks."""
         if price is None:
-            if budgeted := self._budget():
-                target = asking.target
+            if terms.budget is not None:
+                target = terms.target
                 raise CostUnbounded(
-                    f"the price of target {target.name!r} is unknown, and {budgeted.scope} has a budget",
+                    f"the price of target {target.name!r} is unknown, and {terms.budget.scope} has a budget",
                     hint=f"set `price` in [targets.{target.name}], or run `fairlead catalog update`",
                 )
             return None
         if request.task == "count":
             return 0  # nothing is generated, and no provider bills it
-        output = asking.max_output_tokens if request.task in GENERATING else 0
         if request.input_bound is not None:
-            return worst_case_nusd(price, request.input_bound, output, request.samples, request.searches)
-        if self._call.route.max_cost_nusd is None and (budgeted := self._budget()):
+            return terms.worst(price).nusd(request.input_bound, output, request.samples, request.searches)
+        if self._call.route.max_cost_nusd is None and terms.budget is not None:
             raise CostUnbounded(
                 f"what this request can cost has no bound (it holds images, files or the provider's own tools, or asks "
-                f"for a dearer tier), and {budgeted.scope} has a budget",
+                f"for a dearer tier), and {terms.budget.scope} has a budget",
                 hint=f"set `max_cost_per_call` in [routes.{self._call.route.name}]",
                 code="cost_unbounded",
             )
         return self._call.route.max_cost_nusd
-
-    def _budget(self) -> Limit | None:
-        return next((limit for limit in self._call.limits if limit.unit == "nusd"), None)
 
 
 class Attempt:
@@ -189,7 +219,6 @@ class Attempt:
     usage: Usage | None = None
     cost_nusd: int | None = 0
     estimated = False
-    circuit: Circuit | None = None
     probing = False  # its circuit closes, or stays open, by how this ends
     _first = _last = 0.0  # when words came; 0: never
     _bytes: int | None = None  # of a whole answer
@@ -199,21 +228,24 @@ class Attempt:
     _ended = False
 
     def __init__(
-        self, call: Call, book: Book, purse: Purse, target: Target, request: Request, form: Form | None, at_us: int
+        self, call: Call, book: Book, purse: Purse, terms: Terms, request: Request, form: Form | None, at_us: int
     ) -> None:
         self.id = new_id(at_us)
+        self.terms = terms
         self._call = call
         self._book = book
         self._purse = purse
-        self._target = target
+        self._target = terms.target
         self._request = request
         self._form = form
         self._at_us = at_us
-        self.start()
-        self._words = estimating.Words()
+        self._started = monotonic()
+        self.queued_s = self._started - book.context.started
+        self._words: estimating.Words | None = None
         self.counts: list[Usage] = []  # by the target, until a stream was cut; no method of ours, which were a cycle
 
     def start(self) -> None:
+        """Once more: a lease was waited for."""
         self._started = monotonic()
         self.queued_s = self._started - self._book.context.started
 
@@ -258,12 +290,15 @@ class Attempt:
         if isinstance(item, Chunk):
             if item.words:
                 self._last = monotonic()
-                self._words.add(item)
+                words = self._words
+                if words is None:
+                    words = self._words = estimating.Words()
+                words.add(item)
                 if not self._first:
                     self._first = self._last
                     self._book.first_word_us = self._book.first_word_us or self._book.elapsed_us()
-                    if self.probing and self.circuit is not None:
-                        self.circuit.spoke()
+                    if self.probing and self.terms.circuit is not None:
+                        self.terms.circuit.spoke()
             if item.finish:
                 self._finish = item.finish
         elif isinstance(item, Usage):
@@ -282,24 +317,22 @@ class Attempt:
             error.target = error.target or self._target.name
             self._request_id = self._request_id or error.request_id
         self._book.request_id = self._request_id
-        if self.circuit is not None:
-            self.circuit.ended(error, probing=self.probing, hurried=error is not None and self._was_hurried())
-        self.usage = self.usage or self._estimate(error)
-        self.estimated = self.usage.estimated
-        self.cost_nusd = self._cost(self.usage)
+        circuit = self.terms.circuit
+        if circuit is not None:
+            circuit.ended(error, probing=self.probing, hurried=error is not None and self._was_hurried())
+        usage = self.usage = self.usage or self._estimate(error)
+        self.estimated = usage.estimated
+        self.cost_nusd = self._cost(usage)
         if isinstance(error, TargetError):
-            error.usage = self.usage
+            error.usage = usage
         if isinstance(error, OutputInvalid):
             error.cost_nusd = self.cost_nusd
-        outcome = self._outcome(error, self.usage)
+        outcome = self._outcome(error, usage)
+        truth = {"nusd": self.cost_nusd or 0, "tokens": usage.input + usage.output, "requests": None, "concurrent": 0}
         try:
-            self._book.ledger.spool.append(outcome)
-        finally:
-            self._book.attempted(outcome)
-            self._purse.settle(self.hold, self._truth(self.usage))
-
-    def _since_start_us(self, moment: float) -> int | None:
-        return round((moment - self._started) * 1_000_000) if moment else None
+            self._book.attempted(outcome, soon=error is None and self.terms.soon and not self._request.stream)
+        finally:  # in the order in which they were taken; None: as reserved
+            self._purse.settle(self.hold, [truth[unit] for unit in self.terms.units])
 
     def _was_hurried(self) -> bool:
         """Whether it had less than half the time that the target and its route give."""
@@ -319,17 +352,13 @@ class Attempt:
         if self._bytes is not None:
             return estimating.of_answer(self._request, self._bytes)
         most = self.asking.max_output_tokens * self._request.samples
-        return estimating.of_stream(self._request, self._words, self.counts[-1] if self.counts else None, most)
+        words = self._words or estimating.Words()
+        return estimating.of_stream(self._request, words, self.counts[-1] if self.counts else None, most)
 
     def _cost(self, usage: Usage) -> int | None:
         if self._request.task == "count" or (not (usage.input or usage.output) and not self._ended):
             return 0
         return cost_nusd(self.price, usage) if self.price else None
-
-    def _truth(self, usage: Usage) -> list[int | None]:
-        """What each reservation turned out to be, in the order in which they were taken; None: as reserved."""
-        truth = {"nusd": self.cost_nusd or 0, "tokens": usage.input + usage.output, "requests": None, "concurrent": 0}
-        return [truth[limit.unit] for limit in self._call.limits]
 
     def _outcome(self, error: BaseException | None, usage: Usage) -> Outcome:
         name, why, status = "ok", "", None
@@ -362,15 +391,15 @@ class Attempt:
             overrun=self.worst is not None and (self.cost_nusd or 0) > self.worst,
             estimated=self.estimated,
             queued_us=round(self.queued_s * 1_000_000),
-            first_token_us=self._since_start_us(self._first),
-            last_token_us=self._since_start_us(self._last),
+            first_token_us=round((self._first - self._started) * 1_000_000) if self._first else None,
+            last_token_us=round((self._last - self._started) * 1_000_000) if self._last else None,
             duration_us=round((monotonic() - self._started) * 1_000_000),
         )
 
 
-def _worst_tokens(request: Request, asking: Asking) -> int:
+def _worst_tokens(request: Request, output: int) -> int:
     """Tokens that an attempt can use at most; where the prompt has no bound, its bytes stand in."""
     if request.task == "count":
         return 0
     prompt = request.input_bound if request.input_bound is not None else request.input_bytes
-    return prompt + (asking.max_output_tokens * request.samples if request.task in GENERATING else 0)
+    return prompt + output * request.samples

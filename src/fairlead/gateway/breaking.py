@@ -136,7 +136,7 @@ class Circuit:
     def ended(self, error: BaseException | None, *, probing: bool, hurried: bool) -> None:
         """How an attempt ended. `hurried`: it had far less time than the target usually gets."""
         if error is None and not self.shut:  # nearly always
-            self._window.add(self._now(), failed=False)
+            self._window.add(self._now(), False)
             self._row = 0
             return
         ending = "answered" if error is None else _ending(error, hurried)

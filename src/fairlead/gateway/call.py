@@ -227,6 +227,7 @@ class Call(Struct, frozen=True):
     config: str = ""  # hash of the configuration generation
     context: Context = Context()
     routes: Mapping[str, Route] = {}  # all that there are, so that a rule which says no can say where else
+    terms: dict[int, Any] = {}  # what its attempts have in common with others of this caller on this route (attempt.py)
 
 
 class Form(Protocol):
@@ -298,13 +299,14 @@ class Fetch(Protocol):
 
 
 class Spool(Protocol):
-    """Where records go before the store: a local file. `append` returns when `kill -9` can't lose the record.
+    """Where records go before the store: a local file. `append` returns when `kill -9` can't lose the records; several
+    stand together, or none does.
 
     `intent` makes room for its outcome as well, and raises Unavailable if there is none: a full disk denies before
     anything is sent.
     """
 
-    def append(self, record: Record) -> None: ...
+    def append(self, *records: Record) -> None: ...
 
 
 class Clock(Protocol):
@@ -316,11 +318,13 @@ class Clock(Protocol):
 
 
 class Purse(Protocol):
-    """Holds against limits. `reserve` takes all amounts or none; `settle` books the truth and frees the rest.
+    """Holds against limits. `reserve` takes all amounts or none; `settle` books the truth and frees the rest. `spare`
+    is `reserve` where there is room and nobody need be asked, else None.
 
     `reserve` raises LimitExceeded, BudgetExceeded or BudgetHeld; amounts are in each limit's own unit. To `settle` an
     amount as None is to book what was reserved.
     """
 
     async def reserve(self, amounts: Sequence[tuple[Limit, int]], at_us: int) -> Any: ...
+    def spare(self, amounts: Sequence[tuple[Limit, int]], at_us: int) -> Any | None: ...
     def settle(self, hold: Any, amounts: Sequence[int | None]) -> None: ...

@@ -20,11 +20,11 @@ from fairlead.gateway.elsewhere import with_hint
 from fairlead.gateway.hedging import Hedging, Lateness
 from fairlead.gateway.inlining import inlined
 from fairlead.gateway.ledger import Book, Ledger
-from fairlead.gateway.policies import OF_REQUESTS, narrow
+from fairlead.gateway.policies import OF_REQUESTS
 from fairlead.gateway.rescuing import rescuing
 from fairlead.gateway.retrying import RetryBudgets, Retrying
 from fairlead.gateway.routes import Routes
-from fairlead.gateway.shaping import shaped
+from fairlead.gateway.shaping import SHAPED, shaped
 from fairlead.gateway.spreading import Loads, Spreading
 from fairlead.gateway.standing import Standing
 
@@ -72,7 +72,7 @@ class Gateway:
 
     def open(self, caller: Caller, request: Request, context: Context) -> Book:
         """The books of one call; `answer` and `stream` work within them."""
-        return self.ledger.open(caller, request, context)
+        return Book(self.ledger, caller, request, context)
 
     def answer(self, book: Book) -> Awaitable[Answer]:
         generation = self.generation
@@ -124,9 +124,12 @@ class Gateway:
             ask = Hedging(ask, call, book, call.route.hedge, self._lateness, self.circuits, spreading)
         if call.route.retry is not None:
             ask = Retrying(ask, call, call.route.retry, self._retry_budgets, self.circuits, spreading, book.elapsed_us)
-        return shaped(ask, call, generation.backends)
+        return ask if call.request.needs.isdisjoint(SHAPED) else shaped(ask, call, generation.backends)
 
     def _call(self, generation: Generation, book: Book) -> Call:
         book.call = self._standing.call(generation.routes, book.id, book.caller, book.request, book.context)
-        book.call = narrow(book.call, OF_REQUESTS)
-        return book.call
+        call = book.call
+        for policy in OF_REQUESTS:
+            call = policy(call)
+        book.call = call
+        return call

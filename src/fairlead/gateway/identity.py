@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Mapping
 from hmac import compare_digest
 
+from msgspec import Struct
+
 from fairlead.errors import Unauthenticated
 from fairlead.gateway.call import Caller
 from fairlead.ids import now_us
@@ -20,6 +22,13 @@ HALF = 32  # digits of a digest
 def digest(secret: str) -> str:
     """What is kept of a key. It has 256 random bits, so a plain hash can't be reversed by guessing."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Proof(Struct, frozen=True):
+    """That a secret is a caller's: as long as these are the keys."""
+
+    keys: object
+    caller: Caller
 
 
 class Identities:
@@ -35,6 +44,15 @@ class Identities:
 
     def authenticate(self, authorization: str | None) -> Caller:
         """`authorization` is the header's value (`Bearer <key>`) or the bare key. Raises Unauthenticated."""
+        return self.prove(authorization).caller
+
+    def holds(self, proof: Proof) -> bool:
+        """Whether the same secret, shown again, is still good."""
+        expires_us = proof.caller.expires_us
+        return proof.keys is self._callers and (expires_us is None or expires_us > now_us())
+
+    def prove(self, authorization: str | None) -> Proof:
+        """The same as `authenticate`, for whoever may be shown the same words again. Raises Unauthenticated."""
         secret = (authorization or "").strip()
         if secret[:7].lower() in ("bearer", "bearer "):
             secret = secret[7:].strip()
@@ -49,7 +67,7 @@ class Identities:
         if caller.expires_us is not None and caller.expires_us <= now_us():
             what = f"this secret of key {caller.name!r}" if caller.rotated else f"key {caller.name!r}"
             raise self._refused(f"{what} has expired", code="key_expired", hint=ROTATED if caller.rotated else HINT)
-        return caller
+        return Proof(self._callers, caller)
 
     def _refused(self, message: str, *, code: str, hint: str = HINT) -> Unauthenticated:
         self.refused += 1

@@ -1,8 +1,8 @@
 """The books: what one call was, from its arrival to its end, whatever happens in between.
 
-`Ledger.open` gives a `Book`, a context manager around everything that a call does; leaving it appends the call's
-record, also when the caller was denied, hung up, or every target failed. Attempts write their own records
-(`attempt.py`) and tell the book. How records reach the store is not known here.
+A `Book` is a context manager around everything that a call does; leaving it appends the call's record, also when the
+caller was denied, hung up, or every target failed. Attempts write their own intents (`attempt.py`) and tell the book
+how they ended. How records reach the store is not known here.
 """
 
 import asyncio
@@ -33,9 +33,6 @@ class Ledger:
         self.config = config
         self.open_calls = 0
 
-    def open(self, caller: Caller, request: Request, context: Context) -> "Book":
-        return Book(self, caller, request, context)
-
 
 class Book:
     """One call's page. `call` is set as soon as there is one; `attempts` counts what was asked of targets."""
@@ -48,6 +45,8 @@ class Book:
     estimated = False
     first_word_us: int | None = None
     cache = ""  # hit, shared, miss; "": nothing was looked up
+    _ended: Outcome | None = None  # of an attempt, which is still to be written
+    _is_open = False
 
     def __init__(self, ledger: Ledger, caller: Caller, request: Request, context: Context) -> None:
         self.ledger = ledger
@@ -58,52 +57,71 @@ class Book:
 
     def __enter__(self) -> "Book":
         self.ledger.open_calls += 1
+        self._is_open = True
         return self
 
     def elapsed_us(self) -> int:
         return round((time.monotonic() - self.context.started) * 1_000_000)
 
-    def attempted(self, outcome: Outcome) -> None:
-        """An attempt of this call has ended."""
+    def attempted(self, outcome: Outcome, *, soon: bool = False) -> None:
+        """An attempt of this call has ended. `soon`: nothing is awaited before the call ends, with whose record the
+        outcome is written then."""
         self.estimated |= outcome.estimated
         if self.cost_nusd is None or outcome.cost_nusd is None:
             self.cost_nusd = None
         else:
             self.cost_nusd += outcome.cost_nusd
+        if soon and self._is_open and self._ended is None:
+            self._ended = outcome
+        else:
+            self.ledger.spool.append(outcome)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.ledger.open_calls -= 1
+        self._is_open = False
+        ended, self._ended = self._ended, None
+        closed = self._closed(error)
+        if ended is None:
+            self.ledger.spool.append(closed)
+        else:
+            self.ledger.spool.append(ended, closed)
+
+    def write_down(self) -> None:
+        """Something is awaited before the call ends: what is to be written is written now."""
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            self.ledger.spool.append(ended)
+
+    def _closed(self, error: BaseException | None) -> CallClosed:
         call, context = self.call, self.context
         status, code, why = ("ok", "", "") if error is None else _ending(error)
-        self.ledger.spool.append(
-            CallClosed(
-                call=self.id,
-                at_us=context.at_us,
-                key=self.caller.key,
-                team=self.caller.team,
-                route=call.route.name if call else self.request.route[:128],
-                task=self.request.task,
-                stream=self.request.stream,
-                status=status,
-                code=code,
-                why=why,
-                narrowed=call.narrowed if call else (),
-                attempts=self.attempts,
-                target=self.target if status != "denied" else "",
-                cost_nusd=self.cost_nusd,
-                estimated=self.estimated,
-                duration_us=self.elapsed_us(),
-                first_word_us=self.first_word_us,
-                cache=self.cache,
-                request_hash=context.request_hash,
-                config=call.config if call else self.ledger.config,
-                parent=context.parent,
-                session=context.session,
-                trace=context.trace,
-                tags=context.tags,
-            )
+        return CallClosed(
+            call=self.id,
+            at_us=context.at_us,
+            key=self.caller.key,
+            team=self.caller.team,
+            route=call.route.name if call else self.request.route[:128],
+            task=self.request.task,
+            stream=self.request.stream,
+            status=status,
+            code=code,
+            why=why,
+            narrowed=call.narrowed if call else (),
+            attempts=self.attempts,
+            target=self.target if status != "denied" else "",
+            cost_nusd=self.cost_nusd,
+            estimated=self.estimated,
+            duration_us=self.elapsed_us(),
+            first_word_us=self.first_word_us,
+            cache=self.cache,
+            request_hash=context.request_hash,
+            config=call.config if call else self.ledger.config,
+            parent=context.parent,
+            session=context.session,
+            trace=context.trace,
+            tags=context.tags,
         )
 
 

@@ -89,6 +89,20 @@ class LeasedPurse:
             account.held += amount
         return hold
 
+    def spare(self, amounts: Sequence[tuple[Limit, int]], at_us: int) -> Hold | None:
+        """The same where there is room in what is leased; None where the broker is to be asked."""
+        hold: Hold = []
+        for limit, amount in amounts:
+            account = self._accounts.get(limit.id)
+            if account is None or account.limit is not limit or not account.window_us <= at_us < account.ends_us:
+                return None
+            if account.leased - account.spent - account.held < amount:
+                return None
+            hold.append((account, amount))
+        for account, amount in hold:
+            account.held += amount
+        return hold
+
     def settle(self, hold: Hold, amounts: Sequence[int | None]) -> None:
         for (account, reserved), truth in zip(hold, amounts, strict=True):
             account.held -= reserved

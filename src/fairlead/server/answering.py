@@ -70,14 +70,10 @@ class Tongue(Struct, frozen=True):
 
 async def serve(exchange: Exchange, tongue: Tongue, read: Callable[[bytes], Request]) -> None:
     """One request from its key to its last byte. `read` makes it of the body."""
-    caller, body = await receive(exchange, tongue)
+    exchange.language = tongue.language  # in which errors are told from here on
+    caller = exchange.caller()
+    body = await exchange.content()
     await reply(exchange, tongue, caller, body, read(body))
-
-
-async def receive(exchange: Exchange, tongue: Tongue) -> tuple[Caller, bytes]:
-    """Whose request it is, and its body. From here on errors are told in the caller's language."""
-    exchange.language = tongue.language
-    return exchange.caller(), await exchange.content()
 
 
 async def reply(
@@ -85,12 +81,13 @@ async def reply(
 ) -> None:
     """Ask the gateway and send what comes. `body` is what was received; `keep` is told the whole answer before it ends:
     the body, or None and the writer of the stream."""
-    book = exchange.gateway.open(caller, request, exchange.describe(body))
+    listener = exchange.listener
+    gateway, recorder = listener.gateway, listener.recorder
+    book = gateway.open(caller, request, exchange.describe(body))
     exchange.call = book.id
-    recorder = exchange.listener.recorder
     recording = None
     if recorder is not None:
-        recording = recorder.begin(exchange.gateway.generation.routes.get(request.route), book, body)
+        recording = recorder.begin(gateway.generation.routes.get(request.route), book, body)
     if recording is None:
         end = await _served(exchange, tongue, book, request, keep)
     else:
@@ -117,11 +114,18 @@ async def _served(
 
 
 async def _unary(exchange: Exchange, tongue: Tongue, book: Book, request: Request, keep: Keep | None) -> End:
-    answer = await exchange.gateway.answer(book)
+    answer = await exchange.listener.gateway.answer(book)
     body = tongue.body(tongue.language, answer, request)
     if keep is not None:
+        book.write_down()
         await keep(body, None)
-    lines = [JSON, *_labels(book, tongue), *_cost(answer), *_estimated(answer), *_dropped(answer.dropped)]
+    lines = [JSON, *_labels(book, tongue)]
+    if answer.cost_nusd is not None:
+        lines.append(b"x-fairlead-cost-usd: " + format_usd(answer.cost_nusd).removesuffix("usd").encode())
+    if answer.estimated:  # the tokens, and so the cost: the target did not count
+        lines.append(b"x-fairlead-estimated: true")
+    if answer.dropped:
+        lines += _dropped(answer.dropped)
     return partial(exchange.respond, 200, body, lines)
 
 
@@ -196,17 +200,6 @@ def _labels(book: Book, tongue: Tongue, upstream: str = "") -> Lines:
     if book.cache:
         labels.append(b"x-fairlead-cache: " + book.cache.encode())
     return labels
-
-
-def _cost(answer: Answer) -> Lines:
-    if answer.cost_nusd is None:
-        return []
-    return [b"x-fairlead-cost-usd: " + format_usd(answer.cost_nusd).removesuffix("usd").encode()]
-
-
-def _estimated(answer: Answer) -> Lines:
-    """That the tokens, and so the cost, are our estimate: the target did not count."""
-    return [b"x-fairlead-estimated: true"] if answer.estimated else []
 
 
 def _told(early: list[Item]) -> Lines:

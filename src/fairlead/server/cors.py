@@ -14,13 +14,10 @@ EXPOSED = b"access-control-expose-headers: *"  # without cookies that means all
 
 
 class Cors:
-    """`origins` as browsers say them, such as `https://app.example.com`; without any, nobody is told anything."""
+    """`origins` as browsers say them, such as `https://app.example.com`."""
 
     def __init__(self, origins: tuple[str, ...] = ()) -> None:
         self._origins = frozenset(origin.encode("ascii") for origin in origins)
-
-    def __bool__(self) -> bool:
-        return bool(self._origins)
 
     def lines(self, headers: dict[bytes, bytes]) -> tuple[bytes, ...]:
         """What stands in every response to a request with these headers."""

@@ -25,7 +25,7 @@ from fairlead.server.cors import Cors
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
 from fairlead.server.recording import Recorder
 from fairlead.wire.inbound import Refusal
-from fairlead.wire.incoming import Incoming, Lines, Link, too_large
+from fairlead.wire.incoming import Head, Incoming, Lines, Link, too_large
 
 log = logging.getLogger("fairlead.data")
 JSON = b"content-type: application/json"
@@ -48,10 +48,8 @@ class Exchange(Incoming):
     language: ModuleType = openai  # that errors are told in
     call = ""  # the id of the call in the books, once there is one
 
-    def __init__(
-        self, listener: "DataListener", link: Link, method: str, path: str, query: bytes, headers: dict[bytes, bytes]
-    ) -> None:
-        super().__init__(link, method, path, query, headers)
+    def __init__(self, listener: "DataListener", link: Link, head: Head) -> None:
+        super().__init__(link, head)
         self.listener = listener
         self.at_us = now_us()
         self.began = time.monotonic()
@@ -62,8 +60,12 @@ class Exchange(Incoming):
 
     def caller(self) -> Caller:
         """Whose key came with it, in whichever header the caller's language has for it. Raises Unauthenticated."""
-        said = next((value for name in CREDENTIALS if (value := self.headers.get(name))), b"")
-        return self.listener.identities.authenticate(said.decode("latin-1"))
+        identities = self.listener.identities
+        proof = self.head.known
+        if proof is None or not identities.holds(proof):
+            said = next((value for name in CREDENTIALS if (value := self.headers.get(name))), b"")
+            proof = self.head.known = identities.prove(said.decode("latin-1"))
+        return proof.caller
 
     def content(self) -> Awaitable[bytes]:
         """The whole body. Raises BodyTooLarge before more than the limit is held."""
@@ -82,8 +84,11 @@ class Exchange(Incoming):
         hash that tells equal requests apart from others without telling what they say. Raises RequestInvalid where the
         deadline or that word is none."""
         headers = self.headers
+        hashed = self.listener.keyed.copy()
+        hashed.update(body)
         if BESIDE.isdisjoint(headers):  # as nearly always
-            return Context(self.at_us, self.began, _trace(None), request_hash=self._hash(body))
+            trace, span = new_trace()
+            return Context(self.at_us, self.began, f"00-{trace}-{span}-01", (), None, None, hashed.hexdigest())
         session = headers.get(SESSION)
         return Context(
             at_us=self.at_us,
@@ -91,15 +96,10 @@ class Exchange(Incoming):
             trace=_trace(headers.get(TRACE)),
             tags=_tags(headers.get(TAGS)),
             session=session.decode("latin-1")[:128] if session else None,
-            request_hash=self._hash(body),
+            request_hash=hashed.hexdigest(),
             timeout_s=_seconds(headers.get(TIMEOUT)),
             cache=_cache(headers.get(CACHE)),
         )
-
-    def _hash(self, body: bytes) -> str:
-        hashed = self.listener.keyed.copy()
-        hashed.update(body)
-        return hashed.hexdigest()
 
     async def fail(self, error: FairleadError, lines: Lines) -> None:
         """The error as the whole response, in the caller's language."""
@@ -171,17 +171,17 @@ class DataListener:
         self.max_body_bytes = max_body_bytes
         self.keyed = blake2b(digest_size=16, key=hash_key)  # taken up anew for each body
         self.draining = False
-        self.cors = Cors()
+        self.cors: Cors | None = None  # where pages of other origins may ask
         self.metrics: Callable[[], Awaitable[bytes]] | None = None
         self._endpoints = endpoints
         self._hints = hints
 
-    def incoming(self, link: Link, method: str, path: str, query: bytes, headers: dict[bytes, bytes]) -> Exchange:
-        return Exchange(self, link, method, path, query, headers)
+    def incoming(self, link: Link, head: Head) -> Exchange:
+        return Exchange(self, link, head)
 
     async def serve(self, exchange: Exchange) -> None:
         try:
-            if self.cors:
+            if self.cors is not None:
                 exchange.also = self.cors.lines(exchange.headers)
             endpoint = self._endpoints.get((exchange.method, exchange.path)) or self._found(exchange)
             await endpoint(exchange)
@@ -208,7 +208,7 @@ class DataListener:
         return self._below(method, path) or self._not_served(exchange)
 
     async def _options(self, taken: list[str], exchange: Exchange) -> None:
-        asked = self.cors.preflight(exchange.headers, taken) if self.cors else None
+        asked = self.cors.preflight(exchange.headers, taken) if self.cors is not None else None
         await exchange.respond(204, b"", [b"allow: " + ", ".join([*taken, "OPTIONS"]).encode(), *(asked or ())])
 
     def _below(self, method: str, path: str) -> Endpoint | None:

@@ -21,7 +21,7 @@ from fairlead.gateway.call import ZONES, Caller, Route, Zone
 from fairlead.gateway.routes import may_use
 from fairlead.ids import now_us
 from fairlead.server import channel as say
-from fairlead.server.answering import Tongue, Writer, receive, reply, serve
+from fairlead.server.answering import Tongue, Writer, reply, serve
 from fairlead.server.data import JSON, Endpoint, Exchange
 from fairlead.server.recording import Overheard
 
@@ -57,7 +57,9 @@ COUNTING = Tongue(responses, body=_count_body)
 
 
 async def _create(exchange: Exchange) -> None:
-    caller, body = await receive(exchange, RESPONSES)
+    exchange.language = responses
+    caller = exchange.caller()
+    body = await exchange.content()
     fields = read_fields(body)
     route = _route(exchange, fields)
     tongue, request = RESPONSES, responses.read_request("chat", body)

@@ -168,7 +168,8 @@ class Worker:
             self._wire.tls = self._prepared.tls  # from the next connection on
         self._wire.bounds = bounds_of(settings.server)
         self._data.max_body_bytes = int(settings.server.max_body_mb * 1_000_000)
-        self._data.cors = Cors(settings.server.cors_origins)
+        origins = settings.server.cors_origins
+        self._data.cors = Cors(origins) if origins else None
         self._data.recorder = self._recorder_for(settings)
         self._data.metrics = self._metrics if self._begun.metrics and settings.server.metrics == "auto" else None
 

@@ -65,36 +65,31 @@ class Spool:
         self._offset = 0
         self._syncer = _Syncer(directory, self._fd) if sync == "interval" else None
 
-    def append(self, record: Record) -> None:
-        """Returns when the record stands.
+    def append(self, *records: Record) -> None:
+        """Returns when the records stand; several are written at once where they fit into one segment.
 
         Raises Unavailable (`spool_full`) where there is no room for an intent and what will follow it, or for the end
-        of a call that never had one; then nothing was written. What follows an intent always fits.
+        of a call that never had one; then it was not written. What follows an intent always fits.
         """
-        line = _line(record)
         owed = self._owed
-        if type(record) is Intent:
-            self._make_room(2 if record.call in owed else 3)
-        else:
-            ended = record.attempt if type(record) is Outcome else record.call
+        lines = b""
+        for record in records:
+            line = _line(record)
+            ended = "" if type(record) is Intent else record.attempt if type(record) is Outcome else record.call
             if ended in owed:
                 owed.remove(ended)
             else:
-                self._make_room(1)
-        end = self._offset + len(line)
-        if end > self._segment_bytes:
-            self._roll()
-            end = len(line)
-        try:
-            written = os.pwrite(self._fd, line, self._offset)
-            while written < len(line):  # interrupted by a signal
-                written += os.pwrite(self._fd, line[written:], self._offset + written)
-        except OSError as error:
-            raise _unavailable(self.directory, "spool_broken", error) from error
-        self._offset = end
-        if type(record) is Intent:
-            owed.add(record.attempt)
-            owed.add(record.call)
+                lines = self._write(lines)
+                self._make_room(1 if ended else 2 if record.call in owed else 3)
+            if self._offset + len(lines) + len(line) > self._segment_bytes:
+                lines = self._write(lines)
+                self._roll()
+            lines += line
+        self._write(lines)
+        for record in records:
+            if type(record) is Intent:
+                owed.add(record.attempt)
+                owed.add(record.call)
 
     def close(self) -> None:
         """Gives the directory up, to be shipped and removed; with `sync="interval"` after making it durable."""
@@ -113,6 +108,17 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _write(self, lines: bytes) -> bytes:
+        """What is then left to be written: nothing."""
+        try:
+            written = os.pwrite(self._fd, lines, self._offset) if lines else 0
+            while written < len(lines):  # interrupted by a signal
+                written += os.pwrite(self._fd, lines[written:], self._offset + written)
+        except OSError as error:
+            raise _unavailable(self.directory, "spool_broken", error) from error
+        self._offset += written
+        return b""
 
     def _make_room(self, lines: int) -> None:
         """Room for so many lines that nobody reserved, and for all that are owed: in this segment and in those

@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 from msgspec import Struct
 
 from fairlead.errors import FairleadError, RequestMalformed, RequestTooSlow, Unavailable
-from fairlead.wire.incoming import CLOSE, CONTINUE, Incoming, Lines, Link, head_of, status_line
+from fairlead.wire.incoming import CLOSE, CONTINUE, Head, Incoming, Lines, Link, head_of, status_line
 from fairlead.wire.requests import Requests
 from fairlead.wire.timer import Timer
 
@@ -48,9 +48,7 @@ class Refusal(Struct, frozen=True):
 class Site(Protocol):
     """What is served. `incoming` makes a request of the kind that `serve` is given; `refusal` tells an error."""
 
-    def incoming(
-        self, link: Link, method: str, path: str, query: bytes, headers: dict[bytes, bytes], /
-    ) -> Incoming: ...
+    def incoming(self, link: Link, head: Head, /) -> Incoming: ...
     def serve(self, incoming: Any, /) -> Awaitable[None]: ...
     def refusal(self, error: FairleadError) -> Refusal: ...
 
@@ -184,7 +182,10 @@ class Inbound(asyncio.Protocol):
             self._feed(data)
         if self._requests.arriving is not None:
             self._progress_at = self.loop.time()
-        self._go_on()
+        if self._current is None:
+            self._next()
+        else:
+            self._rearm()
 
     def eof_received(self) -> bool:
         """The caller says no more. It may still listen, or be gone: for TCP that looks the same."""

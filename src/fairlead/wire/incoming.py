@@ -10,7 +10,7 @@ from copy import copy
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from fairlead.errors import BodyTooLarge, FairleadError
 from fairlead.ids import now_us
@@ -43,8 +43,23 @@ class Link(Protocol):
     async def flow(self) -> None: ...
 
 
+class Head:
+    """What stands above a body. Requests of one connection that begin alike share one, so nobody changes it. `headers`
+    by their names in lower case, but for the body's length; of one that came several times the values stand side by
+    side. `known` is for whoever serves such requests: what he found out when the first of them came."""
+
+    __slots__ = ("headers", "known", "method", "path", "query")
+
+    def __init__(self, method: str, path: str, query: bytes, headers: dict[bytes, bytes]) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.known: Any = None
+
+
 class Incoming:
-    """`headers` by their names in lower case; of one that came several times the values stand side by side.
+    """One request with its `head`, and what came of its body.
 
     It is answered with `respond`, or with `start`, `write` … and a last `write(…, more=False)`. When the caller hangs
     up, the task that serves the request is cancelled.
@@ -68,11 +83,12 @@ class Incoming:
     _waiter: asyncio.Future[None] | None = None
     _pending = b""  # a head that goes out with the first piece
 
-    def __init__(self, link: Link, method: str, path: str, query: bytes, headers: dict[bytes, bytes]) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
+    def __init__(self, link: Link, head: Head) -> None:
+        self.head = head
+        self.method = head.method
+        self.path = head.path
+        self.query = head.query
+        self.headers = head.headers
         self._link = link
 
     # --- for whoever serves it ---
@@ -145,6 +161,12 @@ class Incoming:
         """Whether an interim response may be sent, to find out whether anybody is there."""
         return not (self.started or self.plain)
 
+    def take_all(self, body: bytes) -> None:
+        """All of the body at once."""
+        self.announced = self.size = len(body)
+        self._body = body
+        self.complete = True
+
     def take(self, data: bytes) -> None:
         self.size += len(data)
         if self._waiter is not None:
@@ -165,7 +187,8 @@ class Incoming:
     def end(self) -> None:
         """All of the body is here."""
         self.complete = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def spoil(self, fault: FairleadError) -> None:
         """The body will never be whole."""
@@ -179,7 +202,7 @@ class Incoming:
             self._waiter.set_result(None)
 
     def _head(self, status: int, lines: Lines, framing: bytes | None) -> bytes:
-        parts = [status_line(status), *lines, *self.also, _date(now_us() // 1_000_000)]
+        parts = [_STATUS.get(status) or status_line(status), *lines, *self.also, _date(now_us() // 1_000_000)]
         if framing is not None:
             parts.append(framing)
         ends_with_connection = self.plain and framing is None and status not in NO_BODY

@@ -2,28 +2,45 @@
 
 It is made of httptools, whose parser refuses most of what could be smuggled; the rest is refused here. It knows no
 sockets and no time; `inbound.py` feeds it.
+
+Most callers begin every request of a connection with the same bytes, but for the length of the body. Such a head was
+read before, so it is not read again.
 """
 
+import re
 from collections.abc import Callable
 
 import httptools
+from msgspec import Struct
 
 from fairlead.errors import ExpectationUnmet, FairleadError, HeadTooLarge, RequestMalformed, UrlTooLong
-from fairlead.wire.incoming import Incoming
+from fairlead.wire.incoming import Head, Incoming
 from fairlead.wire.target import check_host, read_target
 
 MAX_HEAD_BYTES = 64 * 1024  # of a head; also of what may come between two pieces of a body
 MAX_HEADERS = 128
 MAX_URL_BYTES = 16 * 1024
 ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"expect", b"content-type"})
+LENGTH = re.compile(rb"\r\ncontent-length: ?(\d+)\r\n", re.IGNORECASE)
+MAX_DIGITS = 9  # of the length of a body whose head is like the one before
+MAX_ALIKE_BYTES = 4096  # of a head that is kept for comparison
 
-Make = Callable[[str, str, bytes, dict[bytes, bytes]], Incoming]  # of method, path, query, headers
+Make = Callable[[Head], Incoming]
+
+
+class Read(Struct, frozen=True):
+    """A head that was read: what stands before and after the digits of its body's length, and what it says."""
+
+    before: bytes
+    after: bytes
+    head: Head
 
 
 class Requests:
     """`take` is given each request when its head is read (its body comes later), and the fault that ends them all."""
 
-    __slots__ = ("_fault", "_lines", "_make", "_overhead", "_parser", "_take", "_url", "arriving", "in_head", "last")
+    __slots__ = ("_begun", "_fault", "_lines", "_make", "_overhead", "_parser", "_read", "_take", "_url", "_whole",
+                 "arriving", "in_head", "last")  # fmt: skip
 
     def __init__(self, make: Make, take: Callable[[Incoming | FairleadError], None]) -> None:
         self.arriving: Incoming | None = None  # whose body is still coming
@@ -36,11 +53,18 @@ class Requests:
         self._overhead = 0  # bytes since a head or a piece of a body ended
         self._url = b""
         self._lines: list[tuple[bytes, bytes]] = []
+        self._begun = 0  # requests of which the first byte came in what was fed last
+        self._whole: Incoming | None = None  # of those, the last whose end came as well
+        self._read: Read | None = None  # the head of an earlier request
 
     def feed(self, data: bytes) -> None:
         if self._parser is None or self.last:
             return
+        between = not self.in_head and self.arriving is None
+        if between and self._read is not None and self._is_alike(self._read, data):
+            return
         self._overhead += len(data)
+        self._begun, self._whole = 0, None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -59,6 +83,26 @@ class Requests:
                 self._fault = RequestMalformed("the body of the request is mostly framing")
         if self._fault is not None:
             self.spoil(self._fault)
+        elif between and self._whole is not None and self._begun == 1:
+            self._read = _as_read(data, self._whole)
+
+    def _is_alike(self, read: Read, data: bytes) -> bool:
+        """Whether it is one whole request whose head differs from the one before in the body's length alone. The
+        parser is between two requests and need not see it."""
+        if not data.startswith(read.before):
+            return False
+        start = len(read.before)
+        end = data.find(b"\r", start, start + MAX_DIGITS + 1)
+        digits = data[start:end]
+        if end < 0 or not digits.isdigit() or not data.startswith(read.after, end):
+            return False
+        body = end + len(read.after)
+        if len(data) - body != int(digits):
+            return False
+        incoming = self._make(read.head)
+        incoming.take_all(data[body:])
+        self._take(incoming)
+        return True
 
     def spoil(self, fault: FairleadError) -> None:
         """Nothing that still comes can be understood."""
@@ -72,13 +116,14 @@ class Requests:
 
     def close(self) -> None:
         """Nothing is fed after this. What is let go of holds this object: cycles."""
-        self._parser = self.arriving = None
+        self._parser = self.arriving = self._whole = self._read = None
         del self._make, self._take
 
     # --- httptools ---
 
     def on_message_begin(self) -> None:
         self.in_head = True
+        self._begun += 1
         self._url = b""
         self._lines = []
 
@@ -114,6 +159,7 @@ class Requests:
         self._overhead = 0
         if arriving is not None:
             arriving.end()
+            self._whole = arriving
             if not arriving.keep:
                 self.last = True
 
@@ -140,11 +186,10 @@ class Requests:
         expected = None if plain else headers.get(b"expect")
         if expected is not None and expected.lower() != b"100-continue":
             raise ExpectationUnmet("this expectation is not met here", hint="`Expect: 100-continue` is")
-        incoming = self._make(method, path, query, headers)
-        if coding is not None:
-            incoming.announced = -1
-        elif b"content-length" in headers:
-            incoming.announced = int(headers[b"content-length"])
+        announced = headers.pop(b"content-length", b"0")
+        incoming = self._make(Head(method, path, query, headers))
+        if coding is not None or announced != b"0":
+            incoming.announced = -1 if coding is not None else int(announced)
         if plain or b"connection" in headers:
             incoming.keep = parser.should_keep_alive() and not parser.should_upgrade()
         if plain:
@@ -152,6 +197,19 @@ class Requests:
         if expected is not None:
             incoming.expects = True
         return incoming
+
+
+def _as_read(data: bytes, whole: Incoming) -> Read | None:
+    """The head of a request that was all of `data`; None where it is not as plain as nearly all are, or too long to
+    keep."""
+    body = data.find(b"\r\n\r\n") + 4
+    if body > MAX_ALIKE_BYTES or len(data) - body != whole.announced or whole.expects or whole.plain:
+        return None
+    head = data[:body]
+    found = LENGTH.search(head)
+    if found is None or head.count(b"\n") != head.count(b"\r\n") or not whole.keep:
+        return None
+    return Read(head[: found.start(1)], head[found.end(1) :], whole.head)
 
 
 def _headers(lines: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -103,9 +103,12 @@ class Response:
     def some_headers(self, wanted: Mapping[bytes, str]) -> dict[str, str]:
         """Those of the wanted names that came, without reading the others. `wanted` has each in lower case, as bytes
         and as text."""
-        return {
-            wanted[key]: said.decode("latin-1").strip() for name, said in self._lines if (key := name.lower()) in wanted
-        }
+        found: dict[str, str] = {}
+        for name, said in self._lines:
+            key = name.lower()
+            if key in wanted:
+                found[wanted[key]] = said.decode("latin-1").strip()
+        return found
 
     async def head(self) -> None:
         """Wait until status and headers are there."""
@@ -180,7 +183,8 @@ class Response:
 
     def begin(self, status: int, reason: bytes, lines: list[tuple[bytes, bytes]]) -> None:
         self.status, self._reason, self._lines = status, reason, lines
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def take(self, data: bytes) -> None:
         if self._over:  # released: what still comes is dropped
@@ -189,13 +193,15 @@ class Response:
         self._held += len(data)
         if self._held > LAG_BYTES:
             self._link.pause()
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def end(self, failure: TargetError | None = None) -> None:
         """Nothing more comes. What has come can still be read, then `failure` is raised."""
         if not self._over:
             self._over, self._failure = True, failure
-            self._wake()
+            if self._waiter is not None:
+                self._wake()
 
     def expired(self) -> TargetTimeout | None:
         """The error for the deadline that has just passed. None where nobody waits: who reads may take its time, and
@@ -228,11 +234,9 @@ class Response:
             raise
 
     def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _taken(self) -> bytes:
         """What has come of the body and was not read yet."""

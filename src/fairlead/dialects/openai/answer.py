@@ -100,11 +100,12 @@ def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin:
     TargetUnclear if this is no answer, and the TargetError that fits where it is an error in an answer's clothes.
     """
     try:
-        check_utf8(body)
+        if not body.isascii():
+            check_utf8(body)
         said = (_FULL_BODY if full else _BODY).decode(body)
     except UNREADABLE as error:
         raise unclear(str(error) if body else "it is empty", body, DIALECT) from None
-    if failed(said.error):
+    if said.error is not _NULL and failed(said.error):
         raise failure(body, DIALECT)
     choices = said.choices or []
     if task == "embed":
@@ -112,14 +113,15 @@ def read_answer(body: bytes, *, task: Task = "chat", full: bool = False, origin:
             raise unclear("it has no data", body, DIALECT)
     elif not choices:
         raise unclear("it has no choices", body, DIALECT)
-    if error := next((choice.error for choice in choices if failed(choice.error)), None):
-        raise choice_failure(error)
+    for choice in choices:
+        if choice.error is not _NULL and failed(choice.error):
+            raise choice_failure(choice.error)
     return Answer(
         id=str(said.id or ""),
         model=said.model or "",
         dialect=DIALECT,
         spoken=body,
-        said=tuple([_said(choice, origin) for choice in choices if isinstance(choice, _FullChoice)]),
+        said=tuple([_said(choice, origin) for choice in choices if isinstance(choice, _FullChoice)]) if full else (),
         vectors=read_vectors(said.data, body) if full and task == "embed" else None,
         finish=(choices[0].finish_reason or None) if choices else None,
         usage=take_usage(said.usage),

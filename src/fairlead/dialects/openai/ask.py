@@ -75,8 +75,9 @@ def pass_request(
     fields: dict[str, Any] = dict(request.spoken.fields)
     fields["model"] = model
     if request.task != "embed":
-        _set_stream(fields, request, quirks)
-        limit = narrowed(max_output_tokens, params)
+        if request.stream or "stream" in fields:
+            _set_stream(fields, request, quirks)
+        limit = narrowed(max_output_tokens, params) if params else max_output_tokens
         _limit_output(fields, limit, quirks.get("max_tokens_name") if request.task == "chat" else None)
         if quirks and request.task == "chat":
             retell(fields, limit, quirks)

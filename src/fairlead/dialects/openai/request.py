@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from fairlead.chat import NOTHING, OPAQUE, Chat, Embed, Request, Spoken, Task
 from fairlead.dialects.openai import thinking
-from fairlead.dialects.openai.chat import caller_limit, read_chat
+from fairlead.dialects.openai.chat import LIMIT_NAMES, caller_limit, read_chat
 from fairlead.dialects.openai.complete import read_completion
 from fairlead.dialects.openai.embed import count_of, read_embed, read_inputs
 from fairlead.dialects.openai.language import DIALECT
@@ -22,9 +22,9 @@ from fairlead.dialects.reading import (
     UNREADABLE,
     Once,
     is_null,
-    need,
     read_fields,
     take,
+    take_needed,
     take_optional,
 )
 from fairlead.dialects.steering import DEARER, OTHER_LIMITS, check_steering, costs_more
@@ -54,6 +54,7 @@ _UNBOUNDED_FIELDS = frozenset(
 )
 _COSTLY = _UNBOUNDED_FIELDS | DEARER | {"tools"}
 # How often is answered: OpenAI's word, that of completions (in vLLM of chats, too), llama.cpp's.
+_LIMITS = frozenset(LIMIT_NAMES)
 _SAMPLE_NAMES = frozenset({"n", "best_of", "n_cmpl"})
 _TEXT_PARTS = frozenset({"text", "refusal", "thinking", "input_text", "output_text"})
 _CALLER_TOOLS = frozenset({"function", "custom"})  # every other kind runs at the provider
@@ -115,13 +116,15 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
     """
     fields = read_fields(body)
     check_steering(fields, OTHER_LIMITS if task != "embed" else NOTHING)
-    name = take(_ROUTE, need(fields, "model"), "model") if route is None else route
+    name = take_needed(_ROUTE, fields, "model") if route is None else route
     if task == "embed":
         if "messages" in fields:  # vLLM would embed those instead
             raise RequestInvalid("`messages` can't be embedded.", param="messages", hint="Send `input` alone.")
         read_inputs(fields, "input")
         return _request(task, name, body, fields, needs=NOTHING)
-    streams = bool(take_optional(_FLAG, fields, "stream")) if stream is None else stream
+    streams = stream or False
+    if stream is None and "stream" in fields:
+        streams = bool(take(_FLAG, fields["stream"], "stream"))
     samples = 1
     if not _SAMPLE_NAMES.isdisjoint(fields):
         samples = max(take(_SAMPLES, raw, name) or 1 for name, raw in fields.items() if name in _SAMPLE_NAMES)
@@ -129,7 +132,7 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
     if task == "complete":
         samples *= count_of(read_inputs(fields, "prompt"))
     else:
-        needs = _needed(take(_MESSAGES, need(fields, "messages"), "messages"))
+        needs = _needed(take_needed(_MESSAGES, fields, "messages"))
     options = take_optional(_STREAM_OPTIONS, fields, "stream_options") if streams else None
     return _request(
         task,
@@ -139,7 +142,7 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
         needs=needs,
         stream=streams,
         samples=samples,
-        max_output_tokens=caller_limit(fields),
+        max_output_tokens=None if _LIMITS.isdisjoint(fields) else caller_limit(fields),
         wants_usage=bool(options and options.include_usage),
     )
 
@@ -157,7 +160,10 @@ def _request(
     wants_usage: bool = False,
 ) -> Request:
     """`needs`: what the messages need, empty if they are nothing but text, None if nobody knows."""
-    bounded = needs is not None and not needs and not _asks_for_more(fields)
+    bounded = needs is not None and not needs and (_COSTLY.isdisjoint(fields) or not _asks_for_more(fields))
+    needs = needs or NOTHING
+    if task == "chat":
+        needs = needs if _BESIDE.isdisjoint(fields) else _needed_beside(fields, needs)
     return Request(
         task=task,
         route=route,
@@ -167,7 +173,7 @@ def _request(
         input_bound=len(body) + TEMPLATE_SLACK_TOKENS if bounded else None,
         input_bytes=len(body),
         wants_usage=wants_usage,
-        needs=_needed_beside(fields, needs or NOTHING) if task == "chat" else NOTHING,
+        needs=needs if task == "chat" else NOTHING,
         spoken=Spoken(DIALECT, fields),
         read=Once(_READERS[task], fields),
     )
@@ -202,8 +208,6 @@ def _has_more(message: _Slim) -> bool:
 
 def _needed_beside(fields: dict[str, Raw], needs: frozenset[str]) -> frozenset[str]:
     """The same and what the other fields need."""
-    if _BESIDE.isdisjoint(fields):
-        return needs
     if any(name in fields and bytes(fields[name]) not in (b"null", b"[]") for name in _OFFERS):
         needs |= {"tools"}
     form = fields.get("response_format")
@@ -219,8 +223,6 @@ def _needed_beside(fields: dict[str, Raw], needs: frozenset[str]) -> frozenset[s
 
 def _asks_for_more(fields: dict[str, Raw]) -> bool:
     """Whether the provider is asked to put text into the prompt that is not in the request, or to be dearer."""
-    if _COSTLY.isdisjoint(fields):
-        return False
     if any(bytes(fields[name]) not in _IDLE for name in _UNBOUNDED_FIELDS & fields.keys()) or costs_more(fields):
         return True
     tools = fields.get("tools")
