@@ -5,7 +5,7 @@ house has no business with (a JSON schema, a tool's parameters, log probabilitie
 the dozen can't be part of a cycle, so the garbage collector is spared it (`gc=False`).
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -355,3 +355,21 @@ class Chunk(Struct, frozen=True, gc=False):
 
 Item = Head | Chunk | Usage
 Stream = AsyncGenerator[Item, None]  # whoever holds one closes it (contextlib.aclosing)
+
+
+class Relay:
+    """A short way for what follows a stream's first word. Every layer that a piece passes costs more than the piece,
+    and most of them only hand it on by then. So whoever reads the stream may say who is to be told: `tell` is given
+    items as they come, and says whether it takes the next ones, too; then the stream itself has none of them. `saw` is
+    told of each before (the books)."""
+
+    __slots__ = ("saw", "tell")
+
+    def __init__(self, saw: Callable[[Item], None]) -> None:
+        self.saw = saw
+        self.tell: Callable[[Sequence[Item]], bool] | None = None
+
+    def close(self) -> None:
+        """Lets go of both, who hold this: cycles."""
+        self.tell = None
+        del self.saw

@@ -122,8 +122,10 @@ class Http:
 
         dropped: list[str] = []
         task = self._task(request, asking)
-        items = read_stream(self._account, task, begin, self._decoder, asking, dropped)
-        return self._recounted(items, request) if self._miscounts(request) else items
+        if self._miscounts(request):
+            asking = replace(asking, relay=None)
+            return self._recounted(read_stream(self._account, task, begin, self._decoder, asking, dropped), request)
+        return read_stream(self._account, task, begin, self._decoder, asking, dropped)
 
     def says(self, request: Request, asking: "Asking") -> bool:
         """Whether the request has words here. Nothing is sent."""

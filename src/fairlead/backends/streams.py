@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from fairlead.backends.account import Account, compressed
-from fairlead.chat import Head, Item, Stream, Usage
+from fairlead.chat import Head, Item, Relay, Stream, Usage
 from fairlead.errors import StreamBroken, TargetError, TargetTimeout, TargetUnclear
 from fairlead.wire.response import Decoder, Response
+from fairlead.wire.sse import Event
 
 if TYPE_CHECKING:
     from fairlead.gateway.call import Asking
@@ -47,13 +48,18 @@ async def read_stream(
     A connection that breaks after the answer was whole does the answer no harm: then at most the usage is missing.
     """
     body, reader = begin()
+    short = None if asking.relay is None else _Short(asking.relay, reader)
     try:
         response = await account.stream(task, body, asking)
         try:
-            async for batch in response.events(decoder()):
+            events = response.events(decoder())
+            async for batch in events:
                 for event, data in batch:
                     for item in reader.read(event, data):
                         yield item if type(item) is not Head else _introduced(account, item, asking, dropped, response)
+                if short is not None:
+                    short.check()
+                    events.tap = short.tell if short.is_wanted else None
                 if reader.ended:
                     break
         except (StreamBroken, TargetTimeout, TargetUnclear):
@@ -74,6 +80,44 @@ async def read_stream(
             raise StreamBroken(f"{asking.target.name} ended its stream before its answer was whole")
     except TargetError as error:
         raise account.named(error, asking) from None
+
+
+class _Short:
+    """The short way of one stream: batches of events that are told past all who would only hand them on."""
+
+    __slots__ = ("_failure", "_reader", "_relay")
+
+    def __init__(self, relay: Relay, reader: Reader) -> None:
+        self._relay = relay
+        self._reader = reader
+        self._failure: BaseException | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        return self._relay.tell is not None
+
+    def tell(self, batch: list[Event]) -> bool:
+        """Whether the next batch may come this way as well."""
+        relay, read = self._relay, self._reader.read
+        assert relay.tell is not None
+        try:
+            if len(batch) == 1:  # as nearly always
+                items = read(*batch[0])
+            else:
+                items = [item for event, data in batch for item in read(event, data)]
+            for item in items:
+                relay.saw(item)
+            if items and not relay.tell(items):
+                relay.tell = None
+        except BaseException as failure:  # noqa: BLE001  # not this caller's: `check` raises it where the stream is read
+            self._failure = failure
+        return self._failure is None and relay.tell is not None and not self._reader.ended
+
+    def check(self) -> None:
+        """Raises what went wrong on the way."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
 
 def _check_packing(response: Response, asking: "Asking") -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fairlead.chat import Answer, Chunk, Item, Request, Stream, Usage
+from fairlead.chat import Answer, Chunk, Item, Relay, Request, Stream, Usage
 from fairlead.errors import (
     CostUnbounded,
     FairleadError,
@@ -44,7 +44,7 @@ UNANSWERED = (
 class Terms:
     """What is the same for all attempts at one target that a caller makes on a route: found out once for them."""
 
-    __slots__ = ("_price", "_worst", "backend", "budget", "circuit", "most_output", "soon", "target", "units")
+    __slots__ = ("_price", "_worst", "backend", "budget", "circuit", "most_output", "relays", "soon", "target", "units")
 
     def __init__(self, call: Call, target: Target, backend: Backend, circuit: Circuit | None) -> None:
         route, can = call.route, target.can
@@ -56,6 +56,7 @@ class Terms:
             self.most_output = min(self.most_output, can.max_output_tokens)
         self.budget: Limit | None = next((limit for limit in call.limits if limit.unit == "nusd"), None)
         self.units = [limit.unit for limit in call.limits]
+        self.relays = route.hedge is None and route.on_break == "error"  # all layers hand on what follows a first word
         self.soon = route.hedge is None and route.cache is None  # a whole answer ends its call, and nobody is awaited
         self._price: Price | None = None
         self._worst: WorstCase | None = None
@@ -158,6 +159,8 @@ class Attempts:
         if book.attempts:
             purpose = purpose or "fallback"
             book.write_down()
+        read = self._whole or form is not None
+        relay = book.relay = Relay(attempt.saw) if request.stream and terms.relays and not read else None
         try:
             attempt.asking = Asking(
                 self._in_time(terms.target, attempt),
@@ -165,8 +168,9 @@ class Attempts:
                 call.context.trace,
                 attempt.id,
                 call.route.lossy,
-                self._whole or form is not None,
+                read,
                 attempt.counts.append,
+                relay,
             )
             book.ledger.spool.append(attempt.intent(tokens, purpose or "primary"))
         except (Unavailable, TargetTimeout):
@@ -313,6 +317,8 @@ class Attempt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.asking.relay is not None:
+            self.asking.relay.close()
         if isinstance(error, TargetError):
             error.target = error.target or self._target.name
             self._request_id = self._request_id or error.request_id

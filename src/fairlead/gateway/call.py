@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
-from fairlead.chat import Answer, Item, Request, Stream, Usage
+from fairlead.chat import Answer, Item, Relay, Request, Stream, Usage
 from fairlead.money import Price as Price
 from fairlead.money import Tier as Tier
 from fairlead.records import Record
@@ -274,6 +274,7 @@ class Asking(Struct, frozen=True):
     lossy: bool = False
     whole: bool = False  # the answer is read, not just passed on
     counted: Callable[[Usage], None] | None = None  # is told how far a target had counted when its stream ended
+    relay: Relay | None = None  # of a stream that nobody changes on its way
 
 
 class Backend(Protocol):
@@ -282,6 +283,7 @@ class Backend(Protocol):
 
     `answer` gives usage where the provider said; `stream` yields a Head first, then chunks, and at most one Usage. A
     stream that ends without the provider's own end raises StreamBroken. Closing the generator closes the connection.
+    After the first word a backend may tell items to `asking.relay` instead of yielding them, while it has a `tell`.
     `says` is whether the request can be said here at all; it sends nothing.
     """
 

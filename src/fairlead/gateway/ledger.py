@@ -11,7 +11,7 @@ from types import TracebackType
 
 from msgspec.structs import replace
 
-from fairlead.chat import Request
+from fairlead.chat import Relay, Request
 from fairlead.errors import (
     BudgetExceeded,
     FairleadError,
@@ -45,6 +45,7 @@ class Book:
     estimated = False
     first_word_us: int | None = None
     cache = ""  # hit, shared, miss; "": nothing was looked up
+    relay: Relay | None = None  # of the stream that is being asked for, where it has one
     _ended: Outcome | None = None  # of an attempt, which is still to be written
     _is_open = False
 

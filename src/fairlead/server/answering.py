@@ -6,7 +6,7 @@ beside this one.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from types import ModuleType
@@ -144,9 +144,19 @@ async def _streamed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writ
             upstream = early[0].request_id if early and isinstance(early[0], Head) else ""
             exchange.start([*_stream_lines(tongue), *_labels(book, tongue, upstream), *_told(early)])
         await exchange.write(b"".join([writer.write(item) for item in early]))
+
+        def tell(items: Sequence[Item]) -> bool:
+            if len(items) == 1:
+                return exchange.push(writer.write(items[0]))
+            return exchange.push(b"".join([writer.write(item) for item in items]))
+
+        if book.relay is not None:
+            book.relay.tell = tell
         async for item in items:
             if written := writer.write(item):
                 await exchange.write(written)
+            if book.relay is not None:
+                book.relay.tell = tell
     last = writer.end()
     if keep is not None:
         await keep(None, writer)

@@ -132,12 +132,11 @@ class Incoming:
 
     async def write(self, piece: bytes, more: bool = True) -> None:
         """One piece of a stream in one write; waits while the caller reads too slowly."""
-        self.push(piece, more)
-        if self._link.congested:
+        if not self.push(piece, more):
             await self._link.flow()
 
-    def push(self, piece: bytes, more: bool = True) -> None:
-        """The same without waiting, for what is small."""
+    def push(self, piece: bytes, more: bool = True) -> bool:
+        """The same without waiting, for what is small. False: the caller reads too slowly, and it waits here."""
         if piece and not self.plain:
             piece = b"%x\r\n%b\r\n" % (len(piece), piece)
         if not more:
@@ -148,6 +147,7 @@ class Incoming:
             piece, self._pending = self._pending + piece, b""
         if piece:
             self._link.write(piece)
+        return not self._link.congested
 
     # --- for the connection ---
 

@@ -64,8 +64,8 @@ class Response:
     missing) or by `release` (the connection is kept if the rest comes at once). Cancelling a read closes it.
     """
 
-    __slots__ = ("_deadlines", "_failure", "_headers", "_held", "_lines", "_link", "_over", "_parts", "_reason",
-                 "_stage", "_total_at", "_waiter", "sent_at", "status")  # fmt: skip
+    __slots__ = ("_deadlines", "_failure", "_headers", "_held", "_lines", "_link", "_over", "_parts", "_poured_by",
+                 "_reason", "_stage", "_tap", "_total_at", "_waiter", "sent_at", "status")  # fmt: skip
 
     def __init__(self, link: Link, deadlines: Deadlines, sent_at: float, total_at: float) -> None:
         self.status = 0
@@ -78,6 +78,8 @@ class Response:
         self._over = False  # nothing more will come
         self._failure: TargetError | None = None  # raised as a copy: one that holds its reader would be a cycle
         self._stage = "total"
+        self._tap: Callable[[bytes], None] | None = None  # takes what comes while it is waited for
+        self._poured_by = 0.0  # when more must have come, since that took something
         self._waiter: asyncio.Future[None] | None = None
         self._reason = b""
         self._lines: list[tuple[bytes, bytes]] = []
@@ -189,11 +191,15 @@ class Response:
     def take(self, data: bytes) -> None:
         if self._over:  # released: what still comes is dropped
             return
+        waiter = self._waiter
+        if self._tap is not None and waiter is not None and not waiter.done():
+            self._tap(data)
+            return
         self._parts.append(data)
         self._held += len(data)
         if self._held > LAG_BYTES:
             self._link.pause()
-        if self._waiter is not None:
+        if waiter is not None:
             self._wake()
 
     def end(self, failure: TargetError | None = None) -> None:
@@ -206,8 +212,12 @@ class Response:
     def expired(self) -> TargetTimeout | None:
         """The error for the deadline that has just passed. None where nobody waits: who reads may take its time, and
         only the total deadline runs meanwhile."""
+        now = self._link.loop.time()
+        if now < min(self._poured_by, self._total_at) and self._waiter is not None:
+            self._wait_until(self._poured_by, "between_tokens")
+            return None
         if self._waiter is None:
-            if not self._over and self._link.loop.time() < self._total_at:
+            if not self._over and now < self._total_at:
                 self._link.wake_at(self._total_at)
                 return None
             self._stage = "total"
@@ -218,13 +228,16 @@ class Response:
 
     def _arrival(self, by: float, stage: str) -> "asyncio.Future[None]":
         """Done when anything has happened, or the deadline made it an end. Whoever waits closes when cancelled."""
+        self._wait_until(by, stage)
+        waiter = self._waiter = self._link.loop.create_future()
+        return waiter
+
+    def _wait_until(self, by: float, stage: str) -> None:
         if by < self._total_at:
             self._stage = stage
         else:
             self._stage, by = "total", self._total_at
         self._link.wake_at(by)
-        waiter = self._waiter = self._link.loop.create_future()
-        return waiter
 
     async def _more(self, by: float, stage: str) -> None:
         try:
@@ -255,15 +268,22 @@ class Response:
 
 
 class EventStream:
-    """Batches of events, each holding all that came together. Raises StreamBroken where the body is cut short."""
+    """Batches of events, each holding all that came together. Raises StreamBroken where the body is cut short.
 
-    __slots__ = ("_begun", "_deadlines", "_events", "_response")
+    While the next batch is waited for, those that come are given to `tap`, if there is one, and nobody is woken: that
+    costs several times what an event does. It says whether it takes the next one as well; if not, the batch that was
+    waited for is empty.
+    """
+
+    __slots__ = ("_begun", "_deadlines", "_events", "_refused", "_response", "tap")
 
     def __init__(self, response: Response, deadlines: Deadlines, decoder: Decoder) -> None:
         self._response = response
         self._deadlines = deadlines
         self._events = decoder
         self._begun = False
+        self._refused = False
+        self.tap: Callable[[list[Event]], bool] | None = None
 
     def __aiter__(self) -> "EventStream":
         return self
@@ -278,7 +298,12 @@ class EventStream:
         try:
             while not response._over or response._held:
                 if not response._held:
-                    await response._arrival(by, stage)
+                    response._tap = None if self.tap is None else self._pour
+                    await response._arrival(max(by, response._poured_by), stage)
+                    response._tap = None
+                    if self._refused:
+                        self._refused = False
+                        return []
                 elif batch := self._events.feed(response._taken()):
                     self._begun = True
                     return batch
@@ -288,3 +313,22 @@ class EventStream:
         if response._failure is not None:
             raise copy(response._failure)
         raise StopAsyncIteration
+
+    def _pour(self, data: bytes) -> None:
+        """What came while a batch was waited for."""
+        response = self._response
+        try:
+            batch = self._events.feed(data)
+        except TargetError as failure:
+            response.end(failure)
+            response._link.abandon()
+            return
+        if not batch:
+            return
+        self._begun = True
+        assert self.tap is not None
+        if self.tap(batch):
+            response._poured_by = response._link.loop.time() + self._deadlines.between_tokens_s
+        else:
+            self._refused = True
+            response._wake()

@@ -30,8 +30,9 @@ class Events:
     def feed(self, chunk: bytes) -> list[Event]:
         """Raises TargetUnclear where one event is larger than the bound."""
         size = len(chunk)
-        if not self._size and chunk[-2:] == b"\n\n" and b"\r" not in chunk and size <= self._limit:
-            # As nearly all chunks are: 1.6 µs instead of 2.7 line by line, 2.7 instead of 3.9 with a type.
+        if not self._size and chunk[-2:] == b"\n\n" and 13 not in chunk and size <= self._limit:
+            # As nearly all chunks are: 1.6 µs instead of 2.7 line by line, 2.7 instead of 3.9 with a type. A byte is
+            # looked for as a number, which is found ten times as fast as a byte string.
             is_one = chunk[:6] == b"data: " and chunk.find(b"\n") == size - 2
             events = [("message", chunk[6:-2])] if is_one else _whole_events(chunk)
             if events:
@@ -98,10 +99,10 @@ def _whole_events(chunk: bytes) -> list[Event]:
             kind, data = "message", event[6:]
         else:
             name, _, data = event.partition(b"\ndata: ")
-            if name[:7] != b"event: " or b"\n" in name or not data:
+            if name[:7] != b"event: " or 10 in name or not data:
                 return []
             kind = name[7:].decode("utf-8", "replace") or "message"
-        if b"\n" in data:
+        if 10 in data:
             return []
         events.append((kind, data))
     return events

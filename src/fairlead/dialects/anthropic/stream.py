@@ -202,7 +202,7 @@ def _words(text: str | None, thinking: str | None) -> tuple[Item, ...]:
 
 def _spoken(items: tuple[Item, ...], kind: str, data: bytes) -> tuple[Item, ...]:
     """One item for the event as it came; of a first one the Head, and of a last one the Usage."""
-    if b"\n" in data:  # an event's data may come in several lines
+    if 10 in data:  # an event's data may come in several lines
         data = data.replace(b"\n", b"\ndata: ")
     spoken = b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
     first = items[0] if items else _NOTHING

@@ -152,6 +152,6 @@ def _write_part(part: Part) -> dict[str, Any] | Raw | None:
 
 
 def _event(data: bytes) -> bytes:
-    if b"\n" in data:  # an event's data may come in several lines
+    if 10 in data:  # an event's data may come in several lines
         data = data.replace(b"\n", b"\ndata: ")
     return b"data: " + data + b"\r\n\r\n"

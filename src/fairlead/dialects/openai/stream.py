@@ -4,6 +4,8 @@ To a caller who speaks it too an event goes on as it came (`spoken`), and is loo
 word in it, is it the end, what did it use. It does not know where events begin and end in the bytes: that is `wire/`.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import UNSET, Raw, Struct
 from msgspec.structs import replace
@@ -160,6 +162,8 @@ class StreamReader:
         if said.error or said.object == "error":
             raise failure(data, DIALECT)
         if self._begun:
+            if said.usage is _NULL and said.x_groq is _NULL and isinstance(said, _Slim):  # as nearly always
+                return self._slim(said.choices or (), data)
             return self._items(said, data)
         self._begun = True
         head = Head(str(said.id or ""), said.model or "", "", DIALECT, data)
@@ -186,7 +190,7 @@ class StreamReader:
         elif said.x_groq is not _NULL and (groq := lenient(_GROQ, said.x_groq)) is not None:
             self._hold(groq.usage)
         if isinstance(said, _Slim):
-            return self._slim(said.choices or [], spoken)
+            return self._slim(said.choices or (), spoken)
         return self._chunks(said.choices or [], spoken)
 
     def _look(self, choice: _SlimChoice | _FullChoice) -> None:
@@ -205,7 +209,7 @@ class StreamReader:
 
     # --- for the books ---
 
-    def _slim(self, choices: list[_SlimChoice], spoken: bytes | None) -> tuple[Item, ...]:
+    def _slim(self, choices: Sequence[_SlimChoice], spoken: bytes | None) -> tuple[Item, ...]:
         """One Chunk for the whole event: all that it says is in `spoken`."""
         words = False
         finish = None

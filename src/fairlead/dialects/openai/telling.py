@@ -52,7 +52,10 @@ class StreamWriter:
         if isinstance(item, Usage) and not self._include_usage:
             return b""
         if self._passing:
-            return b"" if item.spoken is None else _event(item.spoken)
+            spoken = item.spoken
+            if spoken is None:
+                return b""
+            return _event(spoken) if 10 in spoken else b"data: %b\n\n" % spoken
         if isinstance(item, Usage):
             return self._envelope({"choices": [], "usage": write_usage(item)})
         return self._text(item) if item.text and _is_text_alone(item) else self._chunk(item)
@@ -171,7 +174,7 @@ def _write_part(delta: dict[str, Any], part: Part, progress: _Progress) -> None:
 
 
 def _event(data: bytes) -> bytes:
-    if b"\n" in data:  # an event's data may come in several lines
+    if 10 in data:  # an event's data may come in several lines
         data = data.replace(b"\n", b"\ndata: ")
     return b"data: " + data + b"\n\n"
 

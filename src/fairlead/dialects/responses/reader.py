@@ -316,7 +316,7 @@ class StreamReader:
 
 def _block(event: str, data: bytes) -> bytes:
     """The whole event, as it goes on."""
-    if b"\n" in data:  # an event's data may come in several lines
+    if 10 in data:  # an event's data may come in several lines
         data = data.replace(b"\n", b"\ndata: ")
     if event in _UNNAMED:
         return b"data: " + data + b"\n\n"
