@@ -98,7 +98,7 @@ class Book:
     def _closed(self, error: BaseException | None) -> CallClosed:
         call, context = self.call, self.context
         status, code, why = ("ok", "", "") if error is None else _ending(error)
-        return CallClosed(
+        closed = CallClosed(
             call=self.id,
             at_us=context.at_us,
             key=self.caller.key,
@@ -112,6 +112,9 @@ class Book:
             narrowed=call.narrowed if call else (),
             attempts=self.attempts,
             target=self.target if status != "denied" else "",
+        )
+        return replace(  # in two steps, as in `attempt.py`
+            closed,
             cost_nusd=self.cost_nusd,
             estimated=self.estimated,
             duration_us=self.elapsed_us(),

@@ -79,10 +79,10 @@ class Spool:
             if ended in owed:
                 owed.remove(ended)
             else:
-                lines = self._write(lines)
+                lines = self._write(lines) if lines else lines
                 self._make_room(1 if ended else 2 if record.call in owed else 3)
             if self._offset + len(lines) + len(line) > self._segment_bytes:
-                lines = self._write(lines)
+                lines = self._write(lines) if lines else lines
                 self._roll()
             lines += line
         self._write(lines)
@@ -112,7 +112,7 @@ class Spool:
     def _write(self, lines: bytes) -> bytes:
         """What is then left to be written: nothing."""
         try:
-            written = os.pwrite(self._fd, lines, self._offset) if lines else 0
+            written = os.pwrite(self._fd, lines, self._offset)
             while written < len(lines):  # interrupted by a signal
                 written += os.pwrite(self._fd, lines[written:], self._offset + written)
         except OSError as error:

@@ -214,7 +214,8 @@ class Response:
         only the total deadline runs meanwhile."""
         now = self._link.loop.time()
         if now < min(self._poured_by, self._total_at) and self._waiter is not None:
-            self._wait_until(self._poured_by, "between_tokens")
+            self._stage = "between_tokens" if self._poured_by < self._total_at else "total"
+            self._link.wake_at(min(self._poured_by, self._total_at))
             return None
         if self._waiter is None:
             if not self._over and now < self._total_at:
@@ -228,16 +229,13 @@ class Response:
 
     def _arrival(self, by: float, stage: str) -> "asyncio.Future[None]":
         """Done when anything has happened, or the deadline made it an end. Whoever waits closes when cancelled."""
-        self._wait_until(by, stage)
-        waiter = self._waiter = self._link.loop.create_future()
-        return waiter
-
-    def _wait_until(self, by: float, stage: str) -> None:
         if by < self._total_at:
             self._stage = stage
         else:
             self._stage, by = "total", self._total_at
         self._link.wake_at(by)
+        waiter = self._waiter = self._link.loop.create_future()
+        return waiter
 
     async def _more(self, by: float, stage: str) -> None:
         try:

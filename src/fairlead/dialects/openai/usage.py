@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fairlead.chat import Usage
-from fairlead.dialects.reading import UNREADABLE
+from fairlead.dialects.reading import UNREADABLE, is_null
 
 
 class _CachedDetails(Struct):
@@ -72,7 +72,7 @@ _PLAIN = msgspec.json.Decoder(_Plain)
 
 def take_usage(raw: Raw) -> Usage | None:
     """The usage in an answer, None where the provider did not say. What is odd in it makes no answer unreadable."""
-    if bytes(raw) == b"null":
+    if is_null(raw):
         return None
     try:
         return read_usage(_USAGE.decode(raw))
@@ -96,12 +96,14 @@ def read_usage(said: UsageSaid) -> Usage:
     if reasoning and said.total_tokens == prompt + completion + reasoning:
         completion += reasoning  # some providers count reasoning beside the completion, and bill both
     return Usage(
-        max(prompt, 0),
-        max(completion, 0),
+        prompt if prompt > 0 else 0,
+        completion if completion > 0 else 0,
         max(cached or said.cache_read_input_tokens or 0, 0),
-        max(written or 0, 0),
-        max(reasoning, 0),
-        details=_details(said),
+        max(written, 0) if written else 0,
+        reasoning if reasoning > 0 else 0,
+        False,
+        None,
+        _details(said),
     )
 
 
