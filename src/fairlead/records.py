@@ -94,13 +94,13 @@ class CallClosed(Struct, frozen=True, kw_only=True, tag="call", tag_field="kind"
 Record = Intent | Outcome | CallClosed
 
 _NUL = b"\\u0000"
-_encoder = msgspec.json.Encoder()
+ENCODER = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
 
 
 def encode(record: Record) -> bytes:
     """One line of the spool, with its newline."""
-    return _encoder.encode(record) + b"\n"
+    return ENCODER.encode(record) + b"\n"
 
 
 def decode(line: bytes) -> Record:

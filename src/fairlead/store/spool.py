@@ -22,7 +22,7 @@ from typing import Any, Literal
 import msgspec
 
 from fairlead.errors import InUse, Unavailable
-from fairlead.records import Intent, Outcome, Record, encode
+from fairlead.records import ENCODER, Intent, Outcome, Record, encode
 
 Sync = Literal["none", "interval"]
 
@@ -74,7 +74,12 @@ class Spool:
         owed = self._owed
         lines = b""
         for record in records:
-            line = _line(record)
+            try:
+                line = ENCODER.encode(record) + b"\n"
+                if len(line) > LINE_BYTES:
+                    line = _cut_line(record)
+            except UnicodeEncodeError:  # half a surrogate pair, out of somebody's broken answer
+                line = _cut_line(record)
             ended = "" if type(record) is Intent else record.attempt if type(record) is Outcome else record.call
             if ended in owed:
                 owed.remove(ended)
@@ -233,14 +238,8 @@ def _reserve(fd: int, size_bytes: int) -> None:
 _sync_data: Any = getattr(os, "fdatasync", os.fsync)
 
 
-def _line(record: Record) -> bytes:
-    """The record as a line of LINE_BYTES at most: free texts are cut where they must be."""
-    try:
-        line = encode(record)
-        if len(line) <= LINE_BYTES:
-            return line
-    except UnicodeEncodeError:  # half a surrogate pair, out of somebody's broken answer
-        pass
+def _cut_line(record: Record) -> bytes:
+    """The record as a line of LINE_BYTES at most: free texts are cut as far as they must be."""
     for characters in _CUTS:
         line = encode(msgspec.structs.replace(record, **_cut(record, characters)))
         if len(line) <= LINE_BYTES:
