@@ -77,3 +77,9 @@ def test_a_route_that_holds_streams_back_is_told_nothing_early() -> None:
     said, then = STREAMS["cut"]
     status, body, _, _ = played(said, then, 0.02, on_break="buffer")
     assert status == 502 and b"Good" not in body
+
+
+def test_what_came_together_with_an_error_is_told_before_it() -> None:
+    said = [FIRST, *WORDS, word("last") + b"\n\ndata: " + ERROR]
+    _, body, books, _ = played(said, "end", 0.02)
+    assert body.index(b"last") < body.index(b"error") and books[0][0] == "target_failed"

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fairlead.backends.account import Account, compressed
 from fairlead.chat import Head, Item, Relay, Stream, Usage
-from fairlead.errors import StreamBroken, TargetError, TargetTimeout, TargetUnclear
+from fairlead.errors import FairleadError, StreamBroken, TargetError, TargetTimeout, TargetUnclear
 from fairlead.wire.response import Decoder, Response
 from fairlead.wire.sse import Event
 
@@ -90,7 +90,7 @@ class _Short:
     def __init__(self, relay: Relay, reader: Reader) -> None:
         self._relay = relay
         self._reader = reader
-        self._failure: BaseException | None = None
+        self._failure: FairleadError | None = None
 
     @property
     def is_wanted(self) -> bool:
@@ -100,24 +100,26 @@ class _Short:
         """Whether the next batch may come this way as well."""
         relay, read = self._relay, self._reader.read
         assert relay.tell is not None
+        items: list[Item] = []
         try:
-            if len(batch) == 1:  # as nearly always
-                items = read(*batch[0])
-            else:
-                items = [item for event, data in batch for item in read(event, data)]
-            for item in items:
-                relay.saw(item)
-            if items and not relay.tell(items):
-                relay.tell = None
-        except BaseException as failure:  # noqa: BLE001  # not this caller's: `check` raises it where the stream is read
+            for event, data in batch:
+                items += read(event, data)
+        except FairleadError as failure:  # not for whoever brings the bytes: `check` raises it where they are read
             self._failure = failure
+        for item in items:
+            relay.saw(item)
+        if items and not relay.tell(items):
+            relay.tell = None
         return self._failure is None and relay.tell is not None and not self._reader.ended
 
     def check(self) -> None:
         """Raises what went wrong on the way."""
         failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+        try:
+            if failure is not None:
+                raise failure
+        finally:
+            failure = None  # it holds this frame: a cycle
 
 
 def _check_packing(response: Response, asking: "Asking") -> None:
