@@ -9,6 +9,7 @@ from fairlead.cli.lazy import Lazy
 # Command -> what it is for.
 COMMANDS: dict[str, str] = {
     "init": "Copy the worked example of a kind of task.",
+    "collect": "Make a suite of what callers really asked.",
     "check": "Validate a suite, and show its split, its power and its leaks.",
     "compare": "Compare candidates with a base: better, worse, equivalent or undecided.",
     "gate": "Say in one sentence whether a candidate may take the base's place.",
@@ -19,6 +20,7 @@ COMMANDS: dict[str, str] = {
 # Command -> `cli/eval_NAME.py`, where it stands under its own name, with a `_` behind it where Python has that name.
 FILES: dict[str, str] = {
     "init": "suites",
+    "collect": "collect",
     "check": "suites",
     "compare": "deciding",
     "gate": "deciding",

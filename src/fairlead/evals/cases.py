@@ -72,8 +72,10 @@ class Case(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """All that it says to a model, for finding near-duplicates and leaks; not what is sent."""
-        return "\n".join(_texts((self.vars, self.messages, self.turns, self.user)))
+        """All that is its own, for finding near-duplicates and leaks: not what is sent, and no system message, which
+        many cases may share."""
+        said = [one for one in self.messages if one["role"] not in ("system", "developer")]
+        return "\n".join(_texts((self.vars, [one.get("content") for one in said], self.turns, self.user)))
 
 
 class _Written(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

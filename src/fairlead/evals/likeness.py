@@ -27,6 +27,27 @@ def near_pairs(texts: Sequence[str], threshold: float) -> list[tuple[int, int]]:
     return sorted([*same, *((at[one], at[other]) for one, other in _near(list(first), threshold))])
 
 
+class Known:
+    """Texts that came one by one, and whether a new one is nearly the same as one of them."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._sizes: list[int] = []
+        self._holders: dict[int, list[int]] = {}
+
+    def add(self, text: str) -> bool:
+        """False: it is known, and is not added."""
+        found = _numbered(text)
+        shared = Counter(one for member in found for one in self._holders.get(member, ()))
+        for one, count in shared.items():
+            if count / (len(found) + self._sizes[one] - count) >= self._threshold:
+                return False
+        for member in found:
+            self._holders.setdefault(member, []).append(len(self._sizes))
+        self._sizes.append(len(found))
+        return True
+
+
 def _near(sets: Sequence[frozenset[int]], threshold: float) -> list[tuple[int, int]]:
     counts = Counter(member for found in sets for member in found)
     holders: dict[int, list[int]] = {}
