@@ -98,7 +98,7 @@ def test_every_target_has_a_route_of_its_own_where_nothing_is_asked_twice(made: 
     names = [route.name for route in made.routes.all() if route.name.startswith("target:")]
     assert sorted(names) == ["target:claude", "target:gpt", "target:own", "target:small"]
     own = made.routes.get("target:small")
-    assert own is not None and [one.name for one in own.targets] == ["small"]
+    assert own is not None and [(one.name, one.breaker) for one in own.targets] == [("small", None)]
     assert (own.zone, own.retry, own.repair, own.cache, own.record) == ("public", None, False, None, None)
 
 

@@ -258,12 +258,18 @@ def _route_limits(config: Config, name: str, settings: RouteSettings) -> tuple[L
 
 def _own_routes(config: Config, targets: Mapping[str, Target]) -> Iterator[Route]:
     """One for each target, with nothing of its own but that: a key's zone says where words may travel. Nothing is asked
-    twice there, and no answer repaired: whoever asks so wants to know what the target says, all of it."""
+    twice there, no answer repaired, no circuit opened: whoever asks so wants to know what the target says, all of it,
+    and what it says to him is no reason to leave it alone."""
     plain = RouteSettings(targets=(), repair=False, retry=RetrySettings(attempts=0))
+    targets = {name: _uncircuited(target) for name, target in targets.items()}
     for name, target in targets.items():
         most = (target.can and target.can.max_output_tokens) or plain.max_output_tokens
         settings = replace(plain, targets=(name,), max_output_tokens=most)
         yield _route(config, OF_TARGET + name, settings, targets)
+
+
+def _uncircuited(target: Target) -> Target:
+    return replace(target, breaker=None, accounts=tuple(replace(one, breaker=None) for one in target.accounts))
 
 
 def _route(config: Config, name: str, settings: RouteSettings, targets: Mapping[str, Target]) -> Route:

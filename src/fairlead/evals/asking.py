@@ -39,10 +39,11 @@ DENIED = frozenset(
     "route_denied zone_denied policy_denied budget_exhausted price_unknown cost_unbounded key_missing key_unknown "
     "key_revoked key_expired route_not_found malformed_json not_running internal_error".split()
 )
-WAITS = frozenset("rate_limited budget_held unavailable draining spool_full spool_broken store_unavailable".split())
+LATER = "rate_limited budget_held unavailable draining spool_full spool_broken store_unavailable"
+WAITS = frozenset([*LATER.split(), "circuit_open"])  # nothing was asked
 # What a target may do better a moment later.
 PASSING = frozenset(
-    "target_overloaded circuit_open target_unreachable connection_stale target_failed stream_broken target_unclear "
+    "target_overloaded target_unreachable connection_stale target_failed stream_broken target_unclear "
     "target_error all_targets_failed".split()
 )
 FIRST_TAG = "eval"

@@ -15,12 +15,13 @@ from fairlead.evals import plans
 from fairlead.evals.cases import Case, digest
 from fairlead.evals.plans import Candidate, Plan, Wanted
 from fairlead.evals.prompts import Prompt
+from fairlead.evals.running import spent_on
 from fairlead.evals.scorers import Ready
 from fairlead.evals.suite import Suite
-from fairlead.evals.sweeps import Variant
+from fairlead.evals.sweeps import Variant, prompt_named
 from fairlead.gateway.call import ZONES
 from fairlead.gateway.routes import OF_TARGET
-from fairlead.ids import new_id, now_us
+from fairlead.ids import now_us
 from fairlead.store.evals import answers, runs
 from fairlead.store.evals.answers import AnswerRow
 from fairlead.store.evals.runs import ItemRow, RunRow, SuiteRow
@@ -105,10 +106,10 @@ def cases_of(suite: Suite, plan: Plan, sealed: Collection[str]) -> list[Case]:
     return found
 
 
-def begin(store: Store, suite: Suite, plan: Plan, planned: int, sealed: Collection[str]) -> RunRow:
-    noted = SuiteRow(hash=suite.hash, name=suite.name, at_us=now_us(), zone=suite.zone, declared=declared(suite))
+def begin(store: Store, id: str, suite: Suite, plan: Plan, planned: int, sealed: Collection[str]) -> None:
+    """Before anything is asked."""
     row = RunRow(
-        id=new_id(),
+        id=id,
         suite=suite.hash,
         name=suite.name,
         split=plan.split,
@@ -116,11 +117,9 @@ def begin(store: Store, suite: Suite, plan: Plan, planned: int, sealed: Collecti
         planned=planned,
         plan=msgspec.json.encode(plan).decode(),
     )
-    items = [_item(suite, case, case.id in sealed) for case in suite.cases]
     with store.begin() as connection:
-        runs.note_suite(connection, noted, items)
+        runs.note_suite(connection, version_of(suite), items_of(suite, sealed))
         runs.new_run(connection, row)
-    return row
 
 
 def read_plan(row: RunRow) -> Plan:
@@ -160,13 +159,30 @@ def taken(store: Store, suite: Suite, wanted: Sequence[Wanted], prompts: Mapping
         return {row.cache_key: row for row in answers.cached(connection, keys)}
 
 
-def prompts_of(suite: Suite, variants: Sequence[Variant]) -> dict[str, Prompt]:
-    """By the names that candidates give them."""
-    return {**suite.prompts, **{one.prompt.name: one.prompt for one in variants}}
+def prompts_of(suite: Suite, plan: Plan) -> dict[str, Prompt]:
+    """Those of its candidates, by the names that these give them. Raises RequestInvalid where one is gone."""
+    return {name: prompt_named(suite, name) for name in {one.prompt for one in plan.candidates}}
 
 
-def declared(suite: Suite) -> str:
-    """What decides, as it stands in the store: comparisons of this run go by it."""
+def spent(store: Store, run: str) -> int:
+    """What a run has cost until now, as far as anybody knows: its answers, and what scorers asked."""
+    with store.read() as connection:
+        of_answers = sum(row.cost_nusd or 0 for row in answers.answers_of(connection, run))
+        of_scores = sum(spent_on(row.reasons) or 0 for row in answers.scores_of(connection, run))
+    return of_answers + of_scores
+
+
+def version_of(suite: Suite) -> SuiteRow:
+    return SuiteRow(hash=suite.hash, name=suite.name, at_us=now_us(), zone=suite.zone, declared=_declared(suite))
+
+
+def items_of(suite: Suite, sealed: Collection[str]) -> list[ItemRow]:
+    inside = frozenset(sealed)
+    return [_item(suite, case, case.id in inside) for case in suite.cases]
+
+
+def _declared(suite: Suite) -> str:
+    """What decides: comparisons of a run go by it."""
     said = {
         "task": suite.task,
         "primary": suite.primary,

@@ -111,6 +111,10 @@ class Run:
             self._stopped = Stopped(why, hint)
             self._stopping.set()
 
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped is not None
+
     async def go(self, wanted: Iterable[Wanted]) -> Stopped | None:
         """Ask all of these. None: all are answered; else why it was stopped. Raises what is a bug."""
         lines: dict[str, deque[Wanted]] = {}

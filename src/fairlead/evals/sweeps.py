@@ -41,7 +41,7 @@ def variants(suite: Suite, sweeps: Iterable[str]) -> list[Variant]:
         if len(set(found)) < len(found):
             raise RequestInvalid(f"a value of {name!r} is there twice", hint="ask a case again with --repeats")
         axes[name] = found
-    prompts = {value: _prompt(suite, value) for value in axes.get(PROMPT, ())}
+    prompts = {value: prompt_named(suite, value) for value in axes.get(PROMPT, ())}
     grid = list(itertools.product(*([(name, value) for value in values] for name, values in axes.items())))
     if len(grid) > MOST:
         raise RequestInvalid(f"{len(grid)} variants are more than {MOST}", hint="sweep fewer at once")
@@ -54,7 +54,8 @@ def _variant(suite: Suite, point: tuple[tuple[str, str], ...], prompts: Mapping[
     return Variant(" ".join(f"{name}={value}" for name, value in point), prompt, params)
 
 
-def _prompt(suite: Suite, value: str) -> Prompt:
+def prompt_named(suite: Suite, value: str) -> Prompt:
+    """One of the suite's, or a file's. Raises RequestInvalid, SuiteInvalid."""
     if value in suite.prompts:
         return suite.prompts[value]
     path = next((path for path in (suite.folder / value, Path(value)) if path.is_file()), None)

@@ -152,6 +152,12 @@ def end_run(connection: Connection, run: str, *, status: str, why: str = "") -> 
     connection.execute(update(tables.run).where(tables.run.c.id == run).values(values))
 
 
+def take_over(connection: Connection, run: str, *, suite: str, plan: str) -> None:
+    """A run belongs to another version of its suite; what was scored in it goes."""
+    connection.execute(update(tables.run).where(tables.run.c.id == run).values(suite=suite, plan=plan))
+    connection.execute(delete(tables.score).where(tables.score.c.run == run))
+
+
 def forget_run(connection: Connection, run: str) -> int:
     """All that was asked, answered and scored in it; that its hold-out was looked at stays. How many answers."""
     for table in (tables.score, tables.label):
@@ -182,7 +188,7 @@ class Claim:
     def __init__(self, store: Store, run: str, folder: Path, writer: str, watch_s: float = WATCH_S) -> None:
         """Raises InUse where somebody has it. A writer on another machine is watched for `watch_s`."""
         self._store = store
-        self._run = run
+        self.run = run
         self._writer = writer
         self._watch_s = watch_s
         self._path = folder / f"evals.{run}.lock"
@@ -197,15 +203,15 @@ class Claim:
         """Raises InUse where another machine has taken it; Unavailable."""
         table = tables.run
         with self._store.begin() as connection:
-            ours = (table.c.id == self._run) & (table.c.writer == self._writer)
+            ours = (table.c.id == self.run) & (table.c.writer == self._writer)
             if not connection.execute(update(table).where(ours).values(beat=table.c.beat + 1)).rowcount:
-                raise _taken(self._run)
+                raise _taken(self.run)
 
     def close(self) -> None:
         """Whoever is next need not wait to see whether we live."""
         table = tables.run
         with suppress(Unavailable), self._store.begin() as connection:
-            ours = (table.c.id == self._run) & (table.c.writer == self._writer)
+            ours = (table.c.id == self.run) & (table.c.writer == self._writer)
             connection.execute(update(table).where(ours).values(beat=0))
         with suppress(OSError):
             self._path.unlink()
@@ -214,14 +220,14 @@ class Claim:
     def _take(self) -> None:
         table = tables.run
         with self._store.read() as connection:
-            found = find_run(connection, self._run)
+            found = find_run(connection, self.run)
         if self._store.is_postgres and found.beat and found.writer != self._writer and self._beats(found.beat):
-            raise _taken(self._run)
+            raise _taken(self.run)
         with self._store.begin() as connection:
-            same = (table.c.id == self._run) & (table.c.beat == found.beat)
+            same = (table.c.id == self.run) & (table.c.beat == found.beat)
             values = {"writer": self._writer, "beat": found.beat + 1, "status": "open", "why": "", "ended_us": None}
             if not connection.execute(update(table).where(same).values(values)).rowcount:
-                raise _taken(self._run)
+                raise _taken(self.run)
 
     def _beats(self, seen: int) -> bool:
         """Does its last writer, who is on another machine, live?"""
@@ -229,7 +235,7 @@ class Claim:
         while time.monotonic() < ends:
             time.sleep(LOOK_EVERY_S)
             with self._store.read() as connection:
-                if find_run(connection, self._run).beat != seen:
+                if find_run(connection, self.run).beat != seen:
                     return True
         return False
 

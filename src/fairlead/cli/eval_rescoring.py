@@ -1,0 +1,111 @@
+"""The answers of a run are scored again: with scorers that were mended, with gold that was, with another judge.
+
+What was asked must be what it was: an answer to another text is no answer to this one.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from fairlead.errors import RequestInvalid
+from fairlead.evals import beginning
+from fairlead.evals.cases import Case
+from fairlead.evals.holdout import split
+from fairlead.evals.plans import Plan, Wanted
+from fairlead.evals.running import score_row, scored
+from fairlead.evals.scorers import Ready, check_gold, load
+from fairlead.evals.suite import Suite, read_suite
+from fairlead.server.guest import Visit, visiting
+from fairlead.store.evals import runs
+from fairlead.store.evals.answers import AnswerRow, ScoreRow, answers_of
+from fairlead.store.evals.opening import open_evals
+from fairlead.store.evals.runs import Claim
+from fairlead.store.evals.writing import Writer
+from fairlead.store.opening import Store
+
+if TYPE_CHECKING:
+    from fairlead.config import Config
+
+AT_ONCE = 8  # answers, where a judge is asked
+BATCH = 500
+
+
+def rescore(settings: "Config", ref: str, folder: Path | None, *, unsandboxed: bool) -> tuple[int, int]:
+    """How many answers, and how many of their scores are missing. Raises NotFound, RequestInvalid, InUse, …"""
+    return asyncio.run(_rescore(settings, ref, folder, unsandboxed))
+
+
+async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxed: bool) -> tuple[int, int]:
+    data_dir = Path(settings.data_dir)
+    with open_evals(data_dir, settings.store.url.value, create=False) as store:
+        with store.read() as connection:
+            run = runs.find_run(connection, ref)
+            answers = answers_of(connection, run.id)
+            items = {one.id: one for one in runs.items_of(connection, run.suite)}
+        plan = beginning.read_plan(run)
+        suite = read_suite(folder or Path(plan.folder))
+        cases = {case.id: case for case in suite.cases}
+        for id in {answer.item for answer in answers}:
+            if id not in cases or cases[id].content_hash != items[id].content_hash:
+                raise RequestInvalid(
+                    f"case {id!r} is not what it was when the run asked it", hint="run the suite again: eval run"
+                )
+        before = load(suite, unsandboxed=unsandboxed)
+        check_gold(before.values(), suite.cases)
+        claim = Claim(store, run.id, data_dir, f"score/{run.id}")
+        try:
+            if not any(ready.asks for ready in before.values()):
+                found = await _all(store, claim, suite, plan, before, answers, cases)
+            else:
+                routes = beginning.asked_routes(suite, ())
+                visit = Visit(name=f"eval-{run.id}", doing="eval score", routes=routes, zone=suite.zone)
+                async with visiting(settings, visit) as guest:
+                    found = await _all(
+                        store, claim, suite, plan, load(suite, guest.asker, unsandboxed=unsandboxed), answers, cases
+                    )
+            with store.begin() as connection:
+                runs.end_run(connection, run.id, status=run.status, why=run.why)
+            return found
+        finally:
+            claim.close()
+
+
+async def _all(
+    store: Store,
+    claim: Claim,
+    suite: Suite,
+    plan: Plan,
+    scorers: Mapping[str, Ready],
+    answers: list[AnswerRow],
+    cases: Mapping[str, Case],
+) -> tuple[int, int]:
+    """The run belongs to this version of the suite then, and what was scored before by other names is gone."""
+    changed = replace(plan, hash=suite.hash, scorers={name: ready.version for name, ready in scorers.items()})
+    items = beginning.items_of(suite, split(suite).sealed)
+    with store.begin() as connection:
+        runs.note_suite(connection, beginning.version_of(suite), items)
+        runs.take_over(connection, claim.run, suite=suite.hash, plan=msgspec.json.encode(changed).decode())
+    candidates = {one.name: one for one in plan.candidates}
+    room = asyncio.Semaphore(AT_ONCE)
+    writer = Writer(store, claim)
+
+    async def one(answer: AnswerRow) -> list[ScoreRow]:
+        wanted = Wanted(candidates[answer.candidate], cases[answer.item], answer.repeat)
+        async with room:
+            return [
+                score_row(answer, name, ready.version, await scored(ready, answer, wanted))
+                for name, ready in scorers.items()
+            ]
+
+    missing = 0
+    for start in range(0, len(answers), BATCH):
+        rows = await asyncio.gather(*(one(answer) for answer in answers[start : start + BATCH]))
+        scores = [score for of_one in rows for score in of_one]
+        missing += sum(score.value is None for score in scores)
+        await writer.write([], scores)
+    await writer.close()
+    return len(answers), missing
