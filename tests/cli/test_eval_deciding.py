@@ -91,3 +91,15 @@ def test_what_can_not_be_compared_is_told_with_a_hint(table: Path, arguments: tu
 def test_a_guardrail_that_guards_nothing_is_typed_wrongly(table: Path, text: str) -> None:
     done = run("eval", "gate", "--from", str(table), "old", "new", "--guardrail", text)
     assert done.exit_code == 2 and "METRIC=MARGIN" in done.stderr
+
+
+def test_a_report_is_written_in_every_form_that_is_asked_for(table: Path, tmp_path: Path) -> None:
+    outs = [tmp_path / f"report.{kind}" for kind in ("html", "md", "png")]
+    named = [part for out in outs for part in ("-o", str(out))]
+    done = run("eval", "report", "--from", str(table), "old", "new", "--margin", "0.03", *named)
+    assert done.exit_code == 0 and all(out.stat().st_size > 500 for out in outs)
+    assert "**PASS**: new is not worse than old by 3 points or more" in outs[1].read_text()
+
+
+def test_a_report_of_another_form_is_typed_wrongly(table: Path) -> None:
+    assert run("eval", "report", "--from", str(table), "-o", "report.docx").exit_code == 2

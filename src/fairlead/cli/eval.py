@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "gate": "Say in one sentence whether a candidate may take the base's place.",
     "judge": "Show a judge's scores as people's labels correct them.",
     "label": "Label a random sample of answers, blind, in the terminal or on a web page.",
+    "report": "Write what was found as one page of HTML, as Markdown or as a picture.",
 }
 
 # Command -> `cli/eval_NAME.py`, where it stands under its own name, with a `_` behind it where Python has that name.
@@ -36,6 +37,7 @@ FILES: dict[str, str] = {
     "gate": "deciding",
     "judge": "judge",
     "label": "label",
+    "report": "reporting",
 }
 
 

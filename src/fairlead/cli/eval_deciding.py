@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.cli import terminal
-from fairlead.cli.eval_sources import from_files, gathered, ruled, rules_of
+from fairlead.cli.eval_sources import at_least, from_files, gathered, ruled, rules_of
 from fairlead.cli.terminal import as_json, note, warn
 
 if TYPE_CHECKING:
@@ -68,8 +68,10 @@ def compare(
     from fairlead.evals import comparing
 
     sources = gathered((*refs, *([again] if again else ())), files, format_, tag)
+    names = sources.names[:-1] if again else sources.names
+    at_least(names, 2)
     rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
-    base, *candidates = sources.names[:-1] if again else sources.names
+    base, *candidates = names
     found = comparing.compare(sources.table, base, candidates, rules)
     if again:
         scores = sources.table.scores(sources.names[-1], rules.primary.name)
@@ -121,6 +123,7 @@ def gate(
 
     began = time.monotonic()
     sources = gathered(refs, files, format_, tag)
+    at_least(sources.names, 2)
     base, *candidates = sources.names
     if len(candidates) > 1:
         raise click.UsageError(f"a gate is for one candidate; there are: {', '.join(candidates)}")

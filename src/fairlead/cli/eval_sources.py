@@ -1,12 +1,13 @@
 """Where the scores of `fairlead eval` come from, and after which rules they are compared: options and what they
 name."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fairlead.cli.terminal import warn
 from fairlead.errors import NotFound, RequestInvalid
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("table", "inspect", "lm-eval", "promptfoo")
-FEWEST = 2  # a base and a candidate
 
 
 class Sources(Struct, frozen=True, eq=False):
     """The scores, and the names in them of what the command line named, the base first. `also`: metrics that are told
-    beside the primary one."""
+    beside the primary one. `facts`: of each source, what it says of how its scores were made."""
 
     table: "ScoreTable"
     names: tuple[str, ...]
     primary: str
     also: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Mapping[str, str]] = {}
 
 
 def from_files(command: F) -> F:
@@ -92,6 +93,8 @@ def gathered(refs: Sequence[str], files: Sequence[Path], format_: str | None, ta
 
     Raises NotFound, RequestInvalid, ResultsUnreadable, ExtraMissing.
     """
+    if not refs and not files:
+        raise click.UsageError("nothing is named: files, or candidates of what --from names")
     found = _of_files(refs, files, format_) if files else _of_refs(refs, format_)
     if tag is None:
         return found
@@ -99,7 +102,7 @@ def gathered(refs: Sequence[str], files: Sequence[Path], format_: str | None, ta
     if not len(table):
         tags = sorted({tag for tags in found.table.tags for tag in tags})
         raise NotFound(f'no case has the tag "{tag}"', hint=f"Tags that are there: {', '.join(tags[:20]) or 'none'}.")
-    return Sources(table, found.names, found.primary, found.also, found.notes)
+    return structs.replace(found, table=table)
 
 
 def rules_of(
@@ -155,7 +158,7 @@ def _of_files(refs: Sequence[str], files: Sequence[Path], format_: str | None) -
     names = tuple(refs) or table.candidates
     for name in names:
         table.of_candidate(name)
-    return _sources(table, names, imports)
+    return _sources(table, names, imports, files)
 
 
 def _of_refs(refs: Sequence[str], format_: str | None) -> Sources:
@@ -179,7 +182,7 @@ def _of_refs(refs: Sequence[str], format_: str | None) -> Sources:
         names = [Path(ref).name for ref in refs]
         names = list(refs) if len(set(names)) < len(names) else names
         tables = [table.named(name) for table, name in zip(tables, names, strict=True)]
-    return _sources(joined(tables), tuple(names), imports)
+    return _sources(joined(tables), tuple(names), imports, list(map(Path, refs)))
 
 
 def _imports(paths: Sequence[Path], format_: str | None) -> "list[Imported]":
@@ -196,11 +199,16 @@ def _by_file(table: "ScoreTable", path: Path) -> "ScoreTable":
     return joined(table.of_candidate(name).named(f"{path.name}:{name}") for name in table.candidates)
 
 
-def _sources(table: "ScoreTable", names: tuple[str, ...], imports: "list[Imported]") -> Sources:
-    if len(names) < FEWEST:
+def at_least(names: Sequence[str], count: int) -> None:
+    """Raises RequestInvalid for fewer."""
+    if len(names) < count:
         raise RequestInvalid(
-            f"a base and a candidate are wanted, and there is {len(names)} only: {', '.join(names) or 'nothing'}"
+            f"a base and a candidate are wanted, and there is {len(names)} only: {', '.join(names) or 'nothing'}",
+            hint="Name files, or candidates of what --from names.",
         )
+
+
+def _sources(table: "ScoreTable", names: tuple[str, ...], imports: "list[Imported]", paths: Sequence[Path]) -> Sources:
     if len(set(names)) < len(names):
         raise RequestInvalid("a candidate is named twice")
     first = imports[0]
@@ -209,4 +217,13 @@ def _sources(table: "ScoreTable", names: tuple[str, ...], imports: "list[Importe
     notes = tuple(note for imported in imports for note in imported.notes)
     for note in notes:
         warn(note)
-    return Sources(table, names, first.primary, also, notes)
+    facts = {
+        path.name: {"format": imported.format, **imported.facts, "sha256": _hash(path)}
+        for path, imported in zip(paths, imports, strict=True)
+    }
+    return Sources(table, names, first.primary, also, notes, facts)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

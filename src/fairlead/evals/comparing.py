@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct, structs
 
 from fairlead.errors import RequestInvalid
-from fairlead.evals.results import UNKNOWN, Numbers, Pairs, Scores, ScoreTable
+from fairlead.evals.results import UNKNOWN, Counts, Numbers, Pairs, Scores, ScoreTable
 from fairlead.evals.suite import Metric
 from fairlead.stats.decisions import Verdict, Word, compared
 from fairlead.stats.intervals import Interval
@@ -208,7 +208,8 @@ def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules) -> Comp
 
 
 def _measured(table: ScoreTable, pairs: Pairs, metric: Metric, role: Role, rules: Rules) -> Measured:
-    base, candidate = (_standing(table, side, pairs, rules) for side in (pairs.base, pairs.candidate))
+    shared = (pairs.clusters, pairs.weights, pairs.bounds, rules)
+    base, candidate = (standing(table, side, *shared) for side in (pairs.base, pairs.candidate))
     verdict = None
     if not np.isnan(pairs.base.value + pairs.candidate.value).all():
         verdict = compared(
@@ -257,7 +258,15 @@ def _adjusted(measured: Measured, p_value: float, rules: Rules) -> Measured:
     return structs.replace(measured, said=tuple(said) or (Said("undecided", inner),), p_adjusted=p_value)
 
 
-def _standing(table: ScoreTable, side: Scores, pairs: Pairs, rules: Rules) -> Standing | None:
+def standing(
+    table: ScoreTable,
+    side: Scores,
+    clusters: Counts | None,
+    weights: Numbers | None,
+    bounds: tuple[float, float],
+    rules: Rules,
+) -> Standing | None:
+    """One side alone, with what its answers cost and how long they took; None where it has no score."""
     if np.isnan(side.value).all():
         return None
     rows = table.candidate == side.candidate
@@ -268,10 +277,10 @@ def _standing(table: ScoreTable, side: Scores, pairs: Pairs, rules: Rules) -> St
     return Standing(
         mean=mean(
             side.value,
-            clusters=pairs.clusters,
-            weights=pairs.weights,
+            clusters=clusters,
+            weights=weights,
             confidence=rules.confidence,
-            bounds=pairs.bounds,
+            bounds=bounds,
             seed=rules.seed,
         ),
         missing=side.missing,

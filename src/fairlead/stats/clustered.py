@@ -9,6 +9,8 @@ from scipy import special
 from fairlead.stats.columns import Column, Numbers
 from fairlead.stats.intervals import Interval
 
+ROUNDING = 1e-13  # of the largest sum
+
 
 class Estimate(Struct, frozen=True):
     """A mean, the variance of it (NaN for a single unit), and the degrees of freedom that this variance has."""
@@ -36,7 +38,9 @@ def estimate(column: Column) -> Estimate:
     if len(sizes) < 2:
         return Estimate(mean, math.nan, 0.0)
     leverage = sizes / total
-    variance = float(((sums - mean * sizes) ** 2 / (1 - leverage)).sum() / total**2)
+    residuals = sums - mean * sizes
+    residuals[np.abs(residuals) < ROUNDING * np.abs(sums).max()] = 0.0  # scores that are all the same do not vary
+    variance = float((residuals**2 / (1 - leverage)).sum() / total**2)
     return Estimate(mean, variance, _freedom(column, sizes, leverage))
 
 

@@ -1,0 +1,89 @@
+"""`fairlead eval report`: what was found, for people who were not there."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fairlead.cli import terminal
+from fairlead.cli.eval_sources import at_least, from_files, gathered, ruled, rules_of
+from fairlead.cli.terminal import note
+
+if TYPE_CHECKING:
+    from fairlead.evals.reporting.content import Report
+
+KINDS = (".html", ".md", ".png")
+
+
+@click.command()
+@click.argument("refs", nargs=-1, metavar="[BASE CANDIDATE...]")
+@from_files
+@ruled
+@click.option(
+    "-o",
+    "--out",
+    "outs",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to: .html, .md or .png; repeat it.  [default: report.html]",
+)
+@click.option("--title", metavar="TEXT", help="Above it all.  [default: who is compared]")
+@click.option("--no-text", is_flag=True, help="Leave questions and answers out.")
+def report(
+    refs: tuple[str, ...],
+    files: tuple[Path, ...],
+    format_: str | None,
+    metric: str | None,
+    margin: float | None,
+    guardrails: tuple[str, ...],
+    tag: str | None,
+    common: bool,
+    confidence: float,
+    seed: int,
+    outs: tuple[Path, ...],
+    title: str | None,
+    no_text: bool,
+) -> None:
+    """Write what was found as one page of HTML, as Markdown or as a picture.
+
+    The page needs nothing else, works offline and is safe to pass on: whatever it shows is escaped.
+    """
+    from fairlead.evals.reporting import content
+    from fairlead.ids import now_us
+
+    outs = outs or (Path("report.html"),)
+    for out in outs:
+        if out.suffix.lower() not in KINDS:
+            raise click.BadParameter(f"{out}: a report is {', '.join(KINDS)}", param_hint="--out")
+    sources = gathered(refs, files, format_, tag)
+    at_least(sources.names, 1)
+    rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
+    found = content.report(
+        sources.table,
+        sources.names,
+        rules,
+        title=title or _title(sources.names),
+        made=f"{terminal.moment(now_us())}, metric {rules.primary.name}, {len(sources.table):,} answers",
+        sources=[content.Source(name, facts) for name, facts in sources.facts.items()],
+        notes=sources.notes,
+        shows_text=not no_text,
+    )
+    for out in outs:
+        _write(found, out)
+        note(f"{out} is written.")
+
+
+def _title(names: tuple[str, ...]) -> str:
+    base, *others = names
+    return f"{', '.join(others[:3])}{' and others' if len(others) > 3 else ''} against {base}" if others else base
+
+
+def _write(found: "Report", out: Path) -> None:
+    from fairlead.evals.reporting import markdown, page, picture
+
+    kind = out.suffix.lower()
+    if kind == ".png":
+        out.write_bytes(picture.png(found))
+    else:
+        out.write_text(page.html(found) if kind == ".html" else markdown.markdown(found), encoding="utf-8")
