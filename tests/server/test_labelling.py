@@ -1,11 +1,16 @@
 """The web page: for whoever has its token, and nobody else; texts are text, and it needs nothing from anywhere."""
 
 import re
+import shutil
+import socket
+import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from evals.labelling.test_desk import Room
@@ -150,3 +155,27 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_kept(visit: Visit, body: 
     assert answer.status_code in (400, 404)
     assert answer.json()["error"]
     assert visit.room.book.read() == []
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="wants a browser")
+def test_in_a_browser_texts_stay_texts(tmp_path: Path) -> None:
+    """Loaded for good, with its script, under its policy: what a browser has made of it is read."""
+    room = Room(tmp_path, says=lambda *of: HOSTILE)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port, token = listening.getsockname()[1], new_token()
+        app = page(room.desk(), token, port, lambda: None)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        serving.start()
+        browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+        address = f"http://127.0.0.1:{port}/{token}/"
+        seen = subprocess.run(
+            [*browser, "--virtual-time-budget=5000", "--dump-dom", address], capture_output=True, text=True, timeout=120
+        ).stdout
+        server.should_exit = True
+        serving.join(30)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in seen
+    assert "<img" not in seen
+    assert "0 of 4 cases" in seen
+    assert "most are missing" in seen

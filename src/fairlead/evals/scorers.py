@@ -23,6 +23,7 @@ from msgspec import Struct
 from fairlead.errors import ExtraMissing, FairleadError, SuiteInvalid
 from fairlead.evals.asking import Asker
 from fairlead.evals.cases import Case, digest
+from fairlead.evals.patience import PatientAsker
 from fairlead.evals.sandbox import require
 from fairlead.evals.suite import SCORERS_FILE, ScorerSettings, Suite
 from fairlead.scoring.score import FileText, GoldUnfit, Output, Score, Scorer
@@ -119,7 +120,7 @@ def failed(status: str) -> Score:
 def load(suite: Suite, asker: Asker | None = None, *, unsandboxed: bool = False) -> dict[str, Ready]:
     """By the names that the suite gives them. Raises SuiteInvalid: one is unknown, or its options are wrong; and
     ExtraMissing where one wants a sandbox and there is none."""
-    means = Means(suite, asker, unsandboxed)
+    means = Means(suite, None if asker is None else PatientAsker(asker), unsandboxed)
     own = _own(suite.folder / SCORERS_FILE)
     return {name: _ready(name, settings, means, own) for name, settings in suite.scorers.items()}
 
