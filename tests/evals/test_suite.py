@@ -11,6 +11,7 @@ import pytest
 
 from fairlead.errors import SuiteInvalid
 from fairlead.evals.case_files import CasesSettings
+from fairlead.evals.scorers import check_gold, load
 from fairlead.evals.suite import (
     ConversationSettings,
     HoldoutSettings,
@@ -19,6 +20,7 @@ from fairlead.evals.suite import (
     Written,
     read_suite,
 )
+from fairlead.scoring.score import Output
 from rules.house import ROOT
 
 INNER = {
@@ -163,6 +165,42 @@ def test_columns_of_another_shape_are_given_our_names(tmp_path: Path) -> None:
     assert case.gold == {"total": "1.00", "date": "2020-01-02"}
     wrong = refused(tmp_path, settings=settings, cases=({"row": 1},), prompt="{lines}")
     assert "cases.jsonl:1: no column 'total' for `gold`" in wrong.message
+
+
+SHAPES = {
+    "sroie.jsonl": (
+        "lines",
+        [
+            {"id": "000", "lines": ["SHOP SDN BHD", "TOTAL 9.00"], "gold": {"company": "SHOP", "total": "RM9.00"}},
+            {"id": "001", "lines": ["OTHER", "25/12/2018"], "gold": {"date": "25/12/2018", "total": None}},
+        ],
+    ),
+    "banking77.jsonl": (
+        "text",
+        [
+            {"split": "train", "row": 1, "text": "my card is lost", "label": "card_lost"},
+            {"split": "test", "row": 1, "text": "what is the rate", "label": "exchange_rate"},
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("file", SHAPES)
+def test_the_shapes_of_known_collections_are_read_as_the_page_says(tmp_path: Path, file: str) -> None:
+    variable, rows = SHAPES[file]
+    page = (ROOT / "docs/evaluation.md").read_text(encoding="utf-8")
+    [shown] = [block for block in re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if file in block]
+    metric = "fields" if "fields" in shown else "intent"
+    head = f'[primary]\nmetric = "{metric}"\nmargin = 0.02\n[prompts]\nplain = "plain.md"\n'
+    folder(tmp_path, head + shown, prompt=f"{{{variable}}}")
+    (tmp_path / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_suite(tmp_path)
+    ready = load(found)[metric]
+    check_gold([ready], found.cases)
+    for case, row in zip(found.cases, rows, strict=True):
+        right = row.get("label") or json.dumps({**row["gold"], **({"total": "9"} if row["gold"]["total"] else {})})
+        scored = ready.plain(Output(right), case)
+        assert scored.score is not None and scored.score.value == 1
 
 
 def test_ids_may_come_from_the_content(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from scoring.items import Case, said
         ("1,234.50", "1234.50"),
         ("1.234,50 €", "1234.50"),
         ("EUR 1.234,50", "1234.50"),
+        ("RM53.60", "53.60"),
+        ("Rs. 1,234", "1234"),
+        ("1 234,50 kr", "1234.50"),
         ("CHF 1'234.50", "1234.50"),
         ("1 234 567,8", "1234567.8"),
         ("1\u202f234,50", "1234.50"),
@@ -39,10 +42,32 @@ def test_a_number_is_read(text: object, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "twelve", "1,23,456", "1.2.3", "12 13", "1-2", "NaN", "Infinity", "0x10", True, None, [1], "1" * 200]
+    "text",
+    [
+        "",
+        "twelve",
+        "12k",
+        "12 kg",
+        "A",
+        "1,23,456",
+        "1.2.3",
+        "12 13",
+        "1-2",
+        "NaN",
+        "Infinity",
+        "0x10",
+        True,
+        None,
+        [1],
+        "1" * 200,
+    ],
 )
 def test_what_is_no_number_is_none(text: object) -> None:
     assert read_number(text) is None
+
+
+def test_what_is_too_long_is_no_number() -> None:
+    assert read_number("1" * 200) is None
 
 
 def test_the_declared_decimal_sign_decides() -> None:

@@ -13,7 +13,8 @@ from typing import Any, Literal
 Sign = Literal[".", ",", "either"]
 
 _SPACES = re.compile(r"[\s'’_]+(?=\d{3}(?!\d))")
-_CODE = re.compile(r"\A[A-Z]{3}(?=[\s\d.+-])|(?<=[\s\d.])[A-Z]{3}\Z")
+# Currencies as letters: before the number any three at most (CHF, RM, Rs.), behind it codes and those that stand there.
+_CODE = re.compile(r"\A[A-Z][A-Za-z]{0,2}\.?(?=[\s\d.+-])|(?<=[\s\d.])(?:[A-Z]{3}|kr\.?|zł|Kč|Ft|lei|Rs\.?)\Z")
 _PLAIN = re.compile(r"[+-]?\d*\.?\d+\.?(?:[eE][+-]?\d+)?")
 _ANYWHERE = re.compile(
     r"[-−–+]?[$€£¥₹]?(?:\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3}(?!\d))+|\d+)(?:[.,]\d+)?(?:[eE][+-]?\d+)?(?:\s?%)?"
