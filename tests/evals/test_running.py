@@ -13,7 +13,7 @@ from fairlead.chat import Usage
 from fairlead.errors import ExtraMissing, Unavailable
 from fairlead.evals.asking import Asked, Question
 from fairlead.evals.plans import Candidate, Plan, Wanted, body, cache_key, chosen, identity, questions
-from fairlead.evals.running import Pace, Run, Stopped
+from fairlead.evals.running import Pace, Run, Stopped, score_rows
 from fairlead.evals.scorers import Ready, load
 from fairlead.evals.suite import Suite, read_suite
 from fairlead.scoring.score import Output, Score
@@ -332,3 +332,61 @@ def test_a_plan_asks_in_the_same_order_every_time_and_candidates_take_turns(suit
     assert [case.id for case in chosen(suite.cases, replace(plan, seed=8), sealed)] != [case.id for case in cases]
     asked = [(one.case.id, one.candidate.name) for one in questions(plan, cases)]
     assert asked[:2] == [(cases[0].id, "x"), (cases[0].id, "y")]
+
+
+def test_a_conversation_is_had_turn_by_turn_and_scored_by_turn_and_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(SUITE)
+    (tmp_path / "prompt.md").write_text("--- system ---\nBe brief.")
+    rows = [
+        '{"id": "all", "turns": ["w1", "w2"], "gold": {"turns": ["w1", "w2"]}}',
+        '{"id": "half", "turns": ["w1", "broken", "w3"], "gold": {"turns": ["w1", "w2", "w3"]}}',
+    ]
+    (tmp_path / "cases.jsonl").write_text("\n".join(rows) + "\n")
+    talk = read_suite(tmp_path)
+
+    def answers(question: Question, _: int) -> Asked:
+        said = question.body["messages"][-1]["content"]
+        if said == "broken":
+            return Asked(status="timeout", code="target_timeout", cost_nusd=1)
+        return Asked(text=said, model="m-1", cost_nusd=5, took_us=10)
+
+    table = Table(answers)
+    played = Played(talk, table)
+    assert played.stopped is None and len(table.asked) == 2 + 2
+    whole = {row.item: row for row in played.books.answers if row.turn == 0}
+    assert (whole["all"].status, whole["all"].text, whole["all"].cost_nusd, whole["all"].took_us) == (
+        "ok",
+        "w2",
+        10,
+        20,
+    )
+    assert (whole["half"].status, whole["half"].cost_nusd) == ("timeout", 6)
+    assert [row.turn for row in played.books.answers if row.item == "half"] == [0, 1, 2]
+    scores = {(row.item, row.turn): row.value for row in played.books.scores}
+    assert scores == {
+        ("all", 1): 1.0,
+        ("all", 2): 1.0,
+        ("all", 0): 1.0,
+        ("half", 1): 1.0,
+        ("half", 2): 0.0,
+        ("half", 3): 0.0,
+        ("half", 0): pytest.approx(1 / 3),
+    }
+    assert (played.progress.done, played.progress.asked, played.progress.cost_nusd) == (2, 2, 16)
+    again = {case.id: [row for row in played.books.answers if row.item == case.id] for case in talk.cases}
+    kept = asyncio.run(_scored_again(talk, played.wanted, again))
+    assert {(row.item, row.turn): row.value for row in kept} == scores
+
+
+async def _scored_again(talk: Suite, wanted: list[Wanted], rows: dict[str, list[AnswerRow]]) -> list[ScoreRow]:
+    found = [await score_rows(load(talk), one, rows[one.case.id]) for one in wanted]
+    return [score for scores in found for score in scores]
+
+
+def test_a_conversation_that_the_house_denies_is_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(SUITE)
+    (tmp_path / "prompt.md").write_text("--- system ---\nBe brief.")
+    (tmp_path / "cases.jsonl").write_text('{"id": "c", "turns": ["w1", "w2"], "gold": "w1"}\n')
+    no = Asked(status="denied", code="budget_exhausted", message="no", hint="pay")
+    played = Played(read_suite(tmp_path), Table(lambda _, count: Asked(text="w1") if count < 2 else no))
+    assert played.stopped == Stopped("no", "pay") and not played.books.answers

@@ -4,7 +4,8 @@ What was asked must be what it was: an answer to another text is no answer to th
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from fairlead.evals import beginning
 from fairlead.evals.cases import Case
 from fairlead.evals.holdout import split
 from fairlead.evals.plans import Plan, Wanted
-from fairlead.evals.running import score_row, scored
+from fairlead.evals.running import score_rows
 from fairlead.evals.scorers import Ready, check_gold, load
 from fairlead.evals.suite import Suite, read_suite
 from fairlead.server.guest import Visit, visiting
@@ -93,19 +94,23 @@ async def _all(
     room = asyncio.Semaphore(AT_ONCE)
     writer = Writer(store, claim)
 
-    async def one(answer: AnswerRow) -> list[ScoreRow]:
-        wanted = Wanted(candidates[answer.candidate], cases[answer.item], answer.repeat)
+    async def one(rows: list[AnswerRow]) -> list[ScoreRow]:
+        wanted = Wanted(candidates[rows[0].candidate], cases[rows[0].item], rows[0].repeat)
         async with room:
-            return [
-                score_row(answer, name, ready.version, await scored(ready, answer, wanted))
-                for name, ready in scorers.items()
-            ]
+            return await score_rows(scorers, wanted, rows)
 
     missing = 0
-    for start in range(0, len(answers), BATCH):
-        rows = await asyncio.gather(*(one(answer) for answer in answers[start : start + BATCH]))
+    together = list(_together(answers))
+    for start in range(0, len(together), BATCH):
+        rows = await asyncio.gather(*(one(rows) for rows in together[start : start + BATCH]))
         scores = [score for of_one in rows for score in of_one]
         missing += sum(score.value is None for score in scores)
         await writer.write([], scores)
     await writer.close()
-    return len(answers), missing
+    return len(together), missing
+
+
+def _together(answers: list[AnswerRow]) -> Iterator[list[AnswerRow]]:
+    """The rows of one case in one repeat: the whole first, then its turns."""
+    for _, rows in groupby(answers, lambda row: (row.candidate, row.item, row.repeat)):
+        yield list(rows)

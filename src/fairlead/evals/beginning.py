@@ -15,10 +15,10 @@ from fairlead.evals import plans
 from fairlead.evals.cases import Case, digest
 from fairlead.evals.plans import Candidate, Plan, Wanted
 from fairlead.evals.prompts import Prompt
-from fairlead.evals.running import spent_on
 from fairlead.evals.scorers import Ready
 from fairlead.evals.suite import Suite
 from fairlead.evals.sweeps import Variant, prompt_named
+from fairlead.evals.written import spent_on
 from fairlead.gateway.call import ZONES
 from fairlead.gateway.routes import OF_TARGET
 from fairlead.ids import now_us
@@ -167,7 +167,7 @@ def prompts_of(suite: Suite, plan: Plan) -> dict[str, Prompt]:
 def spent(store: Store, run: str) -> int:
     """What a run has cost until now, as far as anybody knows: its answers, and what scorers asked."""
     with store.read() as connection:
-        of_answers = sum(row.cost_nusd or 0 for row in answers.answers_of(connection, run))
+        of_answers = sum(row.cost_nusd or 0 for row in answers.answers_of(connection, run) if not row.turn)
         of_scores = sum(spent_on(row.reasons) or 0 for row in answers.scores_of(connection, run))
     return of_answers + of_scores
 

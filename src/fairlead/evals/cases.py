@@ -62,6 +62,10 @@ class Case(Struct, frozen=True, kw_only=True):
         """Its cluster, or itself."""
         return self.cluster or self.id
 
+    @property
+    def is_conversation(self) -> bool:
+        return bool(self.turns or self.user)
+
     def at_turn(self, turn: int) -> "Case":
         """As a scorer sees it at a turn of a conversation, from 1: with that turn's gold, where there is one for each
         (`{"turns": [...]}`)."""

@@ -11,18 +11,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from fairlead.errors import ExtraMissing, FairleadError, Unavailable
 from fairlead.evals.asking import Asked, Asker, Question
+from fairlead.evals.conversing import PlayedUser, converse, score_turns
 from fairlead.evals.plans import Plan, Wanted, body, cache_key
 from fairlead.evals.prompts import Prompt
 from fairlead.evals.scorers import FAILED, Ready, Scored, failed
 from fairlead.evals.suite import Suite
+from fairlead.evals.written import answer_row, conversation_of, conversation_rows, output_of, score_row, spent_on
 from fairlead.ids import now_us
-from fairlead.scoring.score import Output
 from fairlead.store.evals.answers import AnswerRow, ScoreRow
 
 TRIES = 3  # of a target that may do better a moment later
@@ -146,28 +146,52 @@ class Run:
             wanted = line.popleft()
             asked = body(wanted.candidate, self._prompts[wanted.candidate.prompt], wanted.case, self._suite.params)
             key = cache_key(wanted.candidate, asked, wanted.repeat)
-            row = self._known(wanted, key)
-            if row is None:
-                row = await self._answer(wanted, asked, key)
-            if row is None:
+            rows = self._known(wanted, key)
+            if rows is None:
+                converses = wanted.case.is_conversation
+                rows = await (self._converse(wanted, asked) if converses else self._answer(wanted, asked, key))
+            if rows is None:
                 continue
             await room.acquire()
-            finishing = asyncio.create_task(self._finish(wanted, row))
+            finishing = asyncio.create_task(self._finish(wanted, rows))
             self._finishing.add(finishing)
             finishing.add_done_callback(self._finished)
             finishing.add_done_callback(lambda _: room.release())
 
-    def _known(self, wanted: Wanted, key: str) -> AnswerRow | None:
+    def _known(self, wanted: Wanted, key: str) -> list[AnswerRow] | None:
         found = self._taken.get(key)
         if found is None:
             return None
         self.progress.cached += 1
         name, case, repeat = wanted.key
         changes = {"run": self._id, "candidate": name, "item": case, "repeat": repeat, "cached": found.run}
-        return replace(found, **changes, cost_nusd=0)
+        return [replace(found, **changes, cost_nusd=0)]
 
-    async def _answer(self, wanted: Wanted, asked: Mapping[str, Any], key: str) -> AnswerRow | None:
+    async def _answer(self, wanted: Wanted, asked: Mapping[str, Any], key: str) -> list[AnswerRow] | None:
         """None: it was not let in, and the run stops."""
+        at_us = now_us()
+        found, tries = await self._persist(wanted, asked)
+        if self._is_denied(wanted, found):
+            return None
+        return [answer_row(self._id, wanted, found, at_us=at_us, tries=tries, key=key)]
+
+    async def _converse(self, wanted: Wanted, asked: Mapping[str, Any]) -> list[AnswerRow] | None:
+        """The same, of all turns of a conversation."""
+        at_us, settings = now_us(), self._suite.conversation
+
+        async def ask(messages: Sequence[Mapping[str, Any]]) -> Asked:
+            return (await self._persist(wanted, {**asked, "messages": messages}))[0]
+
+        user = None
+        if settings.user_route and not wanted.case.turns:
+            user = PlayedUser(settings, self._suite.persona, self._asker)
+        had = await converse(wanted.case, asked["messages"], ask, user, settings.most_turns)
+        if any(self._is_denied(wanted, turn.asked) for turn in had.turns):
+            return None
+        return conversation_rows(self._id, wanted, had, at_us)
+
+    async def _persist(self, wanted: Wanted, asked: Mapping[str, Any]) -> tuple[Asked, int]:
+        """What came in the end, and how often it was asked."""
         question = Question(
             route=wanted.candidate.route,
             body=asked,
@@ -175,7 +199,7 @@ class Run:
             session=self._id,
             streams=self._plan.streams,
         )
-        at_us, cost, tries = now_us(), 0, 0
+        cost, tries = 0, 0
         while True:
             found = await self._let_in(question)
             tries += 1
@@ -183,12 +207,9 @@ class Run:
             if not found.passes or tries >= self._pace.tries or self._stopped is not None:
                 break
             await self._pause(found.retry_after_s or self._pace.backoff_s * 2 ** (tries - 1))
-        if self._is_denied(wanted, found):
-            return None
         if found.status == "ok":
             self._answered.add(wanted.candidate.name)
-        self.progress.asked += 1
-        return _row(self._id, wanted, found, at_us=at_us, cost=cost, tries=tries, key=key)
+        return replace(found, cost_nusd=cost), tries
 
     async def _let_in(self, question: Question) -> Asked:
         """Asked, once a limit of the house that is full has room for it."""
@@ -227,24 +248,21 @@ class Run:
 
     # --- what came ---------------------------------------------------------------------------------------------------
 
-    async def _finish(self, wanted: Wanted, row: AnswerRow) -> None:
+    async def _finish(self, wanted: Wanted, rows: Sequence[AnswerRow]) -> None:
         try:
-            scores = [
-                score_row(row, name, ready.version, await scored(ready, row, wanted))
-                for name, ready in self._scorers.items()
-            ]
-            await self._keep(row, scores)
+            scores = await score_rows(self._scorers, wanted, rows)
+            await self._keep(rows, scores)
         except (ExtraMissing, ImportError, Unavailable) as error:
             hint = error.hint if isinstance(error, FairleadError) else ""
             self.stop(error.message if isinstance(error, FairleadError) else str(error), hint)
             return
-        self._count(row, scores)
+        self._count(rows[0], scores)
 
-    async def _keep(self, row: AnswerRow, scores: Sequence[ScoreRow]) -> None:
+    async def _keep(self, rows: Sequence[AnswerRow], scores: Sequence[ScoreRow]) -> None:
         """In the store. Where that is full or away, it is tried again for a while; then asking stops."""
         for tries in range(WRITE_TRIES):
             try:
-                return await self._write([row], scores)
+                return await self._write(rows, scores)
             except Unavailable as error:
                 if tries + 1 == WRITE_TRIES:
                     raise Unavailable(f"answers can't be written: {error.message}", hint=error.hint) from error
@@ -253,6 +271,7 @@ class Run:
     def _count(self, row: AnswerRow, scores: Sequence[ScoreRow]) -> None:
         progress = self.progress
         progress.done += 1
+        progress.asked += not row.cached
         progress.failed += row.status != "ok"
         progress.missing += sum(score.value is None for score in scores)
         for cost in (row.cost_nusd, *(spent_on(score.reasons) for score in scores)):
@@ -268,70 +287,12 @@ async def scored(ready: Ready, row: AnswerRow, wanted: Wanted) -> Scored:
     return await ready.score(output_of(row), wanted.case)
 
 
-def output_of(row: AnswerRow) -> Output:
-    return Output(
-        row.text,
-        msgspec.json.decode(row.tool_calls, type=Output.__annotations__["tool_calls"])
-        if row.tool_calls != "[]"
-        else (),
-        tuple(msgspec.json.decode(row.messages)) if row.messages else (),
-    )
-
-
-def score_row(row: AnswerRow, metric: str, version: str, found: Scored) -> ScoreRow:
-    score = found.score
-    return ScoreRow(
-        run=row.run,
-        candidate=row.candidate,
-        item=row.item,
-        repeat=row.repeat,
-        turn=row.turn,
-        metric=metric,
-        value=None if score is None else score.value,
-        why=found.why,
-        reasons=msgspec.json.encode(score.reasons if score is not None else {}, enc_hook=str).decode(),
-        version=version,
-    )
-
-
-def spent_on(reasons: str) -> int | None:
-    """What a scorer spent that asks: 0 where it asks nobody, None where nobody knows."""
-    if '"cost_nusd"' not in reasons:
-        return 0
-    return msgspec.json.decode(reasons).get("cost_nusd", 0)
-
-
-def _row(run: str, wanted: Wanted, found: Asked, *, at_us: int, cost: int | None, tries: int, key: str) -> AnswerRow:
-    usage = found.usage
-    return AnswerRow(
-        run=run,
-        candidate=wanted.candidate.name,
-        item=wanted.case.id,
-        repeat=wanted.repeat,
-        at_us=at_us,
-        status=found.status,
-        code=found.code,
-        message=found.message,
-        text=_storable(found.text),
-        reasoning=_storable(found.reasoning),
-        tool_calls=msgspec.json.encode(found.tool_calls).decode(),
-        finish=found.finish,
-        model=found.model,
-        fingerprint=found.fingerprint,
-        target=found.target,
-        input_tokens=usage.input if usage else None,
-        output_tokens=usage.output if usage else None,
-        reasoning_tokens=usage.reasoning if usage else None,
-        cost_nusd=cost,
-        estimated=found.estimated,
-        took_us=found.took_us,
-        first_word_us=found.first_word_us,
-        call=found.call,
-        attempts=tries,
-        cache_key=key,
-    )
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL keeps no NUL, and nobody half a surrogate pair."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+async def score_rows(scorers: Mapping[str, Ready], wanted: Wanted, rows: Sequence[AnswerRow]) -> list[ScoreRow]:
+    """One answer by all scorers; a conversation turn by turn, and as a whole. Its row, or the whole's, comes first."""
+    if not wanted.case.is_conversation:
+        return [
+            score_row(rows[0], name, ready.version, await scored(ready, rows[0], wanted))
+            for name, ready in scorers.items()
+        ]
+    found = await score_turns(scorers, wanted.case, conversation_of(wanted.case, rows))
+    return [score_row(rows[0], one.metric, scorers[one.metric].version, one.scored, one.turn) for one in found]

@@ -91,8 +91,9 @@ class Written(Section, frozen=True, kw_only=True):
 class Suite(Struct, frozen=True, kw_only=True):
     """`prompts` has at least one; the first is asked unless another is named. `params` go into every question.
 
-    `show_text` False: the licence of the cases keeps their text out of reports. `rubric` is the judge's file, "" where
-    there is none. `hash` names all that was declared: settings, prompts, rubric, scorers of its own, and every case.
+    `show_text` False: the licence of the cases keeps their text out of reports. `rubric` is the judge's file, `persona`
+    that of a played user, "" where there is none. `hash` names all that was declared: settings, prompts, rubric,
+    persona, scorers of its own, and every case.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Suite(Struct, frozen=True, kw_only=True):
     judge: JudgeSettings | None
     rubric: str
     conversation: ConversationSettings
+    persona: str
     cases: tuple[Case, ...]
     hash: str
 
@@ -164,6 +166,8 @@ class _Reading(Reader):
         primary, guardrails = self._primary(scorers), self._guardrails(scorers)
         prompts = self._prompts(written.prompts)
         rubric = self._rubric(written.judge)
+        played = written.conversation.persona
+        persona = self._text(played, "conversation.persona") if played else ""
         cases = read_cases(written.cases, self.folder)
         for prompt in prompts.values():
             prompting.check(prompt, cases)
@@ -186,8 +190,9 @@ class _Reading(Reader):
             judge=written.judge,
             rubric=rubric,
             conversation=written.conversation,
+            persona=persona,
             cases=cases,
-            hash=self._hash(prompts, rubric, cases),
+            hash=self._hash(prompts, rubric, persona, cases),
         )
 
     def _check(self, written: Written) -> None:
@@ -268,7 +273,7 @@ class _Reading(Reader):
         except (OSError, UnicodeDecodeError) as error:
             raise self.wrong(path, f"{file} can't be read: {error}") from error
 
-    def _hash(self, prompts: Mapping[str, Prompt], rubric: str, cases: tuple[Case, ...]) -> str:
+    def _hash(self, prompts: Mapping[str, Prompt], rubric: str, persona: str, cases: tuple[Case, ...]) -> str:
         own = self.folder / SCORERS_FILE
         declared = {name: value for name, value in self.tables.items() if name not in ("name", "about")}
         return digest(
@@ -276,6 +281,7 @@ class _Reading(Reader):
                 "declared": declared,
                 "prompts": {name: prompt.hash for name, prompt in prompts.items()},
                 "rubric": rubric,
+                **({"persona": persona} if persona else {}),
                 "scorers": hashlib.sha256(own.read_bytes()).hexdigest() if own.is_file() else "",
                 "cases": sorted((case.id, case.content_hash, case.gold_version) for case in cases),
                 "weights": sorted((case.id, case.weight, case.cluster, case.tags) for case in cases),

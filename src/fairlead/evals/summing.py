@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from fairlead.evals.beginning import read_plan
 from fairlead.evals.recorded import table_of
-from fairlead.evals.results import ScoreTable
+from fairlead.evals.results import WHOLE, ScoreTable
 from fairlead.stats.intervals import Interval
 from fairlead.stats.means import mean
 from fairlead.store.evals import runs
@@ -73,7 +73,7 @@ def show(store: Store, ref: str, *, holdout: bool = False, what: str = "show") -
     """`holdout`: with the scores of the sealed cases; that is a look, and `what` says for what. Raises NotFound."""
     with store.read() as connection:
         row = runs.find_run(connection, ref)
-        rows = answers_of(connection, row.id)
+        rows = [one for one in answers_of(connection, row.id) if one.turn == WHOLE]
     if holdout and row.split != "dev":
         with store.begin() as connection:
             runs.note_look(connection, name=row.name, suite=row.suite, run=row.id, what=what)

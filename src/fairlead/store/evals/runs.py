@@ -137,10 +137,14 @@ def tally(connection: Connection, run: str) -> Tally:
     table = tables.answer.c
     of = select(table.status, func.count(), func.sum(table.cost_nusd), func.count(table.cost_nusd))
     statuses, cost, known = {}, 0, 0
-    for status, count, cost_nusd, priced in connection.execute(of.where(table.run == run).group_by(table.status)):
+    for status, count, cost_nusd, priced in connection.execute(
+        of.where(table.run == run, table.turn == 0).group_by(table.status)
+    ):
         statuses[status] = count
         cost, known = cost + int(cost_nusd or 0), known + priced
-    cached = connection.execute(select(func.count()).where(table.run == run, table.cached != "")).scalar_one()
+    cached = connection.execute(
+        select(func.count()).where(table.run == run, table.turn == 0, table.cached != "")
+    ).scalar_one()
     score = tables.score.c
     missing = connection.execute(select(func.count()).where(score.run == run, score.value.is_(None))).scalar_one()
     return Tally(statuses, cached, cost if known == sum(statuses.values()) else None, missing)
