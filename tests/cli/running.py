@@ -71,15 +71,15 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "fairlead", *arguments]
 
 
-def run(*arguments: str, env: dict[str, str | None] | None = None) -> Result:
-    """One command, in this process: a second is worth a lot where there are many."""
+def run(*arguments: str, env: dict[str, str | None] | None = None, keys: str | None = None) -> Result:
+    """One command, in this process: a second is worth a lot where there are many. `keys` are pressed."""
     names = (name for name in os.environ if name.startswith("FAIRLEAD_"))
-    return CliRunner().invoke(main.fairlead, list(arguments), env={**dict.fromkeys(names), **(env or {})})
+    return CliRunner().invoke(main.fairlead, list(arguments), env={**dict.fromkeys(names), **(env or {})}, input=keys)
 
 
-def fairlead(folder: Path, *arguments: str) -> Result:
+def fairlead(folder: Path, *arguments: str, keys: str | None = None) -> Result:
     """One command, in this process, for the configuration in that folder."""
-    return run("--config", str(folder / "fairlead.toml"), *arguments)
+    return run("--config", str(folder / "fairlead.toml"), *arguments, keys=keys)
 
 
 def process(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fairlead.cli import terminal
+from fairlead.cli.eval_runs import opened
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import NOTHING, as_json, money, note, show_table, warn
 
@@ -62,15 +63,11 @@ def judge(
     from fairlead.evals.anchors import drift
     from fairlead.evals.correcting import corrected, corrected_difference
     from fairlead.evals.material import read_material
-    from fairlead.store.evals.opening import open_evals
 
-    store = open_evals(place.folder(), place.store(), create=False)
-    try:
+    with opened(place) as store:
         material = read_material(store, refs, metric=metric, folder=folder)
         known = material.evidence
         labels = material.book.read()
-    finally:
-        store.close()
     base = base or known.candidates[0]
     alone = [corrected(known, one, confidence=confidence) for one in known.candidates]
     differences = [

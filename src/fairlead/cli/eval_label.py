@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fairlead.cli.eval_runs import opened
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import note, say, warn
 
@@ -55,10 +56,8 @@ def label(
     """
     from fairlead.evals.labelling.desk import Desk, Setting
     from fairlead.evals.material import read_material
-    from fairlead.store.evals.opening import open_evals
 
-    store = open_evals(place.folder(), place.store(), create=False)
-    try:
+    with opened(place) as store:
         material = read_material(store, [ref], metric=metric, folder=folder)
         if to_file or from_file:
             _share(material, to_file, from_file)
@@ -85,8 +84,6 @@ def label(
 
             label_here(desk)
         _tell(material)
-    finally:
-        store.close()
 
 
 def _who() -> str:

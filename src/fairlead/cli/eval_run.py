@@ -132,6 +132,8 @@ def _tell(place: Place, outcome: "Outcome", wants_json: bool) -> None:
         terminal.show_json({"progress": outcome.progress, "stopped": outcome.stopped, "run": found})
     else:
         show_run(found)
+    for text in outcome.warnings:
+        warn(text)
     if outcome.stopped is None:
         note(f"Run {outcome.run} is done.")
         return

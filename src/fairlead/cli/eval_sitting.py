@@ -17,8 +17,10 @@ from msgspec import Struct
 
 from fairlead.errors import NotFound, OperatorError
 from fairlead.evals import beginning
+from fairlead.evals.anchors import judge_anchors
 from fairlead.evals.beginning import Wish
 from fairlead.evals.holdout import split
+from fairlead.evals.labelling.book import StoredLabels
 from fairlead.evals.plans import Plan, Wanted, questions
 from fairlead.evals.running import Pace, Progress, Run, Stopped
 from fairlead.evals.scorers import Ready, check_gold, load
@@ -57,11 +59,12 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True):
-    """How a sitting ended: `stopped` None, all was answered."""
+    """How a sitting ended: `stopped` None, all was answered. `warnings` are of the judge's anchors."""
 
     run: str
     progress: Progress
     stopped: Stopped | None
+    warnings: tuple[str, ...] = ()
 
 
 class Screen(Protocol):
@@ -210,12 +213,18 @@ class _Sitting:
             tell=self._screen.shows,
         )
         self._screen.begins(self._run, self._suite.name, len(wanted))
+        warnings: tuple[str, ...] = ()
         try:
             stopped = await self._asked(run, writer, wanted)
+            if stopped is None:
+                warnings = await judge_anchors(self._suite, guest.asker, self._labels, run=self._run)
         finally:
             await writer.close()
         await asyncio.to_thread(self._end, stopped)
-        return Outcome(self._run, run.progress, stopped)
+        return Outcome(self._run, run.progress, stopped, warnings)
+
+    def _labels(self, metric: str) -> StoredLabels:
+        return StoredLabels(self._store, self._suite.name, metric)
 
     async def _asked(self, run: Run, writer: Writer, wanted: list[Wanted]) -> Stopped | None:
         loop = asyncio.get_running_loop()

@@ -5,7 +5,8 @@ first is kept beside people's labels; what it says in a run is held against that
 was changed by its provider shows here before it shows in a decision.
 """
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,9 +14,11 @@ import numpy as np
 from msgspec import Struct
 
 from fairlead.errors import SuiteInvalid, Unavailable
+from fairlead.evals.asking import Asker
 from fairlead.evals.cases import digest
 from fairlead.evals.judging import Bound, Judge, judge_bound
 from fairlead.evals.labelling.book import JUDGE, Details, LabelBook, details, encoded
+from fairlead.evals.patience import PatientAsker
 from fairlead.evals.suite import Suite
 from fairlead.ids import new_id, now_us
 from fairlead.stats.intervals import Interval, paired_difference
@@ -25,6 +28,8 @@ FILE = "anchors.jsonl"
 SAMPLE = "anchors"
 FEWEST = 2
 ENOUGH = 20  # below, a drift would have to be large to be seen
+
+Book = Callable[[str], LabelBook]  # of a metric
 
 
 class Anchor(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,37 +75,49 @@ def read_anchors(suite: Suite) -> tuple[Anchor, ...]:
     return tuple(found)
 
 
-async def judge_anchors(suite: Suite, judge: Judge, book: LabelBook, *, metric: str, run: str) -> int:
-    """Asks for a verdict on each anchor and keeps it; how many there are now. One that gets none is left out."""
-    cases, kept = {case.id: case for case in suite.cases}, 0
-    for anchor in read_anchors(suite):
-        case = cases[anchor.case]
-        try:
-            score = await judge.score(case.text, anchor.answer)
-        except Unavailable:
+async def judge_anchors(suite: Suite, asker: Asker, book: Book, *, run: str) -> tuple[str, ...]:
+    """Asks for a verdict on each anchor after each rubric of the suite, and keeps it. One that gets none is left out.
+    Gives what is to be warned of. Raises SuiteInvalid."""
+    anchors, warnings = read_anchors(suite), []
+    for metric, settings in suite.scorers.items():
+        if not anchors or settings.kind != "rubric":
             continue
-        said = Details(scores=score.reasons["scores"], judge=score.reasons["judge"])
-        book.write(
-            [
-                LabelRow(
-                    id=new_id(),
-                    name=suite.name,
-                    metric=metric,
-                    rubric=judge.rubric.hash,
-                    run=run,
-                    candidate="",
-                    item=anchor.case,
-                    answer_hash=digest([case.content_hash, anchor.answer], 32),
-                    value=score.value,
-                    at_us=now_us(),
-                    by=JUDGE + judge.route,
-                    sample=SAMPLE,
-                    details=encoded(said),
-                )
-            ]
-        )
-        kept += 1
-    return kept
+        labels = book(metric)
+        judge = Judge.of(suite, PatientAsker(asker), tuple(settings.options.get("dimensions", ())))
+        found = await asyncio.gather(*(_judged(suite, judge, anchor, metric, run) for anchor in anchors))
+        rows = [row for row in found if row is not None]
+        await asyncio.to_thread(labels.write, rows)
+        drifted = drift(await asyncio.to_thread(labels.read), judge.rubric.hash, run=run)
+        if drifted and drifted.warning:
+            warnings.append(f"{metric}: {drifted.warning}")
+        if len(rows) < len(anchors):
+            warnings.append(f"{metric}: {len(anchors) - len(rows)} of {len(anchors)} anchors got no verdict.")
+        if few := advice(anchors):
+            warnings.append(f"{metric}: {few}")
+    return tuple(warnings)
+
+
+async def _judged(suite: Suite, judge: Judge, anchor: Anchor, metric: str, run: str) -> LabelRow | None:
+    case = next(case for case in suite.cases if case.id == anchor.case)
+    try:
+        score = await judge.score(case.text, anchor.answer)
+    except Unavailable:
+        return None
+    return LabelRow(
+        id=new_id(),
+        name=suite.name,
+        metric=metric,
+        rubric=judge.rubric.hash,
+        run=run,
+        candidate="",
+        item=anchor.case,
+        answer_hash=digest([case.content_hash, anchor.answer], 32),
+        value=score.value,
+        at_us=now_us(),
+        by=JUDGE + judge.route,
+        sample=SAMPLE,
+        details=encoded(Details(scores=score.reasons["scores"], judge=score.reasons["judge"])),
+    )
 
 
 def drift(labels: Iterable[LabelRow], rubric: str, *, run: str = "") -> Drift | None:

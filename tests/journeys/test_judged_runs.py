@@ -1,0 +1,111 @@
+"""A judged suite through the door: run, judged through the gateway, its anchors too, labelled, corrected."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.running import fairlead
+
+CONFIG = """\
+data_dir = "data"
+[server]
+listen = "127.0.0.1:0"
+admin = "off"
+[backends.script]
+kind = "script"
+zone = "private"
+script = "script.toml"
+[targets.writer]
+backend = "script"
+model = "writer-1"
+price = { input = 1.0, output = 2.0 }
+[targets.critic]
+backend = "script"
+model = "critic-1"
+price = { input = 3.0, output = 4.0 }
+[routes.judge]
+targets = ["critic"]
+"""
+# The judge is swayed by nothing that stands in an answer; of `m3` it says what is outside of the rubric.
+SCRIPT = """\
+[[lines]]
+when = "(?s)m3:.*<answer-"
+text = '{"reasons": "r", "scores": {"coverage": 10}}'
+[[lines]]
+when = "(?s)m[12]:.*<answer-"
+text = '{"reasons": "r", "scores": {"coverage": 2}}'
+[[lines]]
+when = "<answer-"
+text = '{"reasons": "r", "scores": {"coverage": KIND}}'
+[[lines]]
+text = "We ship."
+"""
+SUITE = """
+name = "meetings"
+zone = "private"
+[prompts]
+plain = "plain.md"
+[params]
+max_tokens = 20
+[scorers.quality]
+kind = "rubric"
+[primary]
+metric = "quality"
+margin = 0.05
+[judge]
+route = "judge"
+rubric = "rubric.md"
+params = { max_tokens = 200 }
+[holdout]
+share = 0.0
+"""
+CASES = 15
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    (tmp_path / "fairlead.toml").write_text(CONFIG)
+    (tmp_path / "script.toml").write_text(SCRIPT.replace("KIND", "4"))
+    (suite / "suite.toml").write_text(SUITE)
+    (suite / "plain.md").write_text("Sum up: {text}")
+    (suite / "rubric.md").write_text("## coverage, 1 to 5\nIs all there?\n")
+    rows = [{"id": f"m{at}", "vars": {"text": f"Meeting m{at}:"}} for at in range(CASES)]
+    (suite / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    anchors = [{"case": f"m{at}", "answer": f"We ship {at}."} for at in range(4, 10)]
+    (suite / "anchors.jsonl").write_text("".join(json.dumps(row) + "\n" for row in anchors))
+    return tmp_path
+
+
+def run(folder: Path) -> Any:
+    done = fairlead(folder, "eval", "run", str(folder / "suite"), "--on", "writer", "--no-cache", "--json")
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def test_a_run_is_judged_labelled_and_corrected(folder: Path) -> None:
+    told = json.loads(run(folder).stdout)
+    calls = json.loads(fairlead(folder, "call", "list", "--json").stdout)
+    assert {call["route"] for call in calls} >= {"judge"}
+    judged = json.loads(fairlead(folder, "eval", "judge", "last", "--json").stdout)
+    (writer,) = judged["candidates"]
+    assert (writer["cases"], writer["missing"]) == (CASES, 1)
+    assert judged["use"]["questions"] == CASES - 1
+    assert judged["use"]["cost_nusd"] > 0
+    assert judged["judges"][0]["target"] == "critic"
+    assert told["run"]
+    labelled = fairlead(folder, "eval", "label", "last", "--by", "ada", "--cases", str(CASES), keys="4" * CASES)
+    assert labelled.exit_code == 0, labelled.output
+    judged = json.loads(fairlead(folder, "eval", "judge", "last", "--json").stdout)
+    assert judged["candidates"][0]["ppi"]["interval"]["value"] == pytest.approx(0.75)
+    assert judged["labellers"] == {"ada": CASES}
+
+
+def test_a_judge_that_changes_is_told_at_the_end_of_the_next_run(folder: Path) -> None:
+    assert "kinder" not in run(folder).stderr
+    (folder / "script.toml").write_text(SCRIPT.replace("KIND", "5"))
+    assert "The judge has become kinder: +0.250 on 6 anchors" in run(folder).stderr
+    assert "kinder" in fairlead(folder, "eval", "judge", "last").stderr
