@@ -74,7 +74,7 @@ def test_noise_is_measured_by_the_base_asked_again(table: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("nothing.csv", "b.csv"), "no run and no file nothing.csv"),
+        (("nothing.csv", "b.csv"), "there is no file nothing.csv"),
         (("--from", "TABLE", "old", "other"), 'no scores of "other"'),
         (("--from", "TABLE", "old", "old"), "named twice"),
         (("--from", "TABLE", "old", "new", "--metric", "taste"), 'no metric "taste"'),

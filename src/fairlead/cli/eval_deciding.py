@@ -8,7 +8,9 @@ import click
 
 from fairlead.cli import terminal
 from fairlead.cli.eval_sources import at_least, from_files, gathered, ruled, rules_of
+from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import as_json, note, warn
+from fairlead.errors import RequestInvalid
 
 if TYPE_CHECKING:
     from fairlead.evals.comparing import Comparison, Measured
@@ -38,12 +40,15 @@ TAGS = (
 
 
 @click.command()
-@click.argument("refs", nargs=-1, metavar="[BASE CANDIDATE...]")
+@click.argument("refs", nargs=-1, metavar="[RUN|FILE|NAME]...")
 @from_files
 @ruled
 @click.option("--again", metavar="REF", help="The base, asked once more: what it flips against itself is noise.")
 @as_json
+@placed
+@here
 def compare(
+    place: Place,
     refs: tuple[str, ...],
     files: tuple[Path, ...],
     format_: str | None,
@@ -51,6 +56,7 @@ def compare(
     margin: float | None,
     guardrails: tuple[str, ...],
     tag: str | None,
+    split: str,
     common: bool,
     confidence: float,
     seed: int,
@@ -59,7 +65,11 @@ def compare(
 ) -> None:
     """Compare candidates with a base: better, worse, equivalent or undecided.
 
+    The base comes first. RUN:CANDIDATE names one of a run that has several; a RUN alone compares all of its own.
+
     \b
+    fairlead eval compare last
+    fairlead eval compare 0197a2 0197b1:new-model
     fairlead eval compare --from table.csv old-model new-model
     fairlead eval compare monday.eval tuesday.eval --margin 0.01
     """
@@ -67,7 +77,7 @@ def compare(
 
     from fairlead.evals import comparing
 
-    sources = gathered((*refs, *([again] if again else ())), files, format_, tag)
+    sources = gathered(place, (*refs, *([again] if again else ())), files, format_, tag, split)
     names = sources.names[:-1] if again else sources.names
     at_least(names, 2)
     rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
@@ -89,15 +99,18 @@ def compare(
 
 
 @click.command()
-@click.argument("refs", nargs=-1, metavar="[BASE CANDIDATE]")
+@click.argument("refs", nargs=-1, metavar="[RUN|FILE|NAME]...")
 @from_files
 @ruled
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also as JUnit's XML.")
 @click.option("--github", is_flag=True, help="As annotations of a GitHub workflow.")
 @as_json
+@placed
+@here
 @click.pass_context
 def gate(
     ctx: click.Context,
+    place: Place,
     refs: tuple[str, ...],
     files: tuple[Path, ...],
     format_: str | None,
@@ -105,6 +118,7 @@ def gate(
     margin: float | None,
     guardrails: tuple[str, ...],
     tag: str | None,
+    split: str,
     common: bool,
     confidence: float,
     seed: int,
@@ -122,8 +136,13 @@ def gate(
     from fairlead.evals.wording import decision_sentence
 
     began = time.monotonic()
-    sources = gathered(refs, files, format_, tag)
+    sources = gathered(place, refs, files, format_, tag, split, "gate")
     at_least(sources.names, 2)
+    if sources.unfinished and not common:
+        raise RequestInvalid(
+            f"{', '.join(sources.unfinished)} is not finished: what is not answered yet can't pass",
+            hint="Go on with it (`fairlead eval run --resume last`), or gate on what is there: --common",
+        )
     base, *candidates = sources.names
     if len(candidates) > 1:
         raise click.UsageError(f"a gate is for one candidate; there are: {', '.join(candidates)}")

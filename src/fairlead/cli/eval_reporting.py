@@ -7,6 +7,7 @@ import click
 
 from fairlead.cli import terminal
 from fairlead.cli.eval_sources import at_least, from_files, gathered, ruled, rules_of
+from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import note
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ KINDS = (".html", ".md", ".png")
 
 
 @click.command()
-@click.argument("refs", nargs=-1, metavar="[BASE CANDIDATE...]")
+@click.argument("refs", nargs=-1, metavar="[RUN|FILE|NAME]...")
 @from_files
 @ruled
 @click.option(
@@ -30,7 +31,10 @@ KINDS = (".html", ".md", ".png")
 )
 @click.option("--title", metavar="TEXT", help="Above it all.  [default: who is compared]")
 @click.option("--no-text", is_flag=True, help="Leave questions and answers out.")
+@placed
+@here
 def report(
+    place: Place,
     refs: tuple[str, ...],
     files: tuple[Path, ...],
     format_: str | None,
@@ -38,6 +42,7 @@ def report(
     margin: float | None,
     guardrails: tuple[str, ...],
     tag: str | None,
+    split: str,
     common: bool,
     confidence: float,
     seed: int,
@@ -56,7 +61,7 @@ def report(
     for out in outs:
         if out.suffix.lower() not in KINDS:
             raise click.BadParameter(f"{out}: a report is {', '.join(KINDS)}", param_hint="--out")
-    sources = gathered(refs, files, format_, tag)
+    sources = gathered(place, refs, files, format_, tag, split, "report")
     at_least(sources.names, 1)
     rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
     found = content.report(
@@ -67,7 +72,7 @@ def report(
         made=f"{terminal.moment(now_us())}, metric {rules.primary.name}, {len(sources.table):,} answers",
         sources=[content.Source(name, facts) for name, facts in sources.facts.items()],
         notes=sources.notes,
-        shows_text=not no_text,
+        shows_text=sources.shows_text and not no_text,
     )
     for out in outs:
         _write(found, out)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from msgspec import Struct, structs
 
+from fairlead.cli.eval_stored import Stored, look, stored
+from fairlead.cli.place import Place
 from fairlead.cli.terminal import warn
-from fairlead.errors import NotFound, RequestInvalid
+from fairlead.errors import NotFound, RequestInvalid, StoreMismatch
 
 if TYPE_CHECKING:
     from fairlead.evals.comparing import Rules
@@ -19,19 +21,27 @@ if TYPE_CHECKING:
     from fairlead.evals.suite import Metric
 
 F = TypeVar("F", bound=Callable[..., Any])
+SPLITS = ("dev", "holdout", "all")
 FORMATS = ("table", "inspect", "lm-eval", "promptfoo")
 
 
 class Sources(Struct, frozen=True, eq=False):
-    """The scores, and the names in them of what the command line named, the base first. `also`: metrics that are told
-    beside the primary one. `facts`: of each source, what it says of how its scores were made."""
+    """The scores, and the names in them of what the command line named, the base first.
+
+    `primary` and `guardrails` are what the suite declares, or what a file puts first; `also`: metrics that are told
+    beside them. `facts`: of each source, what it says of how its scores were made. `unfinished` names runs that are.
+    """
 
     table: "ScoreTable"
     names: tuple[str, ...]
-    primary: str
-    also: tuple[str, ...]
+    primary: "Metric"
+    guardrails: "tuple[Metric, ...]" = ()
+    also: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Mapping[str, str]] = {}
+    shows_text: bool = True
+    unfinished: tuple[str, ...] = ()
+    stored: "tuple[Stored, ...]" = ()
 
 
 def from_files(command: F) -> F:
@@ -69,6 +79,13 @@ def ruled(command: F) -> F:
             help="Of the wider interval; one-sided bounds have it too.",
         ),
         click.option("--common", is_flag=True, help="Compare on the cases that both have, where one has more."),
+        click.option(
+            "--split",
+            type=click.Choice(SPLITS),
+            default="all",
+            show_default=True,
+            help="Only the open or the sealed cases of runs; each look at sealed ones is counted.",
+        ),
         click.option("--tag", metavar="TAG", help="Only the cases that have this tag, such as category:maths."),
         click.option(
             "--guardrail",
@@ -88,21 +105,37 @@ def ruled(command: F) -> F:
     return command
 
 
-def gathered(refs: Sequence[str], files: Sequence[Path], format_: str | None, tag: str | None = None) -> Sources:
-    """The scores of what was named: candidates of `files`, or files that have one candidate each.
+def gathered(
+    place: Place,
+    refs: Sequence[str],
+    files: Sequence[Path],
+    format_: str | None,
+    tag: str | None = None,
+    split: str = "all",
+    what: str = "compare",
+) -> Sources:
+    """The scores of what was named: candidates of `files`, or runs and files. That a sealed hold-out is in them is
+    noted in the store before anything is shown, and told; `what` says for what it is looked at.
 
-    Raises NotFound, RequestInvalid, ResultsUnreadable, ExtraMissing.
+    Raises NotFound, RequestInvalid, ResultsUnreadable, ExtraMissing, StoreMismatch.
     """
     if not refs and not files:
-        raise click.UsageError("nothing is named: files, or candidates of what --from names")
-    found = _of_files(refs, files, format_) if files else _of_refs(refs, format_)
-    if tag is None:
-        return found
-    table = found.table.tagged(tag)
-    if not len(table):
-        tags = sorted({tag for tags in found.table.tags for tag in tags})
-        raise NotFound(f'no case has the tag "{tag}"', hint=f"Tags that are there: {', '.join(tags[:20]) or 'none'}.")
-    return structs.replace(found, table=table)
+        raise click.UsageError("nothing is named: runs, files, or candidates of what --from names")
+    found = _of_files(refs, files, format_) if files else _of_refs(place, refs, format_)
+    table = found.table
+    if split != "all":
+        table = table.where(table.holdout == (split == "holdout"))
+        if not len(table):
+            raise NotFound(f"there are no scores of the split {split}", hint="Run the suite on it: --split.")
+    if tag is not None:
+        table = table.tagged(tag)
+        if not len(table):
+            tags = ", ".join(sorted({tag for tags in found.table.tags for tag in tags})[:20]) or "none"
+            raise NotFound(f'no case has the tag "{tag}"', hint=f"Tags that are there: {tags}.")
+    looks = look(place, found.stored, what) if table.holdout.any() else ()
+    for text in (*found.notes, *looks):
+        warn(text)
+    return structs.replace(found, table=table, notes=(*found.notes, *looks))
 
 
 def rules_of(
@@ -118,9 +151,12 @@ def rules_of(
     from fairlead.evals.comparing import MARGIN, Rules
     from fairlead.evals.suite import Metric
 
+    primary = sources.primary if metric in (None, sources.primary.name) else Metric(name=metric or "")
+    if margin is not None or primary.margin is None:
+        primary = structs.replace(primary, margin=MARGIN if margin is None else margin)
     return Rules(
-        primary=Metric(name=metric or sources.primary, margin=MARGIN if margin is None else margin),
-        guardrails=tuple(map(guardrail, guardrails)),
+        primary=primary,
+        guardrails=tuple(map(guardrail, guardrails)) or sources.guardrails,
         also=sources.also,
         confidence=confidence,
         seed=seed,
@@ -161,28 +197,66 @@ def _of_files(refs: Sequence[str], files: Sequence[Path], format_: str | None) -
     return _sources(table, names, imports, files)
 
 
-def _of_refs(refs: Sequence[str], format_: str | None) -> Sources:
+def _of_refs(place: Place, refs: Sequence[str], format_: str | None) -> Sources:
+    """Runs of the store and files, one candidate of each; all candidates of one that is alone."""
     from fairlead.evals.results import joined
 
-    missing = [ref for ref in refs if not Path(ref).is_file()]
-    if missing:
-        raise NotFound(f"there is no run and no file {missing[0]}", hint="Is it a file of results, and where is it?")
-    imports = _imports([Path(ref) for ref in refs], format_)
-    tables = []
-    for ref, imported in zip(refs, imports, strict=True):
-        if len(imported.table.candidates) > 1:
-            there = ", ".join(imported.table.candidates[:10])
+    parts = [_part(place, ref, format_) for ref in refs]
+    if len(parts) == 1:
+        return parts[0]
+    for ref, part in zip(refs, parts, strict=True):
+        if len(part.names) > 1:
             raise RequestInvalid(
-                f"{ref} has {len(imported.table.candidates)} candidates: {there}",
-                hint=f"Name those that are compared: --from {ref} BASE CANDIDATE",
+                f"{ref} has {len(part.names)} candidates: {', '.join(part.names[:10])}",
+                hint=f"Name one: {f'--from {ref} BASE CANDIDATE' if not part.stored else f'{ref}:CANDIDATE'}",
             )
-        tables.append(imported.table)
-    names = [table.candidates[0] for table in tables]
+    names = [part.names[0] for part in parts]
     if len(set(names)) < len(names):
         names = [Path(ref).name for ref in refs]
         names = list(refs) if len(set(names)) < len(names) else names
-        tables = [table.named(name) for table, name in zip(tables, names, strict=True)]
-    return _sources(joined(tables), tuple(names), imports, list(map(Path, refs)))
+    if len(set(names)) < len(names):
+        raise RequestInvalid("a candidate is named twice")
+    first = parts[0]
+    return structs.replace(
+        first,
+        table=joined(part.table.named(name) for part, name in zip(parts, names, strict=True)),
+        names=tuple(names),
+        notes=tuple(note for part in parts for note in part.notes),
+        facts={what: facts for part in parts for what, facts in part.facts.items()},
+        shows_text=all(part.shows_text for part in parts),
+        unfinished=tuple(ref for part in parts for ref in part.unfinished),
+        stored=tuple(one for part in parts for one in part.stored),
+    )
+
+
+def _part(place: Place, ref: str, format_: str | None) -> Sources:
+    if Path(ref).is_file():
+        imports = _imports([Path(ref)], format_)
+        return _sources(imports[0].table, imports[0].table.candidates, imports, [Path(ref)])
+    try:
+        found = stored(place, ref)
+    except NotFound as error:
+        raise NotFound(
+            f"there is no file {ref}; {error.message}", hint="`fairlead eval list` shows the runs."
+        ) from error
+    except StoreMismatch as error:
+        message = f"there is no file {ref}, and {error.message}"
+        raise NotFound(message, hint="Is it a file, and where is it?") from error
+    declared = found.declared
+    decides = {declared.primary.name, *(one.name for one in declared.guardrails)}
+    notes = (f"run {ref} is not finished: resume it",) if found.is_open else ()
+    return Sources(
+        table=found.table,
+        names=found.table.candidates,
+        primary=declared.primary,
+        guardrails=declared.guardrails,
+        also=tuple(name for name in declared.metrics if name not in decides and name in found.table.metrics),
+        notes=notes,
+        facts={ref: found.facts},
+        shows_text=declared.show_text,
+        unfinished=(ref,) if found.is_open else (),
+        stored=(found,),
+    )
 
 
 def _imports(paths: Sequence[Path], format_: str | None) -> "list[Imported]":
@@ -211,17 +285,17 @@ def at_least(names: Sequence[str], count: int) -> None:
 def _sources(table: "ScoreTable", names: tuple[str, ...], imports: "list[Imported]", paths: Sequence[Path]) -> Sources:
     if len(set(names)) < len(names):
         raise RequestInvalid("a candidate is named twice")
+    from fairlead.evals.suite import Metric
+
     first = imports[0]
     # Other numbers of a table may be anything; those of a harness are scores.
     also = () if first.format == "table" else tuple(name for name in first.table.metrics if name != first.primary)
-    notes = tuple(note for imported in imports for note in imported.notes)
-    for note in notes:
-        warn(note)
     facts = {
         path.name: {"format": imported.format, **imported.facts, "sha256": _hash(path)}
         for path, imported in zip(paths, imports, strict=True)
     }
-    return Sources(table, names, first.primary, also, notes, facts)
+    notes = tuple(note for imported in imports for note in imported.notes)
+    return Sources(table, names, Metric(name=first.primary), also=also, notes=notes, facts=facts)
 
 
 def _hash(path: Path) -> str:

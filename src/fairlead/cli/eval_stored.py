@@ -1,0 +1,108 @@
+"""Runs of the evaluation store as sources of scores, with the rules that their suite declares; and looks at what is
+sealed."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from fairlead.cli import terminal
+from fairlead.cli.eval_runs import opened
+from fairlead.cli.place import Place
+from fairlead.errors import RequestInvalid
+
+if TYPE_CHECKING:
+    from fairlead.evals.results import ScoreTable
+    from fairlead.evals.suite import Metric
+    from fairlead.store.evals.runs import RunRow
+
+
+class Declared(Struct, frozen=True):
+    """What of a suite's version decides how its runs are compared."""
+
+    primary: "Metric"
+    guardrails: "tuple[Metric, ...]" = ()
+    metrics: tuple[str, ...] = ()
+    show_text: bool = True
+
+
+class Stored(Struct, frozen=True, eq=False):
+    """One run, or one candidate of it. `is_open`: it is not finished."""
+
+    ref: str
+    run: "RunRow"
+    table: "ScoreTable"
+    declared: Declared
+    facts: Mapping[str, str]
+
+    @property
+    def is_open(self) -> bool:
+        return self.run.status != "done"
+
+
+def stored(place: Place, ref: str) -> Stored:
+    """`RUN` or `RUN:CANDIDATE`. Raises NotFound, StoreMismatch, OperatorError."""
+    from fairlead.evals.beginning import read_plan
+    from fairlead.evals.recorded import table_of
+    from fairlead.store.evals import runs
+
+    name, _, candidate = ref.partition(":")
+    with opened(place) as store:
+        with store.read() as connection:
+            row = runs.find_run(connection, name)
+            declared = _declared(runs.find_suite(connection, row.suite).declared)
+        table = table_of(store, row.id)
+    plan = read_plan(row)
+    if candidate:
+        table = table.of_candidate(candidate)
+    facts = {
+        "run": row.id,
+        "suite": f"{row.name} ({row.suite[:16]}), {row.split}",
+        "begun": terminal.moment(row.at_us),
+        "ended": terminal.moment(row.ended_us),
+        "status": " ".join((row.status, row.why)).strip(),
+        "seed": str(plan.seed),
+        "repeats": str(plan.repeats),
+        "program": plan.code,
+        "configuration": plan.config,
+        "judge": plan.judge,
+        "rubric": plan.rubric,
+        "scorers": ", ".join(f"{scorer} {version}" for scorer, version in plan.scorers.items()),
+    }
+    for one in plan.candidates:
+        if one.name in table.candidates:
+            params = msgspec.json.encode(one.params).decode() if one.params else ""
+            said = (one.route, f"prompt {one.prompt} {one.prompt_hash[:12]}".strip(), params, one.identity[:12])
+            facts[f"candidate {one.name}"] = ", ".join(part for part in said if part)
+    return Stored(ref, row, table, declared, {what: value for what, value in facts.items() if value})
+
+
+def look(place: Place, found: Sequence[Stored], what: str) -> tuple[str, ...]:
+    """Notes that a sealed hold-out is looked at, before anything of it is shown; says how often it was by now."""
+    from fairlead.store.evals import runs
+
+    told = []
+    sealed = {one.run.name: one.run for one in found if bool(one.table.holdout.any())}
+    if not sealed:
+        return ()
+    with opened(place) as store, store.begin() as connection:
+        for name, row in sealed.items():
+            runs.note_look(connection, name=name, suite=row.suite, run=row.id, what=what)
+            count = len(runs.looks_at(connection, name))
+            told.append(f"this is look number {count} at the sealed hold-out of {name}")
+    return tuple(told)
+
+
+def _declared(text: str) -> Declared:
+    from fairlead.evals.suite import Metric
+
+    found: dict[str, Any] = msgspec.json.decode(text)
+    if not found.get("primary"):
+        raise RequestInvalid("the suite of this run declares no primary metric", hint="name one: --metric NAME")
+    return Declared(
+        primary=msgspec.convert(found["primary"], Metric),
+        guardrails=msgspec.convert(found.get("guardrails", ()), tuple[Metric, ...]),
+        metrics=tuple(found.get("metrics", ())),
+        show_text=bool(found.get("show_text", True)),
+    )
