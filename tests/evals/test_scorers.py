@@ -9,9 +9,9 @@ import pytest
 
 from fairlead.errors import SuiteInvalid
 from fairlead.evals.asking import Asked, Question
-from fairlead.evals.scorers import Ready, check_gold, failed, load
+from fairlead.evals.scorers import Ready, check_gold, load
 from fairlead.evals.suite import Suite, read_suite
-from fairlead.scoring.score import Output
+from fairlead.scoring.score import Output, Score
 
 CASES = ({"id": "a", "vars": {"text": "one"}, "gold": {"n": 1, "words": "one two"}},)
 
@@ -52,7 +52,7 @@ def test_an_option_may_be_a_file_and_the_gold_a_part_of_the_cases(tmp_path: Path
     ("scorers", "message", "hint"),
     [
         ('kind = "jsonfields"', "scorers.it.kind: no scorer is called 'jsonfields'", "json_fields"),
-        ('kind = "rouge"\nkinds = 1', "scorers.it.kinds: unknown option", "known here: gold, stem, variant"),
+        ('kind = "rouge"\nkinds = 1', "scorers.it.kinds: unknown option", "known here: gold, stem, utility, variant"),
         ('kind = "rouge"\nstem = "yes"', "scorers.it.stem: Expected `bool`, got `str`", ""),
         ('kind = "json_valid"\nschema = "gone.json"', "scorers.it.schema: gone.json can't be read", ""),
         ('kind = "similarity"', "scorers.it.route: this scorer wants it", ""),
@@ -98,8 +98,23 @@ def test_scorers_that_do_not_load_are_told(tmp_path: Path) -> None:
         load(suite(tmp_path, 'kind = "mine"', "def mine(:"))
 
 
-def test_a_failed_answer_scores_nothing_and_is_not_missing() -> None:
-    assert failed("timeout").value == 0
+def test_a_failed_answer_scores_nothing_and_is_not_missing(tmp_path: Path) -> None:
+    one, found = ready(tmp_path, 'kind = "exact"\ngold = "words"')
+    assert one.failed("timeout", found.cases[0]).score == Score(0.0, {"status": "timeout"})
+
+
+def test_a_score_may_be_told_as_what_it_is_worth(tmp_path: Path) -> None:
+    cases = [{**CASES[0], "utility": {"right": 10, "wrong": -50}}, {**CASES[0], "id": "b"}]
+    found = suite(tmp_path, 'kind = "exact"\ngold = "words"\nutility = true', cases=cases)
+    one = load(found)["it"]
+
+    def worth(text: str, case: int) -> float | None:
+        scored = one.plain(Output(text), found.cases[case]).score
+        return scored and scored.value
+
+    assert [worth("one two", 0), worth("no", 0), worth("one two", 1), worth("no", 1)] == [10, -50, 1, 0]
+    refused = one.failed("refused", found.cases[0]).score
+    assert refused is not None and refused.value == -50
 
 
 def test_a_gold_that_a_scorer_can_do_nothing_with_is_found_before_anybody_is_asked(tmp_path: Path) -> None:

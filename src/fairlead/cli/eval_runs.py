@@ -13,6 +13,7 @@ from fairlead.cli.terminal import as_json, note
 
 if TYPE_CHECKING:
     from fairlead.evals.summing import CandidateShown, MetricShown, RunShown
+    from fairlead.evals.wholes import Whole
     from fairlead.store.opening import Store
 
 RUNS = (
@@ -25,6 +26,14 @@ RUNS = (
     ("candidates", "left"),
     ("cost", "right"),
 )
+WHOLE = (
+    ("candidate", "left"),
+    ("of all answers", "left"),
+    ("macro-F1", "right"),
+    ("taken for another", "left"),
+    ("pass", "left"),
+)
+MOST_TOLD = 4  # labels that were taken for another
 SHORT = 16  # of a run's id
 SHOWN = 40  # characters of a list of candidates
 
@@ -127,6 +136,10 @@ def show_run(found: "RunShown") -> None:
     columns = (("candidate", "left"), *((name, "right") for name in names))
     columns += (("not ok", "right"), ("cost", "right"), ("median", "right"))
     terminal.show_table(columns, [_row(one, names) for one in found.candidates], empty="nobody was asked")
+    of_all = [_whole(one.name, metric, whole) for one in found.candidates for metric, whole in one.wholes.items()]
+    if of_all:
+        terminal.say()
+        terminal.show_table(WHOLE, of_all, empty="")
     if found.sealed:
         note(f"The scores of the sealed hold-out are not shown; it was looked at {found.looks} times.")
 
@@ -139,6 +152,17 @@ def _row(one: "CandidateShown", names: tuple[str, ...]) -> tuple[str, ...]:
         ", ".join(f"{count} {status}" for status, count in wrong.items()) or "0",
         terminal.money(one.cost_nusd),
         terminal.duration(one.median_us),
+    )
+
+
+def _whole(candidate: str, metric: str, whole: "Whole") -> tuple[str, ...]:
+    mixed = [f"{one.gold} as {one.label} {one.count}" for one in whole.confusion if one.gold != one.label]
+    return (
+        candidate,
+        metric,
+        terminal.NOTHING if whole.macro_f1 is None else f"{whole.macro_f1:.3f}",
+        ", ".join(mixed[:MOST_TOLD]) or terminal.NOTHING,
+        ", ".join(f"@{k} {share:.3f}" for k, share in whole.pass_at.items()) or terminal.NOTHING,
     )
 
 

@@ -12,14 +12,14 @@ from msgspec import Struct
 
 from fairlead.evals.asking import Asked, Asker, Question
 from fairlead.evals.cases import Case
-from fairlead.evals.scorers import Ready, Scored, failed
+from fairlead.evals.results import WHOLE
+from fairlead.evals.scorers import Ready, Scored
 from fairlead.evals.suite import ConversationSettings
 from fairlead.scoring.score import Output, Score
 
 Message = Mapping[str, Any]
 Ask = Callable[[Sequence[Message]], Awaitable[Asked]]
 
-WHOLE = 0  # the turn of a score that is of all turns
 OVER = "[over]"  # what a played user says when there is nothing more to say
 
 RULES = f"""You play a user who talks to an assistant; you never are the assistant. Say only what this user would say \
@@ -126,11 +126,11 @@ async def _scored(ready: Ready, case: Case, conversation: Conversation, number: 
     if had is None:
         if conversation.broken:
             return Scored(None, f"the user could not be played: {conversation.broken}")
-        return Scored(failed(conversation.turns[-1].asked.status if conversation.turns else "failed"))
+        return ready.failed(conversation.turns[-1].asked.status if conversation.turns else "failed", case)
     if had.asked.status == "denied":
         return Scored(None, had.asked.message)
     if had.asked.status != "ok":
-        return Scored(failed(had.asked.status))
+        return ready.failed(had.asked.status, case)
     output = Output(had.asked.text, had.asked.tool_calls, had.messages)
     return await ready.score(output, case.at_turn(number))
 

@@ -19,7 +19,7 @@ from fairlead.evals.asking import Asked, Asker, Question
 from fairlead.evals.conversing import PlayedUser, converse, score_turns
 from fairlead.evals.plans import Plan, Wanted, body, cache_key
 from fairlead.evals.prompts import Prompt
-from fairlead.evals.scorers import FAILED, Ready, Scored, failed
+from fairlead.evals.scorers import FAILED, Ready, Scored
 from fairlead.evals.suite import Suite
 from fairlead.evals.written import answer_row, conversation_of, conversation_rows, output_of, score_row, spent_on
 from fairlead.ids import now_us
@@ -283,7 +283,7 @@ class Run:
 async def scored(ready: Ready, row: AnswerRow, wanted: Wanted) -> Scored:
     """One answer by one scorer. An answer that did not come, or not as it should, is worth nothing."""
     if row.status in FAILED:
-        return Scored(failed(row.status))
+        return ready.failed(row.status, wanted.case)
     return await ready.score(output_of(row), wanted.case)
 
 

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from fairlead.errors import ExtraMissing, FairleadError, SuiteInvalid
 from fairlead.evals.asking import Asker
-from fairlead.evals.cases import Case, digest
+from fairlead.evals.cases import Case, Utility, digest
 from fairlead.evals.patience import PatientAsker
 from fairlead.evals.sandbox import require
 from fairlead.evals.suite import SCORERS_FILE, ScorerSettings, Suite
@@ -48,7 +48,8 @@ SHIPPED: Mapping[str, str] = {
     "tool_calls": "fairlead.scoring.tool_calls",
 }
 FAILED = ("invalid", "refused", "timeout", "failed")  # statuses of an answer that score 0
-GOLD = "gold"  # an option of every scorer: which part of the case's gold it looks at
+# Options of every scorer: which part of the case's gold it looks at; whether its score is told as the case's utility.
+GOLD, UTILITY = "gold", "utility"
 
 
 class Scored(Struct, frozen=True):
@@ -83,6 +84,7 @@ class Ready(Struct, frozen=True):
     version: str
     call: Scorer
     part: str = ""
+    is_utility: bool = False
 
     @property
     def asks(self) -> bool:
@@ -92,7 +94,7 @@ class Ready(Struct, frozen=True):
     def plain(self, output: Output, case: Case) -> Scored:
         """Of a scorer that does not wait."""
         try:
-            return _told(self.call(output, self.view(case)), self.name)
+            return self._worth(_told(self.call(output, self.view(case)), self.name), case)
         except Exception as error:  # noqa: BLE001
             return _missing(error, self.name)
 
@@ -100,9 +102,20 @@ class Ready(Struct, frozen=True):
         if not self.asks:
             return self.plain(output, case)
         try:
-            return _told(await self.call(output, self.view(case)), self.name)  # type: ignore[misc]
+            said = await self.call(output, self.view(case))  # type: ignore[misc]
+            return self._worth(_told(said, self.name), case)
         except Exception as error:  # noqa: BLE001
             return _missing(error, self.name)
+
+    def failed(self, status: str, case: Case) -> Scored:
+        """What an answer is worth that did not come, or not as it should: a flaky target is not rewarded for it."""
+        return self._worth(Scored(Score(0.0, {"status": status})), case)
+
+    def _worth(self, scored: Scored, case: Case) -> Scored:
+        if not self.is_utility or scored.score is None:
+            return scored
+        value, utility = scored.score.value, case.utility or Utility()
+        return Scored(Score(utility.of(value), {**scored.score.reasons, "score": value}))
 
     def view(self, case: Case) -> Case | _View:
         if not self.part:
@@ -110,11 +123,6 @@ class Ready(Struct, frozen=True):
         if not isinstance(case.gold, Mapping) or self.part not in case.gold:
             raise GoldUnfit(f"the gold has no part {self.part!r}")
         return _View(case.id, case.vars, case.gold[self.part])
-
-
-def failed(status: str) -> Score:
-    """What an answer is worth that did not come, or not as it should: a flaky target is not rewarded for it."""
-    return Score(0.0, {"status": status})
 
 
 def load(suite: Suite, asker: Asker | None = None, *, unsandboxed: bool = False) -> dict[str, Ready]:
@@ -157,14 +165,17 @@ def _ready(name: str, settings: ScorerSettings, means: Means, own: Mapping[str, 
     part = options.pop(GOLD, "")
     if not isinstance(part, str):
         raise SuiteInvalid(f"{path}.{GOLD}: expected text: the part of the gold that is looked at")
+    is_utility = options.pop(UTILITY, False)
+    if not isinstance(is_utility, bool):
+        raise SuiteInvalid(f"{path}.{UTILITY}: expected true or false")
     given = _options(function, options, means, path)
     if "unsandboxed" in inspect.signature(function).parameters and not means.unsandboxed:
         require()  # before anybody is asked
     source = inspect.getsourcefile(function)
     code = digest(Path(source).read_text(encoding="utf-8")) if source else ""
     told = {key: value.text if isinstance(value, FileText) else value for key, value in given.items()}
-    version = digest([settings.kind, part, told, code])
-    return Ready(name, settings.kind, version, partial(function, **given, **_means(function, means)), part)
+    version = digest([settings.kind, part, told, code, *([UTILITY] if is_utility else [])])
+    return Ready(name, settings.kind, version, partial(function, **given, **_means(function, means)), part, is_utility)
 
 
 def _found(kind: str, own: Mapping[str, Any], path: str) -> Scorer:
@@ -189,7 +200,7 @@ def _options(function: Scorer, options: Mapping[str, Any], means: Means, path: s
     known = [one for one in parameters if one.kind is one.KEYWORD_ONLY and one.name not in MEANS]
     for name in options:
         if name not in {one.name for one in known}:
-            names = ", ".join(sorted((GOLD, *(one.name for one in known))))
+            names = ", ".join(sorted((GOLD, UTILITY, *(one.name for one in known))))
             raise SuiteInvalid(f"{path}.{name}: unknown option", hint=f"known here: {names}")
     for one in known:
         if one.default is one.empty and one.name not in options:

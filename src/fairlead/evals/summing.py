@@ -14,10 +14,11 @@ from msgspec import Struct
 from fairlead.evals.beginning import read_plan
 from fairlead.evals.recorded import table_of
 from fairlead.evals.results import WHOLE, ScoreTable
+from fairlead.evals.wholes import Whole, wholes
 from fairlead.stats.intervals import Interval
 from fairlead.stats.means import mean
 from fairlead.store.evals import runs
-from fairlead.store.evals.answers import answers_of
+from fairlead.store.evals.answers import answers_of, scores_of
 from fairlead.store.evals.runs import RunRow
 from fairlead.store.opening import Store
 
@@ -45,6 +46,7 @@ class CandidateShown(Struct, frozen=True, kw_only=True):
     cost_nusd: int | None
     median_us: int | None
     metrics: Mapping[str, MetricShown]
+    wholes: Mapping[str, Whole]
 
 
 class RunShown(Struct, frozen=True, kw_only=True):
@@ -74,12 +76,14 @@ def show(store: Store, ref: str, *, holdout: bool = False, what: str = "show") -
     with store.read() as connection:
         row = runs.find_run(connection, ref)
         rows = [one for one in answers_of(connection, row.id) if one.turn == WHOLE]
+        scores = scores_of(connection, row.id)
     if holdout and row.split != "dev":
         with store.begin() as connection:
             runs.note_look(connection, name=row.name, suite=row.suite, run=row.id, what=what)
     table = table_of(store, row.id) if rows else None
     is_sealed = table is not None and bool(table.holdout.any()) and not holdout
     shown = table.where(~table.holdout) if table is not None and is_sealed else table
+    hidden = set(table.item[table.holdout]) if table is not None and is_sealed else set()
     plan = read_plan(row)
     candidates = []
     for candidate in plan.candidates:
@@ -99,6 +103,7 @@ def show(store: Store, ref: str, *, holdout: bool = False, what: str = "show") -
                 cost_nusd=None if None in costs else sum(cost or 0 for cost in costs),
                 median_us=int(np.median(asked)) if asked else None,
                 metrics=_metrics(shown, candidate.name, tuple(plan.scorers)) if own and shown is not None else {},
+                wholes=wholes(scores, candidate.name, hidden),
             )
         )
     return _whole(store, row, len(rows), tuple(candidates), is_sealed)
