@@ -130,11 +130,12 @@ def test_the_report_corrects_the_judge(data: Data) -> None:
     told = data.run("judge", "run1", "--json")
     found = msgspec.json.decode(told.stdout)
     assert [one["labelled"] for one in found["candidates"]] == [60, 60]
-    assert found["differences"][0]["ppi"]["interval"]["value"] == 0
+    assert found["differences"][0]["corrected"]["ppi"]["interval"]["value"] == 0
     assert found["labellers"] == {"ada": 120}
     shown = data.run("judge", "run1")
     assert "labelled by ada 120" in shown.stderr
     assert "b - a" in shown.stdout
+    assert "b against a, corrected: equivalent (90 %), at a margin of 5 points" in shown.stderr
 
 
 def test_labels_go_out_to_a_file_and_in_again(data: Data, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from msgspec import structs
 from evals.judges import RUBRIC, answered, suite_folder
 from fairlead.errors import NotFound
 from fairlead.evals.agreeing import agreements
-from fairlead.evals.correcting import Evidence, corrected, corrected_difference, evidence
+from fairlead.evals.correcting import Evidence, corrected, corrected_difference, decided, evidence
 from fairlead.evals.labelling.book import HeldLabels
 from fairlead.evals.labelling.desk import Desk, Setting
 from fairlead.evals.labelling.drawing import draw
@@ -97,6 +97,26 @@ def test_the_difference_is_corrected_where_the_judge_alone_names_the_wrong_one(t
     truth = trial.right["b"].mean() - trial.right["a"].mean()
     assert found.ppi.judge_alone > 0 > found.ppi.interval.high
     assert found.ppi.interval.low <= truth
+
+
+def test_a_corrected_difference_becomes_a_word_or_says_how_many_more_labels_would(trial: Trial) -> None:
+    sure = decided(trial.known(), "a", "b", 0.02)
+    assert [(one.word, one.confidence) for one in sure.said] == [("worse", 0.95)]
+    same = decided(trial.known(), "b", "b", 0.02)
+    assert [one.word for one in same.said] == ["equivalent"]
+    wide = decided(trial.known(), "b", "a", 0.5)
+    assert [one.word for one in wide.said] == ["better", "equivalent"]
+
+
+def test_what_is_open_is_undecided_and_what_is_unlabelled_is_not_said(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, cases=300)
+    assert decided(trial.known(), "a", "b", 0.02).said == ()
+    trial.right["b"][:] = trial.right["a"]
+    trial.right["b"][::12] = ~trial.right["b"][::12]
+    trial.label(60)
+    found = decided(trial.known(), "a", "b", 0.02)
+    assert [one.word for one in found.said] == ["undecided"]
+    assert found.inner is not None and found.inner.low < -0.02
 
 
 def test_what_the_judge_cost_and_who_labelled_is_told(trial: Trial) -> None:

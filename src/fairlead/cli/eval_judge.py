@@ -11,10 +11,13 @@ from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import NOTHING, as_json, money, note, show_table, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fairlead.evals.agreeing import Agreements
-    from fairlead.evals.correcting import Corrected, Evidence
+    from fairlead.evals.correcting import Corrected, Decided, Evidence
     from fairlead.evals.material import Material
     from fairlead.stats.intervals import Interval
+    from fairlead.store.evals.labels import LabelRow
 
 ESTIMATES = (
     ("candidate", "left"),
@@ -40,6 +43,9 @@ AGREED = (("between", "left"), ("answers", "right"), ("the same", "right"), ("in
     show_default=True,
     help="Of all intervals.",
 )
+@click.option(
+    "--margin", type=click.FloatRange(min=0), metavar="M", help="How much less is as good.  [default: the suite's]"
+)
 @click.option("--suite", "folder", type=click.Path(path_type=Path, exists=True), help="Where the suite lies now.")
 @as_json
 @placed
@@ -50,6 +56,7 @@ def judge(
     metric: str,
     base: str,
     confidence: float,
+    margin: float | None,
     folder: Path | None,
     wants_json: bool,
 ) -> None:
@@ -59,52 +66,85 @@ def judge(
     fairlead eval judge suites/meetings
     fairlead eval judge RUN RUN --base old
     """
-    from fairlead.evals.agreeing import agreements
-    from fairlead.evals.anchors import drift
-    from fairlead.evals.correcting import corrected, corrected_difference
     from fairlead.evals.material import read_material
 
     with opened(place) as store:
         material = read_material(store, refs, metric=metric, folder=folder)
-        known = material.evidence
         labels = material.book.read()
-    base = base or known.candidates[0]
-    alone = [corrected(known, one, confidence=confidence) for one in known.candidates]
-    differences = [
-        corrected_difference(known, base, one, confidence=confidence) for one in known.candidates if one != base
-    ]
-    found = agreements(known, material.beside)
-    drifted = drift(labels, known.rubric, run=material.runs[-1].id) or drift(labels, known.rubric)
-    warnings = [*known.warnings, *([drifted.warning] if drifted and drifted.warning else [])]
+    known = material.evidence
+    if margin is None:
+        margin = material.suite.primary.margin if material.metric == material.suite.primary.name else None
+    report = _report(known, labels, material, base or known.candidates[0], confidence, margin or 0.0)
     if wants_json:
-        terminal.show_json(_as_json(known, base, alone, differences, found, drifted, warnings))
+        terminal.show_json(report)
         return
-    _tell(material, known, base, alone, differences)
-    _tell_agreement(found, known)
-    if drifted:
-        note(f"{drifted.anchors} anchors, since they were first judged: {_signed(drifted.difference)}")
-    for text in warnings:
+    _tell(material.suite.name, known, report)
+    _tell_agreement(report["agreement"])
+    if report["drift"]:
+        note(f"{report['drift'].anchors} anchors, since they were first judged: {_signed(report['drift'].difference)}")
+    for text in report["warnings"]:
         warn(text)
 
 
-def _tell(
-    material: "Material", known: "Evidence", base: str, alone: "list[Corrected]", differences: "list[Corrected]"
-) -> None:
+def _report(
+    known: "Evidence", labels: "Sequence[LabelRow]", material: "Material", base: str, confidence: float, margin: float
+) -> dict[str, Any]:
+    from fairlead.evals.agreeing import agreements
+    from fairlead.evals.anchors import drift
+    from fairlead.evals.correcting import corrected, decided
+
+    drifted = drift(labels, known.rubric, run=material.runs[-1].id) or drift(labels, known.rubric)
+    others = [one for one in known.candidates if one != base]
+    return {
+        "metric": known.metric,
+        "rubric": known.rubric,
+        "judges": known.judges,
+        "use": known.use,
+        "labellers": known.labellers,
+        "skipped": known.skipped,
+        "candidates": [corrected(known, one, confidence=confidence) for one in known.candidates],
+        "base": base,
+        "differences": [decided(known, base, one, margin, confidence=confidence) for one in others],
+        "agreement": agreements(known, material.beside),
+        "drift": drifted,
+        "warnings": [*known.warnings, *([drifted.warning] if drifted and drifted.warning else [])],
+    }
+
+
+def _tell(suite: str, known: "Evidence", report: dict[str, Any]) -> None:
     judges = ", ".join(f"{one.target or one.route} ({one.model})" for one in known.judges) or "no judge"
     people = ", ".join(f"{by} {count}" for by, count in known.labellers.items()) or "nobody yet"
-    note(f"{material.suite.name}, {known.metric}: judged by {judges}, labelled by {people}")
+    note(f"{suite}, {known.metric}: judged by {judges}, labelled by {people}")
     if known.use.questions:
         again = f", {known.use.again} of them asked once more" if known.use.again else ""
         note(f"the judge: {known.use.questions} questions{again}, {money(known.use.cost_nusd)}")
+    alone, differences = report["candidates"], report["differences"]
     show_table(ESTIMATES, [_row(one, one.candidate) for one in alone], empty="nothing was judged")
     if differences:
-        names = [_row(one, f"{one.candidate} - {base}", signed=True) for one in differences]
+        names = [
+            _row(one.corrected, f"{one.corrected.candidate} - {report['base']}", signed=True) for one in differences
+        ]
         show_table((("difference", "left"), *ESTIMATES[1:]), names, empty="")
-    for one in (*alone, *differences):
+    for one in alone:
         if one.ppi is None:
             note(f"{one.candidate}: {one.why}")
         if one.missing:
             warn(f"{one.candidate}: {one.missing} of {one.cases} cases have no verdict, and are left out")
+    for one in differences:
+        note(_sentence(one, report["base"]))
+
+
+def _sentence(one: "Decided", base: str) -> str:
+    from fairlead.evals.wording import between, size, words
+
+    about = f"{one.corrected.candidate} against {base}"
+    if one.inner is None:
+        return f"{about}: {one.corrected.why}"
+    told = f"{words(one.said)}, at a margin of {size(one.margin, True)}"
+    text = f"{about}, corrected: {told} ({between(one.inner, True)} points)"
+    if one.more:
+        return f"{text}; about {one.more} more labels would decide"
+    return f"{text}; more cases are wanted" if one.said[0].word == "undecided" else text
 
 
 def _row(one: "Corrected", name: str, *, signed: bool = False) -> tuple[str, ...]:
@@ -123,7 +163,7 @@ def _row(one: "Corrected", name: str, *, signed: bool = False) -> tuple[str, ...
     )
 
 
-def _tell_agreement(found: "Agreements", known: "Evidence") -> None:
+def _tell_agreement(found: "Agreements") -> None:
     from fairlead.stats.agreement import LengthBias
 
     between = {f"judge, people: {name}": one for name, one in found.dimensions.items()} | dict(found.people)
@@ -161,28 +201,3 @@ def _kappa(of: "Interval") -> str:
 
 def _signed(of: "Interval") -> str:
     return f"{of.value:+.3f} ({of.low:+.3f} to {of.high:+.3f})"
-
-
-def _as_json(
-    known: "Evidence",
-    base: str,
-    alone: "list[Corrected]",
-    differences: "list[Corrected]",
-    found: "Agreements",
-    drifted: Any,
-    warnings: list[str],
-) -> dict[str, Any]:
-    return {
-        "metric": known.metric,
-        "rubric": known.rubric,
-        "judges": known.judges,
-        "use": known.use,
-        "labellers": known.labellers,
-        "skipped": known.skipped,
-        "candidates": alone,
-        "base": base,
-        "differences": differences,
-        "agreement": found,
-        "drift": drifted,
-        "warnings": warnings,
-    }

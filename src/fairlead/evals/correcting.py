@@ -14,10 +14,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from fairlead.errors import NotFound
+from fairlead.evals.comparing import Said
 from fairlead.evals.judging import Bound, Use, judge_bound, judge_use
 from fairlead.evals.labelling.book import HOUSE, JUDGE, details, is_standing
 from fairlead.evals.labelling.drawing import WHOLE, answer_hash
-from fairlead.stats.ppi import FEWEST, Ppi, ppi_difference, ppi_mean
+from fairlead.stats.intervals import Interval
+from fairlead.stats.paired import inner_confidence
+from fairlead.stats.ppi import FEWEST, Ppi, more_labels, ppi_difference, ppi_mean
 from fairlead.store.evals.answers import AnswerRow, ScoreRow
 from fairlead.store.evals.labels import LabelRow
 from fairlead.store.evals.runs import ItemRow
@@ -174,6 +177,43 @@ def corrected_difference(
     except ValueError as error:
         why = str(error)
     return _told(candidate, seen, labels + labels_base, ppi, why)
+
+
+class Decided(Struct, frozen=True, kw_only=True):
+    """What a corrected difference lets one say at a margin, and with which confidence; `inner` is the narrower
+    interval. Nothing is said, and there is none, where labels are too few. `more`: about so many more labels would
+    decide; None where nothing is open, or not even all would."""
+
+    corrected: Corrected
+    inner: Interval | None
+    margin: float
+    said: tuple[Said, ...]
+    more: int | None
+
+
+def decided(
+    known: Evidence, base: str, candidate: str, margin: float, *, confidence: float = 0.95, seed: int = 0
+) -> Decided:
+    """Better or worse where an interval excludes 0, equivalent where the inner one lies within the margin, as
+    comparisons without a judge have it. Raises NotFound."""
+    outer = corrected_difference(known, base, candidate, confidence=confidence, seed=seed)
+    inner_of = inner_confidence(confidence)
+    ppi = corrected_difference(known, base, candidate, confidence=inner_of, seed=seed).ppi
+    if outer.ppi is None or ppi is None:
+        return Decided(corrected=outer, inner=None, margin=margin, said=(), more=None)
+    inner, said = ppi.interval, []
+    way = "better" if inner.value > 0 else "worse"
+    if inner.excludes(0):
+        said.append(Said(way, confidence if outer.ppi.interval.excludes(0) else inner_of))
+    if -margin < inner.low and inner.high < margin:
+        said.append(Said("equivalent", inner_of))
+    more = None
+    if not said:
+        said.append(Said("undecided", inner_of))
+        reach, away = inner.high - inner.value, abs(inner.value)
+        room = max(away, margin - away)
+        more = more_labels(ppi.labels, ppi.judged, ppi.effective, reach / room) if room > 0 else None
+    return Decided(corrected=outer, inner=inner, margin=margin, said=tuple(said), more=more)
 
 
 def _told(candidate: str, seen: NDArray[np.bool_], labels: Column, ppi: Ppi | None, why: str) -> Corrected:

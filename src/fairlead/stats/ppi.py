@@ -113,6 +113,19 @@ def worth(labels: int, others: int, correlation: float) -> float:
     return labels / (1 - correlation**2 * others / (labels + others))
 
 
+def more_labels(labels: int, judged: int, effective: float, times: float) -> int | None:
+    """How many more labels of these items would make the interval so many times narrower; None: not even all would.
+
+    The variance with m of T items labelled is s (1 - r (T - m) / T) / m, r being how well the judge explains labels.
+    """
+    r = min(max((1 - labels / effective) * judged / (judged - labels), 0.0), 1.0) if judged > labels else 0.0
+    room = 1 / (times**2 * effective) - r / judged
+    if room <= 0:
+        return None
+    wanted = math.ceil((1 - r) / room)
+    return max(wanted - labels, 0) if wanted <= judged else None
+
+
 class _Items(Struct, frozen=True):
     judged: Array
     labels: Array  # of the labelled only
@@ -260,7 +273,7 @@ def _told(items: _Items, chosen: _Chosen, interval: Interval) -> Ppi:
         judged=len(items.judged),
         effective=effective,
         judge_alone=float(np.average(items.judged, weights=items.weights)),
-        more=_to_halve(items, effective),
+        more=more_labels(items.count, len(items.judged), effective, 2.0),
     )
 
 
@@ -284,15 +297,3 @@ def _within(best: _Estimate, units: int, bounds: tuple[float, float], confidence
 
 def _student(best: _Estimate, confidence: float) -> float:
     return float(special.stdtrit(best.freedom, (1 + confidence) / 2))
-
-
-def _to_halve(items: _Items, effective: float) -> int | None:
-    """The variance with m of the T items labelled is s (1 - r (T - m) / T) / m, r being how well the judge explains
-    the labels; a quarter of it is wanted."""
-    n, total = items.count, len(items.judged)
-    r = min(max((1 - n / effective) * total / (total - n), 0.0), 1.0) if total > n else 0.0
-    room = 1 / (4 * effective) - r / total
-    if room <= 0:
-        return None
-    wanted = math.ceil((1 - r) / room)
-    return wanted - n if wanted <= total else None
