@@ -1,6 +1,8 @@
 """`fairlead eval compare` and `gate`, as they are typed."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -103,3 +105,10 @@ def test_a_report_is_written_in_every_form_that_is_asked_for(table: Path, tmp_pa
 
 def test_a_report_of_another_form_is_typed_wrongly(table: Path) -> None:
     assert run("eval", "report", "--from", str(table), "-o", "report.docx").exit_code == 2
+
+
+def test_an_installation_without_the_extra_is_told_which(table: Path) -> None:
+    without = "import sys; sys.modules['numpy'] = None; from fairlead.cli.main import main; main()"
+    typed = [sys.executable, "-c", without, "eval", "gate", "--from", str(table), "old", "new"]
+    done = subprocess.run(typed, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1 and "needs the package numpy" in done.stderr and "fairlead[evals]" in done.stderr

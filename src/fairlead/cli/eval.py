@@ -1,10 +1,12 @@
 """`fairlead eval`: the tree of its commands, each found in the file that its row names."""
 
 from importlib import import_module
+from typing import Any
 
 import click
 
 from fairlead.cli.lazy import Lazy
+from fairlead.errors import ExtraMissing
 
 # Command -> what it is for.
 COMMANDS: dict[str, str] = {
@@ -47,10 +49,24 @@ FILES: dict[str, str] = {
 }
 
 
+# What the commands stand on, and a plain installation has not got.
+PACKAGES = frozenset("altair datasketch numpy pyarrow rouge_score sacrebleu scipy vl_convert zstandard".split())
+
+
 class Evaluations(Lazy):
-    """Loads a command when it is asked for."""
+    """Loads a command when it is asked for; whatever one of them misses is told."""
 
     table = COMMANDS
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package not in PACKAGES:
+                raise
+            message = f"evaluation needs the package {package}, which is missing"
+            raise ExtraMissing(message, hint="pip install 'fairlead[evals]'") from error
 
     def load(self, name: str) -> click.Command:
         module = import_module(f"fairlead.cli.eval_{FILES[name]}")

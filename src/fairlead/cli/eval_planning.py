@@ -199,7 +199,8 @@ def _tell(found: "Outlook") -> None:
         "equivalent": f"is called equivalent within {size(design.margin, is_share)}",
         "better": "is called better",
     }[design.goal]
-    terminal.say(f"A candidate that is {true} {what} with a probability of {100 * found.power:.0f} %.")
+    usual = f" ({100 * found.formula:.0f} % by the usual formula)" if round(100 * (found.formula - found.power)) else ""
+    terminal.say(f"A candidate that is {true} {what} with a probability of {100 * found.power:.0f} %{usual}.")
     if found.needed is not None:
         terminal.say(f"80 % takes about {about(found.needed)} cases.")
     if found.margin is not None:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.cli import terminal
-from fairlead.cli.eval_sources import at_least, from_files, gathered, ruled, rules_of
+from fairlead.cli.eval_runs import opened
+from fairlead.cli.eval_sources import Sources, at_least, from_files, gathered, ruled, rules_of
 from fairlead.cli.place import Place, here, placed
-from fairlead.cli.terminal import note
+from fairlead.cli.terminal import note, warn
+from fairlead.errors import NotFound, RequestInvalid, SuiteInvalid
 
 if TYPE_CHECKING:
-    from fairlead.evals.reporting.content import Report
+    from fairlead.evals.reporting.content import Judged, Report
 
 KINDS = (".html", ".md", ".png")
 
@@ -73,10 +75,38 @@ def report(
         sources=[content.Source(name, facts) for name, facts in sources.facts.items()],
         notes=sources.notes,
         shows_text=sources.shows_text and not no_text,
+        judged=_judged(place, sources),
     )
     for out in outs:
         _write(found, out)
         note(f"{out} is written.")
+
+
+def _judged(place: Place, sources: Sources) -> "Judged | None":
+    """What people's labels make of a judge's scores, where runs have a judge and their suite still lies where it
+    did."""
+    from fairlead.evals.correcting import corrected, corrected_difference
+    from fairlead.evals.material import read_material
+    from fairlead.evals.reporting.content import Judged
+
+    runs = list(dict.fromkeys(one.run.id for one in sources.stored if "judge" in one.facts))
+    if not runs or len(runs) < len({one.run.id for one in sources.stored}):
+        return None
+    try:
+        with opened(place) as store:
+            known = read_material(store, runs).evidence
+    except (NotFound, RequestInvalid, SuiteInvalid) as error:
+        warn(f"what people's labels say is left out: {error.message}")
+        return None
+    base, *others = known.candidates
+    judges = ", ".join(dict.fromkeys(f"{one.target or one.route} ({one.model})" for one in known.judges)) or "nobody"
+    people = ", ".join(f"{by}: {count}" for by, count in known.labellers.items()) or "nobody yet"
+    return Judged(
+        metric=known.metric,
+        by=f"Judged by {judges}; labelled by {people}.",
+        alone=tuple(corrected(known, one) for one in known.candidates),
+        differences=tuple(corrected_difference(known, base, one) for one in others),
+    )
 
 
 def _title(names: tuple[str, ...]) -> str:

@@ -13,12 +13,13 @@ WITHIN_CLUSTER = 0.3  # intra-class correlation that is assumed where nothing wa
 
 
 class Outlook(Struct, frozen=True):
-    """`power`: how probably the goal is reached at the design's margin. `needed`: pairs that reach it with 80 %.
-    `margin`: the smallest that these pairs would hold with 80 %; `difference`: the smallest true one that they would
-    show with 80 %. None where nothing within reach would do."""
+    """`power`: how probably the goal is reached at the design's margin, `formula`: the same as it is usually planned.
+    `needed`: pairs that reach it with 80 %. `margin`: the smallest that these pairs would hold with 80 %;
+    `difference`: the smallest true one that they would show with 80 %. None where nothing within reach would do."""
 
     design: Design
     power: float
+    formula: float
     needed: int | None
     margin: float | None
     difference: float | None
@@ -26,10 +27,11 @@ class Outlook(Struct, frozen=True):
 
 def outlook(design: Design) -> Outlook:
     """Raises ValueError for a design that can't be."""
-    seen = structs.replace(design, goal="better", difference=0.0)
+    seen, found = structs.replace(design, goal="better", difference=0.0), power(design)
     return Outlook(
         design=design,
-        power=power(design).value,
+        power=found.value,
+        formula=found.formula,
         needed=cases_needed(design),
         margin=detectable(design) if design.goal != "better" else None,
         difference=detectable(seen),

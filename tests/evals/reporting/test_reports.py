@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from evals.scored import discordant, rules
+from fairlead.evals.correcting import Corrected
 from fairlead.evals.reporting.charts import charts
-from fairlead.evals.reporting.content import Report, Source, report
+from fairlead.evals.reporting.content import Judged, Report, Source, report
 from fairlead.evals.reporting.differing import pieces
 from fairlead.evals.reporting.markdown import fenced, markdown
 from fairlead.evals.reporting.page import html
 from fairlead.evals.reporting.picture import png
 from fairlead.evals.results import ScoreTable, joined
+from fairlead.stats.intervals import Interval
+from fairlead.stats.ppi import Ppi
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> ``` | [x](javascript:alert(3)) <!-- \u2028"
 
@@ -132,6 +135,24 @@ def test_turns_are_told_with_their_slope() -> None:
     found = of(joined(tables))
     assert [round(one.slope.value, 2) for one in found.turns if one.slope] == [-0.05, -0.4]
     assert "turns" in charts(found) and "Each further turn changes new by −0.350" in html(found)
+
+
+def test_what_people_would_say_stands_beside_the_judge() -> None:
+    ppi = Ppi(Interval(0.8, 0.7, 0.9), "ppi", 0.5, 100, 400, 140.0, 0.9, 300)
+    difference = Ppi(Interval(-0.05, -0.1, 0.01), "ppi", 0.5, 100, 400, 120.0, -0.02, None)
+    judged = Judged(
+        metric=HOSTILE,
+        by="Judged by a model.",
+        alone=(
+            Corrected(candidate="old", cases=500, labelled=100, missing=0, ppi=ppi),
+            Corrected(candidate="new", cases=500, labelled=5, missing=0, ppi=None, why="too few labels"),
+        ),
+        differences=(Corrected(candidate="new", cases=500, labelled=100, missing=0, ppi=difference),),
+    )
+    found = of(discordant(50, 10, 5), judged=judged)
+    assert "| old | 500 | 100 | 0.900 | 0.800 \\(0.700 to 0.900\\) | 140 |" in markdown(found)
+    text = Reader(html(found)).text
+    assert "too few labels" in text and "new − old" in text and "-0.050 (-0.100 to +0.010)" in text and HOSTILE in text
 
 
 def test_one_candidate_alone_is_reported_too() -> None:

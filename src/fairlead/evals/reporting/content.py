@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from fairlead.evals.comparing import Comparison, Rules, Standing, compare, standing
+from fairlead.evals.correcting import Corrected
 from fairlead.evals.gating import Decision, Outcome, decide
 from fairlead.evals.results import Scores, ScoreTable
 from fairlead.evals.turns import Turns, by_turn, slope_difference
@@ -55,6 +56,39 @@ class Headline(Struct, frozen=True):
     found: str
 
 
+class Judged(Struct, frozen=True):
+    """What a judge says of a metric, and what people would, by their labels: of each candidate, and of each one's
+    difference to the base. `by` tells who judged and who labelled."""
+
+    metric: str
+    by: str
+    alone: tuple[Corrected, ...]
+    differences: tuple[Corrected, ...]
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """Name, cases, labels, the judge alone, corrected with its interval, worth in labels."""
+        return (
+            *(_estimate(one, one.candidate, "") for one in self.alone),
+            *(
+                _estimate(one, f"{one.candidate} \N{MINUS SIGN} {self.alone[0].candidate}", "+")
+                for one in self.differences
+            ),
+        )
+
+
+JUDGED_COLUMNS = ("candidate", "-cases", "-labels", "-judge alone", "-corrected by labels, 95 %", "-worth in labels")
+
+
+def _estimate(one: Corrected, name: str, sign: str) -> tuple[str, ...]:
+    if one.ppi is None:
+        return (name, f"{one.cases:,}", f"{one.labelled:,}", "", one.why, "")
+    found = one.ppi.interval
+    told = f"{found.value:{sign}.3f} ({found.low:{sign}.3f} to {found.high:{sign}.3f})"
+    alone, worth = f"{one.ppi.judge_alone:{sign}.3f}", f"{one.ppi.effective:.0f}"
+    return (name, f"{one.cases:,}", f"{one.labelled:,}", alone, told, worth)
+
+
 class Source(Struct, frozen=True):
     """Where scores come from: what is known of how they were made, in words, as pairs of a name and a value."""
 
@@ -78,6 +112,7 @@ class Report(Struct, frozen=True):
     turns: tuple[Turns, ...]
     slopes: tuple[str, ...]
     worst: tuple[Worst, ...]
+    judged: Judged | None
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
     shows_text: bool
@@ -93,6 +128,7 @@ def report(
     sources: Sequence[Source] = (),
     notes: Sequence[str] = (),
     shows_text: bool = True,
+    judged: Judged | None = None,
 ) -> Report:
     """Of the candidates that are named, the first being the base of the others. Raises as `compare` does."""
     base, *others = names
@@ -118,6 +154,7 @@ def report(
         turns=tuple(one for one in turns if one is not None),
         slopes=_slopes(table, base, others, rules) if all(turns) else (),
         worst=_worst(table, base, others, rules, bounds, shows_text=shows_text),
+        judged=judged,
         sources=tuple(sources),
         notes=tuple(dict.fromkeys((*notes, *(note for one in comparisons for note in one.notes)))),
         shows_text=shows_text,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fairlead.evals.comparing import Comparison, Measured
-from fairlead.evals.reporting.content import Report, Worst
+from fairlead.evals.reporting.content import JUDGED_COLUMNS, Report, Worst
 from fairlead.evals.wording import amount, between, flip_sentence, interval, p_value, signed, words
 from fairlead.money import NUSD
 
@@ -19,6 +19,10 @@ def markdown(report: Report) -> str:
     parts += _candidates(report)
     for one in report.comparisons:
         parts += _comparison(one)
+    if report.judged is not None:
+        told = plain(report.judged.by)
+        table = _table(JUDGED_COLUMNS, report.judged.rows)
+        parts += [f"## What people would say: {plain(report.judged.metric)}", told, table]
     parts += _turns(report)
     parts += _worst(report)
     parts += ["## How it was run", _made(report)]

@@ -14,7 +14,7 @@ from importlib import resources
 from fairlead.errors import ExtraMissing
 from fairlead.evals.comparing import Comparison, Measured
 from fairlead.evals.reporting.charts import Spec, charts
-from fairlead.evals.reporting.content import Report, Text, Worst
+from fairlead.evals.reporting.content import JUDGED_COLUMNS, Report, Text, Worst
 from fairlead.evals.reporting.differing import Piece, pieces
 from fairlead.evals.reporting.markdown import cost, duration
 from fairlead.evals.wording import amount, between, flip_sentence, interval, p_value, signed, size, words
@@ -83,6 +83,10 @@ def _parts(report: Report, drawn: dict[str, Spec]) -> Iterable[str]:
             yield f"<h3>{escape(one.candidate)} against {escape(one.base)}</h3>"
         yield _metrics(one)
     yield f"<h2>Candidates</h2>{_chart('means', CAPTIONS['means']) if 'means' in drawn else ''}{_candidates(report)}"
+    if report.judged is not None:
+        told = f'<p class="caption">{escape(report.judged.by)}</p>'
+        title = f"What people would say: {report.judged.metric}"
+        yield f"<h2>{escape(title)}</h2>{told}{_table(JUDGED_COLUMNS, report.judged.rows)}"
     for name, title in (("cost", "Quality and cost"), ("latency", "Quality and time")):
         if name in drawn:
             yield f"<h2>{title}</h2>{_chart(name, CAPTIONS[name])}"
