@@ -23,9 +23,9 @@ from fairlead.evals.suite import Suite
 from fairlead.ids import new_id, now_us
 from fairlead.stats.intervals import Interval, paired_difference
 from fairlead.store.evals.labels import LabelRow
+from fairlead.store.evals.runs import ANCHORS
 
 FILE = "anchors.jsonl"
-SAMPLE = "anchors"
 FEWEST = 2
 ENOUGH = 20  # below, a drift would have to be large to be seen
 
@@ -115,7 +115,7 @@ async def _judged(suite: Suite, judge: Judge, anchor: Anchor, metric: str, run: 
         value=score.value,
         at_us=now_us(),
         by=JUDGE + judge.route,
-        sample=SAMPLE,
+        sample=ANCHORS,
         details=encoded(Details(scores=score.reasons["scores"], judge=score.reasons["judge"])),
     )
 
@@ -139,7 +139,7 @@ def _verdicts(labels: Iterable[LabelRow], rubric: str) -> list[LabelRow]:
     return [
         one
         for one in labels
-        if one.sample == SAMPLE and one.by.startswith(JUDGE) and one.rubric == rubric and one.value is not None
+        if one.sample == ANCHORS and one.by.startswith(JUDGE) and one.rubric == rubric and one.value is not None
     ]
 
 

@@ -166,7 +166,8 @@ class _Items(Struct, frozen=True):
     @property
     def is_too_small(self) -> bool:
         enough = ENOUGH if self.clusters is None else ENOUGH_CLUSTERS
-        return self.count < ENOUGH or self.units < enough or self.others < FOLDS
+        others = int(np.count_nonzero(self.weights[~self.labelled]))
+        return self.count < ENOUGH or self.units < enough or others < FOLDS
 
 
 class _Estimate(Struct, frozen=True):

@@ -141,6 +141,16 @@ def test_labels_belong_to_the_answer_and_the_rubric_that_they_were_given_for(sto
         assert labels_of(connection, "invoices", metric="other") == []
 
 
+def test_with_a_run_its_labels_are_forgotten_but_not_what_a_judge_said_of_anchors(store: Store) -> None:
+    usual = {"name": "invoices", "metric": "judge", "rubric": "r1", "run": RUN, "candidate": "x", "item": "a"}
+    rows = [LabelRow(id=new_id(), answer_hash="h", value=1.0, at_us=3, sample=of, **usual) for of in ("", "anchors")]
+    with store.begin() as connection:
+        write_labels(connection, rows)
+        runs.forget_run(connection, RUN)
+    with store.read() as connection:
+        assert [one.sample for one in labels_of(connection, "invoices")] == ["anchors"]
+
+
 def test_a_run_has_one_writer_and_a_dead_ones_place_is_free(store: Store, tmp_path: Path) -> None:
     first = Claim(store, RUN, tmp_path, "one")
     with pytest.raises(InUse) as taken:

@@ -83,8 +83,9 @@ class Desk:
         with self._lock:
             if not self._given:
                 return None
-            shown, label = self._given.pop()
+            shown, label = self._given[-1]
             self._book.write([taken_back(label, self._clock())])
+            self._given.pop()
             self._mine.pop(shown.answer_hash, None)
             if self._standing.get(shown.answer_hash) is label:
                 del self._standing[shown.answer_hash]

@@ -22,6 +22,7 @@ from fairlead.store.opening import Store
 
 WATCH_S = 3.0  # for the beat of a writer on another machine, which comes every second
 LOOK_EVERY_S = 0.25
+ANCHORS = "anchors"  # the sample of labels that are a judge's verdicts on anchors
 
 
 class RunRow(Struct, frozen=True, kw_only=True):
@@ -163,9 +164,10 @@ def take_over(connection: Connection, run: str, *, suite: str, plan: str) -> Non
 
 
 def forget_run(connection: Connection, run: str) -> int:
-    """All that was asked, answered and scored in it; that its hold-out was looked at stays. How many answers."""
-    for table in (tables.score, tables.label):
-        connection.execute(delete(table).where(table.c.run == run))
+    """All that was asked, answered, scored and labelled in it. That its hold-out was looked at stays, and what a judge
+    said of anchors, which is no words: what it says later is held against that. How many answers."""
+    connection.execute(delete(tables.score).where(tables.score.c.run == run))
+    connection.execute(delete(tables.label).where(tables.label.c.run == run, tables.label.c.sample != ANCHORS))
     count = connection.execute(delete(tables.answer).where(tables.answer.c.run == run)).rowcount
     connection.execute(delete(tables.run).where(tables.run.c.id == run))
     used = select(tables.run.c.suite)
