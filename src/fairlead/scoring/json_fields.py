@@ -66,7 +66,7 @@ def unfenced(answer: str) -> str:
 def read_object(answer: str) -> dict[str, Any] | None:
     """Numbers come as decimals, so that none is rounded before it is compared."""
     try:
-        found = json.loads(answer, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
+        found = _DECODER.decode(answer)
     except (ValueError, ArithmeticError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -74,6 +74,9 @@ def read_object(answer: str) -> dict[str, Any] | None:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
 
 
 def _reason(found: Mapping[str, Any], name: str, wanted: Any) -> Reason:
