@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from evals.labelling.test_desk import Room
 from evals.test_correcting import Trial
@@ -91,8 +92,9 @@ def data(tmp_path: Path) -> Iterator["Data"]:
 class Data:
     """A data directory in which a suite of 120 cases was run and judged."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, holdout: bool = False) -> None:
         self.trial = Trial(folder / "suite", cases=120)
+        self.trial.items = [structs.replace(item, holdout=holdout) for item in self.trial.items]
         self.folder = folder
         suite = self.trial.suite
         store = open_evals(folder / "data")
@@ -136,6 +138,13 @@ def test_the_report_corrects_the_judge(data: Data) -> None:
     assert "labelled by ada 120" in shown.stderr
     assert "b - a" in shown.stdout
     assert "b against a, corrected: equivalent (90 %), at a margin of 5 points" in shown.stderr
+
+
+def test_labelling_sealed_cases_is_no_look_at_their_scores_but_the_report_is(tmp_path: Path) -> None:
+    data = Data(tmp_path, holdout=True)
+    assert "look number" not in data.run("label", "run1", "--by", "ada", "--cases", "2", keys="51" * 4).stderr
+    for count in (1, 2):
+        assert f"this is look number {count} at the sealed hold-out of suite" in data.run("judge", "run1").stderr
 
 
 def test_labels_go_out_to_a_file_and_in_again(data: Data, tmp_path: Path) -> None:

@@ -66,11 +66,12 @@ def judge(
     fairlead eval judge suites/meetings
     fairlead eval judge RUN RUN --base old
     """
-    from fairlead.evals.material import read_material
+    from fairlead.evals.material import look, read_material
 
     with opened(place) as store:
         material = read_material(store, refs, metric=metric, folder=folder)
         labels = material.book.read()
+        looked = look(store, material, "judge")
     known = material.evidence
     if margin is None:
         margin = material.suite.primary.margin if material.metric == material.suite.primary.name else None
@@ -80,6 +81,8 @@ def judge(
         return
     _tell(material.suite.name, known, report)
     _tell_agreement(report["agreement"])
+    if looked:
+        note(looked)
     if report["drift"]:
         note(f"{report['drift'].anchors} anchors, since they were first judged: {_signed(report['drift'].difference)}")
     for text in report["warnings"]:

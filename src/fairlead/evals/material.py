@@ -18,7 +18,7 @@ from fairlead.evals.labelling.drawing import Drawn, beside, draw
 from fairlead.evals.rubrics import Rubric, read_rubric
 from fairlead.evals.suite import Suite, read_suite
 from fairlead.store.evals.answers import AnswerRow, ScoreRow, answers_of, scores_of
-from fairlead.store.evals.runs import ItemRow, RunRow, find_run, items_of, list_runs
+from fairlead.store.evals.runs import ItemRow, RunRow, find_run, items_of, list_runs, looks_at, note_look
 from fairlead.store.opening import Store
 
 JUDGES = ("rubric", "pairwise")
@@ -92,6 +92,20 @@ def read_material(store: Store, refs: Sequence[str], *, metric: str = "", folder
         items=tuple({item.id: item for _, _, _, items in named for item in items}.values()),
         book=StoredLabels(store, suite.name, metric),
     )
+
+
+def look(store: Store, material: Material, what: str) -> str:
+    """Notes that sealed cases are looked at, before anything of them is shown; "" where there are none."""
+    sealed = {item.id for item in material.items if item.holdout}
+    asked = {answer.run for answer in material.answers if answer.item in sealed}
+    if not asked:
+        return ""
+    with store.begin() as connection:
+        for run in material.runs:
+            if run.id in asked:
+                note_look(connection, name=run.name, suite=run.suite, run=run.id, what=what)
+        count = len(looks_at(connection, material.suite.name))
+    return f"this is look number {count} at the sealed hold-out of {material.suite.name}"
 
 
 def _run(connection: Any, ref: str) -> RunRow:
