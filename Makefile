@@ -90,6 +90,10 @@ conformance: $(VENV)/.dev ## Recorded traffic of real providers through the dial
 evals-check: $(VENV)/.dev ## Known results of evaluations, reproduced from recorded answers (DATA=DIR says where they lie)
 	PYTHONPATH=bench $(BIN)/python -m evals_check $(or $(DATA),../shared/data) $(ARGS)
 
+.PHONY: calibration
+calibration: $(VENV)/.dev ## How often intervals hold the truth and decisions are wrong (DATA=DIR: recorded answers to draw from)
+	PYTHONPATH=bench $(BIN)/python -m calibration $(or $(DATA),../shared/data/routing) $(ARGS)
+
 FUZZ_VENV := .venv-fuzz
 $(FUZZ_VENV)/.fuzz: pyproject.toml
 	@test -x $(FUZZ_VENV)/bin/python || $(PYTHON) -m venv $(FUZZ_VENV)

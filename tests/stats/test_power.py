@@ -16,13 +16,13 @@ def test_200_cases_hardly_show_that_nothing_got_worse_by_two_points() -> None:
 
 
 def test_power_is_how_often_tangos_bound_lies_above_the_margin() -> None:
-    n, discordance = 40, 0.2
+    n, discordance = 16, 0.2
     passed = 0.0
     for wins, losses in itertools.product(range(n + 1), repeat=2):
-        if wins + losses <= n and tango(wins, losses, n, 0.9).low > -0.1:
+        if wins + losses <= n and tango(wins, losses, n, 0.9).low > -0.25:
             shares = [discordance / 2, discordance / 2, 1 - discordance]
             passed += stats.multinomial.pmf([wins, losses, n - wins - losses], n, shares)
-    assert power(Design(n=n, margin=0.1, discordance=discordance)).value == pytest.approx(passed, abs=1e-7)
+    assert power(Design(n=n, margin=0.25, discordance=discordance)).value == pytest.approx(passed, abs=1e-7)
 
 
 def test_as_many_cases_as_are_needed_are_enough_and_fewer_are_not() -> None:

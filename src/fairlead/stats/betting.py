@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
+from scipy import optimize, special
 
 from fairlead.stats.columns import Column, Numbers, check_confidence, column, pairs
 from fairlead.stats.intervals import Interval
@@ -79,17 +79,15 @@ def lower_bound(sums: Numbers, sizes: Numbers, error: float, horizon: int | None
     stakes = _stakes(sums, sizes, error, horizon)
     enough = math.log(1 / error)
 
-    def is_refused(mean: float) -> bool:
+    def lacking(mean: float) -> float:
         bets = np.minimum(stakes, STAKE / mean) if mean > 0 else stakes
-        return float(np.log1p(bets * (sums - mean * sizes)).sum()) >= enough
+        return enough - float(np.log1p(bets * (sums - mean * sizes)).sum())
 
-    low, high = 0.0, float(sums.sum() / sizes.sum())
-    if not is_refused(0.0):
+    seen = float(sums.sum() / sizes.sum())
+    if lacking(0.0) > 0:
         return 0.0
-    while high - low > PRECISION:
-        middle = (low + high) / 2
-        low, high = (middle, high) if is_refused(middle) else (low, middle)
-    return low
+    root = optimize.brentq(lacking, 0.0, seen, xtol=PRECISION)
+    return max(0.0, float(np.asarray(root)) - PRECISION)
 
 
 def _stakes(sums: Numbers, sizes: Numbers, error: float, horizon: int | None) -> Numbers:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from fairlead.stats.bootstrap import bootstrap_t
 from fairlead.stats.clustered import effective_size, estimate, normal, student
-from fairlead.stats.columns import Column, Numbers, column, pairs
+from fairlead.stats.columns import Column, column, pairs
 from fairlead.stats.discordant import mcnemar, tango, tango_bounds
 from fairlead.stats.intervals import Interval
 from fairlead.stats.means import further, usual_bounds
@@ -16,6 +16,7 @@ from fairlead.stats.permutation import permutation
 from fairlead.stats.unconditional import exact
 
 EXACT_BELOW = 5_000  # pairs: where Tango's test is wrong too often when few are discordant
+WHOLE = (-1.0, 0.0, 1.0)  # an item is lost, tied or won
 
 
 class Paired(Struct, frozen=True):
@@ -55,13 +56,15 @@ def paired(
     """
     levels = (confidence, inner_confidence(confidence))
     before, after = pairs(base, candidate)
-    low, high = bounds or usual_bounds(_there(before, after))
-    if _there(before, after).size and not (_there(before, after).min() >= low and _there(before, after).max() <= high):
-        raise ValueError(f"a score lies outside of {low} to {high}")
     found = column(after - before, clusters, weights)
+    there = np.concatenate([before, after])
+    there = there[~np.isnan(there)]
+    low, high = bounds or usual_bounds(there)
+    if there.min() < low or there.max() > high:
+        raise ValueError(f"a score lies outside of {low} to {high}")
     unit = high - low if math.isfinite(high - low) else 1.0
     scaled = found.holding(found.values / unit)
-    if math.isfinite(high - low) and np.isin(scaled.values, (-1.0, 0.0, 1.0)).all():
+    if math.isfinite(high - low) and np.isin(scaled.values, WHOLE).all():
         method, intervals, p_value = _whole(scaled, levels, seed)
     else:
         method, intervals, p_value = _graded(scaled, levels, math.isfinite(high - low), seed)
@@ -86,12 +89,7 @@ def inner_confidence(confidence: float) -> float:
     """Of the interval whose bounds are one-sided tests with the error of the whole: 90 % for 95 %."""
     if not 0.5 < confidence < 1:
         raise ValueError(f"a confidence above one half and below 1 is wanted, not {confidence}")
-    return 2 * confidence - 1
-
-
-def _there(before: Numbers, after: Numbers) -> Numbers:
-    both = np.concatenate([before, after])
-    return both[~np.isnan(both)]
+    return round(2 * confidence - 1, 12)
 
 
 def _whole(found: Column, levels: tuple[float, ...], seed: int) -> tuple[str, tuple[Interval, ...], float]:
@@ -112,7 +110,8 @@ def _of_pairs(found: Column, confidence: float) -> Interval:
     count = effective_size(found)
     if measured.variance > 0:
         few = (normal(confidence) / student(confidence, measured.freedom)) ** 2
-        count = min(len(found), (discordant - measured.mean**2) / measured.variance * few)
+        most = len(found) if np.isin(found.values, WHOLE).all() else math.inf
+        count = min(most, (discordant - measured.mean**2) / measured.variance * few)
     low, high = tango_bounds(wins * count, losses * count, count, normal(confidence))
     return Interval(measured.mean, float(low), float(high))
 

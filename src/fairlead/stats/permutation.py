@@ -1,7 +1,7 @@
 """The paired permutation test: if nothing differs, each difference might as well have the other sign.
 
 Every sign is tried where there are few differences; where there are more, signs are drawn with a seed; where there are
-thousands, the distribution is expanded, which then is closer than drawing. Knows nothing of what the scores mean.
+hundreds, the distribution is expanded, which then is closer than drawing. Knows nothing of what the scores mean.
 """
 
 import math
@@ -12,7 +12,7 @@ from scipy import special
 from fairlead.stats.columns import Numbers
 
 EXACT_UP_TO = 16  # differences: 65,536 signs
-DRAWN_UP_TO = 2_000  # differences
+DRAWN_UP_TO = 300  # differences
 DRAWN = 9_999
 AT_ONCE = 4_000_000
 
