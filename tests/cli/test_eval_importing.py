@@ -41,6 +41,14 @@ def test_an_import_is_a_run_that_is_listed_and_compared(here: Path) -> None:
     assert "category:cat0" in done.stdout
 
 
+def test_the_base_is_the_candidate_that_was_asked_first(here: Path) -> None:
+    both = here / "both.csv"
+    both.write_text("item,model,score\n" + "".join(f"{item},{name},1\n" for name in ("z", "a") for item in range(9)))
+    assert typed(here, "import", str(both)).exit_code == 0
+    (found,) = json.loads(typed(here, "compare", "last", "--json").stdout)
+    assert (found["base"], found["candidate"]) == ("z", "a")
+
+
 def test_a_gate_on_runs_goes_by_what_their_suite_declares(here: Path) -> None:
     old, new = imported(here, "old"), imported(here, "new")
     done = typed(here, "gate", old, new, "--json")

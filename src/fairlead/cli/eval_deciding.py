@@ -229,7 +229,8 @@ def _show_costs(comparison: "Comparison") -> None:
     if before is None or after is None:
         return
     if before.cost_nusd is not None and after.cost_nusd is not None:
-        terminal.say(f"Cost per answer: {terminal.money(before.cost_nusd)} -> {terminal.money(after.cost_nusd)}.")
+        costs = (terminal.money(1000 * cost) for cost in (before.cost_nusd, after.cost_nusd))
+        terminal.say(f"Cost of 1,000 answers: {' -> '.join(costs)}.")
     if before.latency_us is not None and after.latency_us is not None:
         took = (terminal.duration(side.latency_us) for side in (before, after))
         terminal.say(f"Median time of an answer: {' -> '.join(took)}.")

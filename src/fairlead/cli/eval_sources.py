@@ -247,7 +247,7 @@ def _part(place: Place, ref: str, format_: str | None) -> Sources:
     notes = (f"run {ref} is not finished: resume it",) if found.is_open else ()
     return Sources(
         table=found.table,
-        names=found.table.candidates,
+        names=found.names,
         primary=declared.primary,
         guardrails=declared.guardrails,
         also=tuple(name for name in declared.metrics if name not in decides and name in found.table.metrics),

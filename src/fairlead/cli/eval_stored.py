@@ -28,11 +28,12 @@ class Declared(Struct, frozen=True):
 
 
 class Stored(Struct, frozen=True, eq=False):
-    """One run, or one candidate of it. `is_open`: it is not finished."""
+    """One run, or one candidate of it; `names` in the order in which they were asked for. `is_open`: not finished."""
 
     ref: str
     run: "RunRow"
     table: "ScoreTable"
+    names: tuple[str, ...]
     declared: Declared
     facts: Mapping[str, str]
 
@@ -75,7 +76,8 @@ def stored(place: Place, ref: str) -> Stored:
             params = msgspec.json.encode(one.params).decode() if one.params else ""
             said = (one.route, f"prompt {one.prompt} {one.prompt_hash[:12]}".strip(), params, one.identity[:12])
             facts[f"candidate {one.name}"] = ", ".join(part for part in said if part)
-    return Stored(ref, row, table, declared, {what: value for what, value in facts.items() if value})
+    names = tuple(one.name for one in plan.candidates if one.name in table.candidates)
+    return Stored(ref, row, table, names, declared, {what: value for what, value in facts.items() if value})
 
 
 def look(place: Place, found: Sequence[Stored], what: str) -> tuple[str, ...]:
