@@ -4,6 +4,7 @@ from fairlead.evals.comparing import Comparison, Flips, Measured, Said
 from fairlead.evals.gating import Check, Decision
 from fairlead.stats.decisions import Verdict
 from fairlead.stats.intervals import Interval
+from fairlead.stats.paired import inner_confidence
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -117,7 +118,7 @@ def about(count: int) -> str:
 
 
 def inner_of(verdict: Verdict) -> float:
-    return 2 * verdict.paired.confidence - 1
+    return inner_confidence(verdict.paired.confidence)
 
 
 def _verdict(comparison: Comparison, measured: Measured, verdict: Verdict) -> str:
