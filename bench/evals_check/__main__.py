@@ -7,13 +7,16 @@ one is not, 2 where there is nothing recorded.
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from evals_check import accuracy, judges, pairs, speed, turns
 from evals_check.folder import Folder
 from evals_check.goals import Goal, Section
+from fairlead.errors import FairleadError
 
+CHECKS = (accuracy.check, pairs.check, judges.check, turns.check)
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = ROOT.parent / "shared" / "data"
 HEAD = """\
@@ -34,8 +37,7 @@ def main() -> int:
     if not folder.files:
         print(f"evals-check: skipped, nothing recorded in {chosen.data}; say where with DATA=DIR", file=sys.stderr)
         return 2
-    checks = (accuracy.check, pairs.check, judges.check, turns.check)
-    sections = [*(check(folder) for check in checks), speed.check()]
+    sections = [*(section for check in CHECKS for section in checked(check, folder)), speed.check()]
     goals = [goal for section in sections for goal in section.goals]
     text = page(sections, goals)
     print(text)
@@ -44,6 +46,22 @@ def main() -> int:
     for goal in missed:
         print(f"not met: {goal.name}: {goal.goal}: {goal.value}", file=sys.stderr)
     return 1 if missed else 0
+
+
+def checked(check: Callable[[Folder], Section], folder: Folder) -> list[Section]:
+    """One file that can't be read as it should does not keep the others from being checked."""
+    try:
+        return [check(folder)]
+    except (FairleadError, ArithmeticError, LookupError, ValueError):
+        found = []
+    for file in folder.files:
+        try:
+            found.append(check(folder.only(file)))
+        except (FairleadError, ArithmeticError, LookupError, ValueError) as error:
+            broken = Section(file.name)
+            broken.check(f"{file.name} is read", "it is", f"{type(error).__name__}: {error}"[:300], False)
+            found.append(broken)
+    return [section for section in found if section.text or section.goals]
 
 
 def page(sections: list[Section], goals: list[Goal]) -> str:

@@ -17,6 +17,13 @@ class Folder:
         self.path = path
         self.files = sorted(file for place in PLACES for file in (path / place).glob("*.gz"))
         self.files += sorted(file for place in PLACES for file in (path / place).glob("*.csv"))
+        self.beside = self.files
+
+    def only(self, file: Path) -> "Folder":
+        """The same with one file to check; golds are found beside it as before."""
+        alone = Folder(self.path)
+        alone.files, alone.beside = [file], self.files
+        return alone
 
     def tables(self, *columns: str) -> list[Path]:
         """CSV files that have all of these columns."""
@@ -35,7 +42,9 @@ class Folder:
     def items(self, table: Path) -> dict[str, str]:
         """The gold answers of a table's items: of `NAME_items.jsonl.gz`, NAME being the table's name or the start of
         it; empty where there are none."""
-        named = {file.name.partition("_items.jsonl")[0]: file for file in self.lines("item", "gold")}
+        every = Folder(self.path)
+        every.files = self.beside
+        named = {file.name.partition("_items.jsonl")[0]: file for file in every.lines("item", "gold")}
         fitting = [name for name in named if name and stem(table).startswith(name)] or list(named)[:1] * (
             "gsm8k" in stem(table)
         )

@@ -103,14 +103,20 @@ def _recorded(path: Path) -> list[Pair]:
     for name, of in rows.items():
         old, _, new = name.partition(" -> ")
         sides = [
-            ScoreTable.of(
-                [row["item"] for row in of], [side] * len(of), {"correct": [float(row[column]) for row in of]}
-            )
+            ScoreTable.of(_items(of), [side] * len(of), {"correct": [float(row[column] or "nan") for row in of]})
             for side, column in ((old, "old_correct"), (new or f"{old}, new", "new_correct"))
         ]
         table = joined(sides)
         found.append(Pair(name, of[0].get("kind", ""), table, *table.candidates))
     return found
+
+
+def _items(rows: list[dict[str, str]]) -> list[str]:
+    """Named after their dataset where each has numbers of its own."""
+    items = [row["item"] for row in rows]
+    if len(set(items)) == len(items):
+        return items
+    return [f"{row.get('dataset') or row.get('category', '')}/{row['item']}" for row in rows]
 
 
 def _releases(path: Path) -> list[Pair]:

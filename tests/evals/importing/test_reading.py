@@ -73,6 +73,11 @@ def test_a_table_without_models_is_one_candidate_named_after_its_file(tmp_path: 
     assert of_text(tmp_path / "new.csv", "item,score\n1,1\n").table.candidates == ("new",)
 
 
+def test_items_that_are_numbered_anew_in_each_dataset_are_named_after_it(tmp_path: Path) -> None:
+    found = of_text(tmp_path / "t.csv", "item,model,score,dataset\n1,a,1,maths\n1,a,0,law\n").table
+    assert found.item.tolist() == ["maths/1", "law/1"]
+
+
 def test_quoted_text_may_hold_lines_and_blank_lines(tmp_path: Path) -> None:
     found = of_text(tmp_path / "t.csv", 'item,score,answer\n\n1,1,"one\n\ntwo, three"\n').table
     assert found.said.tolist() == ["one\n\ntwo, three"]

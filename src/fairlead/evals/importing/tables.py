@@ -7,7 +7,7 @@
 | `score`, `correct`, `right` | the score, the first of these is the primary metric; blank: missing |
 | `cluster` | what is not independent: a conversation, a document |
 | `repeat`, `turn`, `weight`, `content_hash`, `gold_version`, `status` | as a score table has them |
-| `category`, `dataset`, `split`, `tags` | tags |
+| `category`, `dataset`, `split`, `tags` | tags; items that are numbered anew in each dataset are named after it |
 | `cost_usd`, `latency_s` | beside the score |
 | `answer`, `gold` | texts for people |
 
@@ -142,9 +142,12 @@ def _imported(path: Path, columns: Mapping[str, list[Any]]) -> Imported:
     by = next((name for name in CANDIDATE if name in columns), None)
     count = len(columns[item])
     name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    items, models = _cells(columns[item]), _cells(columns[by]) if by else [name] * count
+    if "dataset" in columns and "repeat" not in columns and len(set(zip(items, models, strict=True))) < count:
+        items = [f"{dataset}/{id}" for dataset, id in zip(_cells(columns["dataset"]), items, strict=True)]
     table = ScoreTable.of(
-        _cells(columns[item]),
-        _cells(columns[by]) if by else [name] * count,
+        items,
+        models,
         metrics,
         **_others(path, columns),
         tags=_tags(columns, count),
