@@ -78,6 +78,15 @@ bench-dialects: $(VENV)/.dev ## What translating a chunk and a request costs, fo
 bench-shipping: $(VENV)/.dev ## What it costs to ship a row of the books into SQLite and into PostgreSQL
 	$(BIN)/python bench/shipping.py $(ARGS)
 
+INSPECT := .peers/inspect/bin/python
+$(INSPECT):
+	$(PYTHON) -m venv .peers/inspect
+	$(INSPECT) $(PIP) install --quiet inspect-ai openai
+
+.PHONY: bench-evals
+bench-evals: $(VENV)/.dev $(INSPECT) ## How busy eval run keeps a target, beside a bare load generator and Inspect AI
+	PYTHONPATH=bench $(BIN)/python -m harness $(ARGS)
+
 .PHONY: structured
 structured: $(VENV)/.dev ## How often the shipped models' answers have not the form that was asked for
 	$(BIN)/python bench/structured.py $(ARGS)

@@ -16,6 +16,7 @@ from fairlead.store.evals.answers import AnswerRow, ScoreRow
 
 _CALLS = msgspec.json.Decoder(tuple[ToolCall, ...])
 _MESSAGES = msgspec.json.Decoder(tuple[dict[str, Any], ...])
+NO_CALLS = "[]"
 BROKEN = "user_failed"  # of a conversation whose user could not be played on: that is no target's fault
 
 
@@ -94,7 +95,8 @@ def conversation_of(case: Case, rows: Iterable[AnswerRow]) -> Conversation:
 
 
 def output_of(row: AnswerRow) -> Output:
-    return Output(row.text, _CALLS.decode(row.tool_calls), _MESSAGES.decode(row.messages) if row.messages else ())
+    calls = _CALLS.decode(row.tool_calls) if row.tool_calls != NO_CALLS else ()
+    return Output(row.text, calls, _MESSAGES.decode(row.messages) if row.messages else ())
 
 
 def score_row(row: AnswerRow, metric: str, version: str, found: Scored, turn: int = WHOLE) -> ScoreRow:
@@ -121,6 +123,8 @@ def spent_on(reasons: str) -> int | None:
 
 def storable(text: str) -> str:
     """PostgreSQL keeps no NUL, and nobody half a surrogate pair."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 

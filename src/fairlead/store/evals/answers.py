@@ -11,13 +11,12 @@ from msgspec import Struct
 from sqlalchemy import Connection, and_, select
 
 from fairlead.store.evals import tables
-from fairlead.store.evals.rows import rows_of, upsert, write
+from fairlead.store.evals.rows import Upsert, rows_of, texts
 
-_ANSWER, _SCORE = upsert(tables.answer), upsert(tables.score)
 AT_ONCE = 500  # cache keys in one question
 
 
-class AnswerRow(Struct, frozen=True, kw_only=True):
+class AnswerRow(Struct, frozen=True, kw_only=True, gc=False):
     """`repeat` counts from 0; `turn` is 0 for a whole case, else the turn of a conversation, from 1."""
 
     run: str
@@ -50,7 +49,7 @@ class AnswerRow(Struct, frozen=True, kw_only=True):
     cached: str = ""
 
 
-class ScoreRow(Struct, frozen=True, kw_only=True):
+class ScoreRow(Struct, frozen=True, kw_only=True, gc=False):
     """`value` None: it is missing, and `why` says who failed. `reasons` is a JSON object."""
 
     run: str
@@ -65,31 +64,19 @@ class ScoreRow(Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
-class Joined(Struct, frozen=True, kw_only=True):
-    """An answer beside its case, without its reasons."""
+_ANSWER, _SCORE = Upsert(tables.answer, AnswerRow), Upsert(tables.score, ScoreRow)
 
-    candidate: str
-    item: str
-    repeat: int
-    turn: int
-    status: str
-    text: str
-    cost_nusd: int | None
-    took_us: int
-    content_hash: str
-    gold_version: str
-    cluster: str
-    tags: tuple[str, ...]
-    weight: float
-    holdout: bool
-    asked: str
-    wanted: str
+
+BESIDE = (
+    "candidate item repeat turn status text cost_nusd took_us "  # of the answer
+    "content_hash gold_version cluster tags weight holdout asked wanted"  # of its case
+).split()
 
 
 def write_answers(connection: Connection, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow]) -> None:
     """Those that are there already are replaced."""
-    write(connection, _ANSWER, answers)
-    write(connection, _SCORE, scores)
+    _ANSWER.write(connection, answers)
+    _SCORE.write(connection, scores)
 
 
 def answered(connection: Connection, run: str) -> set[tuple[str, str, int]]:
@@ -122,15 +109,17 @@ def cached(connection: Connection, keys: Iterable[str]) -> Iterator[AnswerRow]:
         yield from rows_of(connection, AnswerRow, query.order_by(table.at_us))
 
 
-def joined(connection: Connection, run: str) -> list[Joined]:
-    """All answers of a run, in the order of its items."""
+def joined(connection: Connection, run: str) -> dict[str, list[Any]]:
+    """All answers of a run beside their cases, as columns of one length by the names in `BESIDE`."""
     answer, item = tables.answer, tables.item
     suite = select(tables.run.c.suite).where(tables.run.c.id == run).scalar_subquery()
     of_case = and_(item.c.suite == suite, item.c.id == answer.c.item)
-    names = [getattr(answer.c if name in answer.c else item.c, name) for name in Joined.__struct_fields__]
-    query = select(*names).select_from(answer.join(item, of_case)).where(answer.c.run == run)
+    columns = [getattr(answer.c if name in answer.c else item.c, name) for name in BESIDE]
+    query = select(*columns).select_from(answer.join(item, of_case)).where(answer.c.run == run)
     order = (answer.c.candidate, answer.c.item, answer.c.repeat, answer.c.turn)
-    return rows_of(connection, Joined, query.order_by(*order))
+    rows = connection.execute(query.order_by(*order)).all()
+    found = {name: [row[at] for row in rows] for at, name in enumerate(BESIDE)}
+    return {**found, "tags": [texts(tags) for tags in found["tags"]]}
 
 
 def values(connection: Connection, run: str) -> list[tuple[Any, ...]]:

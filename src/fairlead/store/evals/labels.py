@@ -6,9 +6,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from fairlead.store.evals import tables
-from fairlead.store.evals.rows import rows_of, upsert, write
-
-_LABEL = upsert(tables.label)
+from fairlead.store.evals.rows import Upsert, rows_of
 
 
 class LabelRow(Struct, frozen=True, kw_only=True):
@@ -34,7 +32,7 @@ class LabelRow(Struct, frozen=True, kw_only=True):
 
 def write_labels(connection: Connection, labels: Sequence[LabelRow]) -> None:
     """One that is there already (by its id) is replaced: whoever labels may change his mind."""
-    write(connection, _LABEL, labels)
+    Upsert(tables.label, LabelRow).write(connection, labels)
 
 
 def labels_of(connection: Connection, name: str, *, metric: str = "", run: str = "") -> list[LabelRow]:

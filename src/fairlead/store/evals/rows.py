@@ -1,46 +1,64 @@
 """Structs as rows of the tables, and rows as structs. A field of several texts stands as JSON."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Table, TextClause, text
+from msgspec.structs import asdict, astuple
+from sqlalchemy import Connection, Table
 
 Row = TypeVar("Row", bound=Struct)
 TEXTS = ("tags",)
 _READ = msgspec.json.Decoder(tuple[str, ...])
 
 
+@lru_cache(maxsize=1024)
+def texts(written: str) -> tuple[str, ...]:
+    return _READ.decode(written)
+
+
 def values_of(row: Struct) -> dict[str, Any]:
-    return {
-        name: msgspec.json.encode(value).decode() if name in TEXTS else value
-        for name in row.__struct_fields__
-        if (value := getattr(row, name)) is not msgspec.UNSET
-    }
+    values = asdict(row)
+    for name in TEXTS:
+        if name in values:
+            values[name] = msgspec.json.encode(values[name]).decode()
+    return values
 
 
 def rows_of(connection: Connection, kind: type[Row], query: Any) -> list[Row]:
     """What the query finds, whose columns are called as the fields are."""
     found = connection.execute(query)
-    names = list(found.keys())
-    wanted = [(place, name) for place, name in enumerate(names) if name in kind.__struct_fields__]
-    return [
-        kind(**{name: _READ.decode(values[at]) if name in TEXTS else values[at] for at, name in wanted})
-        for values in found
-    ]
+    names = tuple(found.keys())
+    if any(name not in kind.__struct_fields__ for name in names):
+        raise TypeError(f"{kind.__name__} has not all of {', '.join(names)}")
+    written = [name for name in TEXTS if name in names]
+    rows = []
+    for values in found:
+        fields = dict(zip(names, values, strict=True))
+        for name in written:
+            fields[name] = texts(fields[name])
+        rows.append(kind(**fields))
+    return rows
 
 
-def upsert(table: Table) -> TextClause:
-    """Insert a row, or put it in the place of the one with the same key."""
-    names = [column.name for column in table.columns]
-    keys = [column.name for column in table.primary_key]
-    rest = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
-    columns, values = (", ".join(form.format(name) for name in names) for form in ('"{}"', ":{}"))
-    key = ", ".join(keys)
-    return text(f'INSERT INTO "{table.name}" ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {rest}')
+class Upsert(Struct, frozen=True):
+    """Inserts rows of one kind, each in the place of the one with the same key. The statement is the driver's own:
+    SQLAlchemy takes as long over the parameters of a row as SQLite over the row."""
 
+    table: Table
+    kind: type[Struct]
 
-def write(connection: Connection, statement: TextClause, rows: Sequence[Struct]) -> None:
-    if rows:
-        connection.execute(statement, [values_of(row) for row in rows])
+    def write(self, connection: Connection, rows: Sequence[Struct]) -> None:
+        if rows:
+            mark = "%s" if connection.dialect.name == "postgresql" else "?"
+            connection.exec_driver_sql(self._statement(mark), list(map(astuple, rows)))
+
+    def _statement(self, mark: str) -> str:
+        names = self.kind.__struct_fields__
+        keys = [column.name for column in self.table.primary_key]
+        rest = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
+        columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join([mark] * len(names))
+        into = f'INSERT INTO "{self.table.name}" ({columns}) VALUES ({marks})'
+        return f"{into} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {rest}"

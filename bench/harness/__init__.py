@@ -1,0 +1,1 @@
+"""How busy the harness keeps a target: beside a bare load generator, and beside Inspect AI."""

@@ -1,0 +1,149 @@
+"""`make bench-evals`: how busy `fairlead eval run` keeps a target, in pairs with a bare load generator, and beside
+Inspect AI in the same run; and how long a run of many recorded answers takes to be scored again and compared.
+
+All ask one embedded engine with fairlead-mini the same invoices at the same concurrency, in turns. Inspect AI is asked
+for in an environment of its own (`.peers/inspect`); without it that line is left out. Prints a table, and writes
+build/bench-evals.json.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from fairlead import config
+from fairlead.cli.eval_sitting import Order, _sit
+from fairlead.engines.supervisor import Engine
+from fairlead.evals.running import Pace, Progress
+from harness import recorded
+from harness.bare import generate
+from harness.target import KEY, bodies, engine, write_suite
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PEER = ROOT / ".peers" / "inspect" / "bin" / "python"
+GOAL = 0.95
+
+
+class Watch:
+    """From the first question to the last answer in the store."""
+
+    def __init__(self) -> None:
+        self.began = self.ended = 0.0
+        self.cpu_s = 0.0  # of this process
+
+    def begins(self, run: str, suite: str, planned: int) -> None:
+        self.began, self.cpu_s = time.monotonic(), time.process_time()
+
+    def shows(self, progress: Progress) -> None:
+        if progress.done == progress.planned:
+            self.ended, self.cpu_s = time.monotonic(), time.process_time() - self.cpu_s
+
+
+async def harness(folder: Path, suite: Path, concurrency: int) -> tuple[float, float]:
+    """Seconds of one `fairlead eval run` in process, without what an earlier one answered; and of its CPU."""
+    watch = Watch()
+    order = Order(suite=suite, routes=("mini",), split="all", uses_cache=False, pace=Pace(concurrency=concurrency))
+    outcome = await _sit(config.load(folder / "fairlead.toml"), order, watch)
+    if outcome.stopped is not None or outcome.progress.failed:
+        raise RuntimeError(f"not all was answered: {outcome}")
+    return watch.ended - watch.began, watch.cpu_s
+
+
+def peer(folder: Path, suite: Path, url: str, concurrency: int) -> float | None:
+    """Seconds of the same under Inspect AI; None where it is not installed."""
+    if not PEER.exists():
+        return None
+    script = Path(__file__).with_name("peer.py")
+    command = [str(PEER), str(script), str(suite / "cases.jsonl"), f"{url}/v1", str(concurrency), str(folder / "logs")]
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command, env=kept | {"LOCAL_API_KEY": os.environ[KEY]}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"Inspect AI did not run: {done.stderr[-2000:]}")
+    return float(done.stdout.split()[-1])
+
+
+async def measure(
+    folder: Path, running: Engine, options: argparse.Namespace
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds by who asked, and milliseconds of CPU of whoever asked (not of the engine) by answer; each round asks in
+    another order."""
+    suite = write_suite(folder, options.cases)
+    asked = bodies(suite)
+    await generate(running, asked[: 4 * options.concurrency], options.concurrency)  # the engine is warm then
+    found: dict[str, list[float]] = {"bare": [], "fairlead": [], "inspect": []}
+    cpu: dict[str, list[float]] = {"bare": [], "fairlead": []}
+    for number in range(options.rounds):
+        for who in ("bare", "fairlead") if number % 2 else ("fairlead", "bare"):
+            if who == "bare":
+                before = time.process_time()
+                took = await generate(running, asked, options.concurrency)
+                cpu_s = time.process_time() - before
+            else:
+                took, cpu_s = await harness(folder, suite, options.concurrency)
+            found[who].append(took)
+            cpu[who].append(1000 * cpu_s / len(asked))
+        if number < options.peer_rounds:
+            beside = await asyncio.to_thread(peer, folder, suite, running.url, options.concurrency)
+            found["inspect"] += [] if beside is None else [beside]
+        print(json.dumps({who: [round(took, 2) for took in times] for who, times in found.items()}), file=sys.stderr)
+    return found, cpu
+
+
+async def main(options: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as name:
+        folder = Path(name)
+        async with engine(folder, options.concurrency) as running:
+            times, cpu = await measure(folder, running, options)
+        again = recorded.measure(folder / "recorded", options.recorded)
+    shares = [bare / ours for bare, ours in zip(times["bare"], times["fairlead"], strict=True)]
+    rate = {who: options.cases / statistics.median(found) for who, found in times.items() if found}
+    result = {
+        "cases": options.cases,
+        "concurrency": options.concurrency,
+        "rounds": options.rounds,
+        "seconds": times,
+        "per_second": rate,
+        "cpu_ms_per_answer": {who: statistics.median(each) for who, each in cpu.items()},
+        "share_of_bare": {"median": statistics.median(shares), "of_rounds": shares, "goal": GOAL},
+        "times_inspect": rate["fairlead"] / rate["inspect"] if "inspect" in rate else None,
+        "recorded": again,
+    }
+    out = ROOT / "build" / "bench-evals.json"
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    show(result)
+    return 0 if statistics.median(shares) >= GOAL and again["seconds"] < recorded.GOAL_S else 1
+
+
+def show(result: dict) -> None:
+    names = {"bare": "bare load generator", "fairlead": "fairlead eval run", "inspect": "Inspect AI"}
+    print(f"| {result['cases']} invoices, {result['concurrency']} at once | answers per second |\n|---|--:|")
+    for who, rate in result["per_second"].items():
+        print(f"| {names[who]} | {rate:.1f} |")
+    share = result["share_of_bare"]
+    print(f"\nfairlead / bare, median of {result['rounds']} pairs: {share['median']:.1%} (goal {GOAL:.0%})")
+    spent = result["cpu_ms_per_answer"]
+    print(f"CPU of whoever asks, an answer: fairlead {spent['fairlead']:.1f} ms, bare {spent['bare']:.1f} ms")
+    if result["times_inspect"]:
+        print(f"fairlead / Inspect AI: {result['times_inspect']:.2f}")
+    again = result["recorded"]
+    print(f"{again['cases']:,} recorded cases of two candidates, out of the store, scored again and compared: ", end="")
+    print(f"{again['seconds']:.1f} s (goal {recorded.GOAL_S:g} s)")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="make bench-evals", description="How busy the harness keeps a target.")
+    parser.add_argument("--cases", type=int, default=300)
+    parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--peer-rounds", type=int, default=2)
+    parser.add_argument("--recorded", type=int, default=100_000, help="cases of the run that is scored again")
+    sys.exit(asyncio.run(main(parser.parse_args())))
