@@ -83,7 +83,10 @@ def _leave(goals: list[Goal], rows: list[Row], tables: list[str], docs: bool) ->
     shown = {"name": 0, "goal": 0, "value": 0, "met": 0, "error": 0, "worst": 0}
     left = {
         "goals": [{name: getattr(goal, name) for name in shown} for goal in goals],
-        "rows": [{"part": row.part, "what": row.what, "value": row.value, "error": row.error} for row in rows],
+        "rows": [
+            {"part": row.part, "what": row.what, "value": row.value, "error": row.error, "counted": row.counted}
+            for row in rows
+        ],
         "tables": tables,
     }
     (build / "calibration.json").write_text(json.dumps(left, indent=1) + "\n", encoding="utf-8")

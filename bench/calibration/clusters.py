@@ -51,7 +51,7 @@ def measure(count: int, sizes: str, correlation: float) -> list[Row]:
 
 
 def goals(rows: list[Row]) -> list[Goal]:
-    return [at_least("a clustered 95 % interval covers", rows, 0.92)]
+    return [at_least("a clustered 95 % interval covers", [row for row in rows if row.part == "clustered"], 0.92)]
 
 
 def clustered(rng: np.random.Generator, count: int, sizes: str) -> np.ndarray:

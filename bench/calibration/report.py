@@ -11,7 +11,8 @@ hand.
 
 Where the number of outcomes is small enough, every one is added up, and nothing is left to chance. The rest is
 simulated, with the standard error beside it; a goal counts as missed where the worst case lies more than two of these
-beyond it. A worst case over many simulated ones looks worse than each is: that is not made up for.
+beyond it, and is "in error" where it lies less far beyond. A worst case over many simulated ones looks worse than each
+is: that is not made up for.
 """
 
 NAMES = {
@@ -39,16 +40,16 @@ def table(goals: list[Goal]) -> str:
     """For a terminal."""
     lines = []
     for goal in goals:
-        mark = "met   " if goal.met else "MISSED"
-        lines.append(f"{mark} {goal.name} {goal.goal}: {_percent(goal.value, goal.error)} ({goal.worst})")
+        lines.append(f"{_mark(goal):<9} {goal.name} {goal.goal}: {_percent(goal.value, goal.error)} ({goal.worst})")
     return "\n".join(lines)
 
 
 def page(goals: list[Goal], rows: list[Row], tables: list[str]) -> str:
     lines = [HEAD, _source(tables), "", "| goal | | worst | where | |", "|---|---|--:|---|---|"]
     for goal in goals:
-        mark = "met" if goal.met else "MISSED"
-        lines.append(f"| {goal.name} | {goal.goal} | {_percent(goal.value, goal.error)} | {goal.worst} | {mark} |")
+        lines.append(
+            f"| {goal.name} | {goal.goal} | {_percent(goal.value, goal.error)} | {goal.worst} | {_mark(goal)} |"
+        )
     parts: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         parts[row.part].append(row)
@@ -56,6 +57,12 @@ def page(goals: list[Goal], rows: list[Row], tables: list[str]) -> str:
         if parts[part]:
             lines += ["", f"## {name}", "", *_rows(parts[part])]
     return "\n".join(lines) + "\n"
+
+
+def _mark(goal: Goal) -> str:
+    if not goal.met:
+        return "MISSED"
+    return "met" if goal.is_clear else "in error"
 
 
 def _source(tables: list[str]) -> str:

@@ -29,6 +29,7 @@ class Goal(Struct, frozen=True):
     value: float
     error: float
     met: bool
+    is_clear: bool  # also without regard to the error
     worst: str  # where
 
 
@@ -69,7 +70,8 @@ def at_most(name: str, rows: Iterable[Row], bound: float) -> Goal:
 def _goal(name: str, text: str, rows: list[Row], bound: float, sign: int) -> Goal:
     """The worst row that is worst beyond its own error decides; a simulated one may lie beyond the bound by chance."""
     if not rows:
-        return Goal(name, text, math.nan, 0.0, False, "nothing was measured")
+        return Goal(name, text, math.nan, 0.0, False, False, "nothing was measured")
     worst = min(rows, key=lambda row: sign * (row.value - bound) + SIGMAS * row.error)
     met = sign * (worst.value - bound) + SIGMAS * worst.error >= -1e-9
-    return Goal(name, text, worst.value, worst.error, met, worst.what)
+    is_clear = sign * (worst.value - bound) >= -1e-9
+    return Goal(name, text, worst.value, worst.error, met, is_clear, worst.what)
