@@ -13,11 +13,19 @@ ROUNDING = 1e-13  # of the largest sum
 
 
 class Estimate(Struct, frozen=True):
-    """A mean, the variance of it (NaN for a single unit), and the degrees of freedom that this variance has."""
+    """A mean, the variance of it (NaN for a single unit), and the degrees of freedom that this variance has. `furthest`
+    is what the unit that lies furthest off adds to the variance."""
 
     mean: float
     variance: float
     freedom: float
+    furthest: float = 0.0
+
+    @property
+    def cautious(self) -> float:
+        """The variance, had one more unit been seen that lies as far off as the furthest one: where few units differ,
+        nobody knows how many of them there are."""
+        return self.variance + self.furthest
 
     def interval(self, confidence: float) -> Interval:
         """Student's."""
@@ -40,8 +48,8 @@ def estimate(column: Column) -> Estimate:
     leverage = sizes / total
     residuals = sums - mean * sizes
     residuals[np.abs(residuals) < ROUNDING * np.abs(sums).max()] = 0.0  # scores that are all the same do not vary
-    variance = float((residuals**2 / (1 - leverage)).sum() / total**2)
-    return Estimate(mean, variance, _freedom(column, sizes, leverage))
+    parts = residuals**2 / (1 - leverage) / total**2
+    return Estimate(mean, float(parts.sum()), _freedom(column, sizes, leverage), float(parts.max()))
 
 
 def _freedom(column: Column, sizes: Numbers, leverage: Numbers) -> float:

@@ -56,13 +56,14 @@ def _bounded(unit: Column, confidence: float, seed: int) -> Interval:
 
 def _trials(unit: Column, found: Estimate, confidence: float) -> float:
     """How many independent trials would vary as much."""
-    most = len(unit) if is_whole(unit.values) else math.inf
     if is_whole(unit.values) and unit.is_plain:
         return len(unit)
     if not found.variance > 0:
         return effective_size(unit)
     few = (normal(confidence) / student(confidence, found.freedom)) ** 2
-    return min(most, found.mean * (1 - found.mean) / found.variance * few)
+    if is_whole(unit.values):
+        return min(len(unit), found.mean * (1 - found.mean) / found.variance * few)
+    return found.mean * (1 - found.mean) / found.cautious * few
 
 
 def _unbounded(found: Column, confidence: float, seed: int) -> Interval:

@@ -110,8 +110,9 @@ def _of_pairs(found: Column, confidence: float) -> Interval:
     count = effective_size(found)
     if measured.variance > 0:
         few = (normal(confidence) / student(confidence, measured.freedom)) ** 2
-        most = len(found) if np.isin(found.values, WHOLE).all() else math.inf
-        count = min(most, (discordant - measured.mean**2) / measured.variance * few)
+        is_whole = np.isin(found.values, WHOLE).all()
+        count = (discordant - measured.mean**2) / (measured.variance if is_whole else measured.cautious) * few
+        count = min(len(found), count) if is_whole else count
     low, high = tango_bounds(wins * count, losses * count, count, normal(confidence))
     return Interval(measured.mean, float(low), float(high))
 
