@@ -44,6 +44,7 @@ FairleadError
 """
 
 import re
+import traceback
 from typing import Any, ClassVar
 
 LONGEST_TEXT = 2000
@@ -55,6 +56,11 @@ _QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)  # from the first quote to th
 
 def _bounded(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most * 2 // 3]} … {text[-most // 3 :]}"
+
+
+def trail(error: BaseException) -> str:
+    """Where a bug is: its kind and the way to it, without its words, which may be somebody's."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
 
 
 class FairleadError(Exception):

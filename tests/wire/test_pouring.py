@@ -89,3 +89,17 @@ async def test_an_event_that_is_too_long_breaks_off_what_is_poured(pool: Pool) -
         with pytest.raises(TargetUnclear):
             await heard(await opened(pool, up.url, LONG, most_bytes=100), glass, got)
     assert got + glass.poured == [b"one", b"two"] and pool.open_count == 0
+
+
+async def test_a_bug_of_whoever_takes_it_breaks_the_stream_and_is_in_the_log(
+    pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def clumsy(batch: list[Event]) -> bool:
+        raise ZeroDivisionError("a bug")
+
+    async with Upstream(events(*WORDS, delay_s=0.05)) as up:
+        stream = await opened(pool, up.url, LONG)
+        with pytest.raises(TargetUnclear, match="could not be read here"):
+            async for _ in stream:
+                stream.tap = clumsy
+    assert "ZeroDivisionError" in caplog.text and "clumsy" in caplog.text

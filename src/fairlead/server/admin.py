@@ -22,9 +22,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fairlead import __version__, config
-from fairlead.errors import FairleadError, NotFound, RequestInvalid, Unauthenticated
+from fairlead.errors import FairleadError, NotFound, RequestInvalid, Unauthenticated, trail
 from fairlead.gateway.breaking import CircuitState
-from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
+from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
 from fairlead.server.office import CallFilter, KeyWanted, Rotation, Whose
 from fairlead.server.premises import address_of, bind, is_loopback, names_loopback
 

@@ -16,13 +16,13 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from fairlead.dialects import openai
-from fairlead.errors import EndpointUnsupported, FairleadError, RequestInvalid
+from fairlead.errors import EndpointUnsupported, FairleadError, RequestInvalid, trail
 from fairlead.gateway.call import Caller, Context
 from fairlead.gateway.flow import Gateway
 from fairlead.gateway.identity import Identities
 from fairlead.ids import new_trace, now_us
 from fairlead.server.cors import Cors
-from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of, trail
+from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
 from fairlead.server.recording import Recorder
 from fairlead.wire.inbound import Refusal
 from fairlead.wire.incoming import Head, Incoming, Lines, Link, too_large

@@ -1,7 +1,6 @@
 """Errors become HTTP: one table from the tree in `fairlead.errors` to a status and OpenAI's error type."""
 
 import math
-import traceback
 from types import ModuleType
 
 from fairlead import errors
@@ -57,11 +56,6 @@ STATUS: dict[type[FairleadError], tuple[int, str]] = {
     errors.RemoteFailed: (502, "server_error"),
 }
 INTERNAL = FairleadError("something went wrong inside Fairlead", hint="the log of `fairlead serve` tells more")
-
-
-def trail(error: BaseException) -> str:
-    """Where a bug is: its kind and the way to it, without its words, which may be somebody's."""
-    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
 
 
 def status_of(error: FairleadError) -> int:

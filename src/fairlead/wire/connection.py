@@ -4,17 +4,19 @@ It has one timer, for the deadlines of the request in flight and for the time th
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from typing import cast
 
 import httptools
 
-from fairlead.errors import ConnectionStale, StreamBroken, TargetError, TargetUnclear, TargetUnreachable
+from fairlead.errors import ConnectionStale, StreamBroken, TargetError, TargetUnclear, TargetUnreachable, trail
 from fairlead.wire.keepalive import read_promise
 from fairlead.wire.response import Deadlines, Response
 from fairlead.wire.timer import Timer
 
+log = logging.getLogger("fairlead.wire")
 MAX_HEAD_BYTES = 64 * 1024  # of a response's headers, or of anything else that is no body
 SMALL_BYTES = 64 * 1024  # copying up to here is cheaper than a write of two pieces
 LINGER_S = 1.0  # for the end of a response that nobody waits for
@@ -119,6 +121,9 @@ class Connection(asyncio.Protocol):
         self._overhead += len(data)
         try:
             parser.feed_data(data)
+        except httptools.HttpParserCallbackError as why:  # ours, not the server's: the parser hides it behind its own
+            log.error("reading what %s sent: %s", self.place, trail(why.__context__ or why))
+            self._break_off(TargetUnclear(f"what {self.place} sent could not be read here"))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as why:
             self._break_off(TargetUnclear(f"{self.place} does not speak HTTP/1.1 as it should: {why}"))
         else:
