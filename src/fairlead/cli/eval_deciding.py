@@ -8,6 +8,7 @@ import click
 
 from fairlead.cli import terminal
 from fairlead.cli.eval_sources import at_least, from_files, gathered, ruled, rules_of
+from fairlead.cli.eval_stored import people
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import as_json, note, warn
 from fairlead.errors import RequestInvalid
@@ -82,7 +83,8 @@ def compare(
     at_least(names, 2)
     rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
     base, *candidates = names
-    found = comparing.compare(sources.table, base, candidates, rules)
+    with people(place, sources.names, sources.stored) as labels:
+        found = comparing.compare(sources.table, base, candidates, rules, labels)
     if again:
         scores = sources.table.scores(sources.names[-1], rules.primary.name)
         pairs = [comparing.paired_cases(sources.table, base, name, rules.primary.name, rules) for name in candidates]
@@ -147,7 +149,8 @@ def gate(
     if len(candidates) > 1:
         raise click.UsageError(f"a gate is for one candidate; there are: {', '.join(candidates)}")
     rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
-    decision = decide(sources.table, base, candidates[0], rules)
+    with people(place, sources.names, sources.stored) as labels:
+        decision = decide(sources.table, base, candidates[0], rules, labels)
     if junit is not None:
         junit.write_text(announcing.junit(decision, time.monotonic() - began), encoding="utf-8")
     if wants_json:
@@ -157,6 +160,8 @@ def gate(
             terminal.say(line)
     else:
         terminal.say(decision_sentence(decision))
+    for text in dict.fromkeys(text for check in decision.checks if check.people for text in check.people.warnings):
+        warn(text)
     if common and (decision.only_base or decision.only_candidate or decision.changed):
         left_out = decision.only_base + decision.only_candidate + decision.changed
         warn(f"{left_out} cases were left out: they are not the same on both sides")
@@ -164,9 +169,12 @@ def gate(
 
 
 def _show(comparison: "Comparison") -> None:
-    from fairlead.evals.wording import flip_sentence, p_value, sentence
+    from fairlead.evals.wording import flip_sentence, judged_sentence, p_value, sentence
 
     terminal.say(sentence(comparison))
+    for measured in (comparison.primary, *comparison.others):
+        if measured.people is not None:
+            terminal.say(judged_sentence(measured))
     terminal.say()
     terminal.show_table(METRICS, map(_row, (comparison.primary, *comparison.others)), empty="")
     share = comparison.primary.is_share
@@ -196,17 +204,17 @@ def _row(measured: "Measured") -> tuple[str, ...]:
 
     sides = (measured.base, measured.candidate)
     means = [_amount(side.mean.value, measured.is_share) if side else terminal.NOTHING for side in sides]
-    if measured.verdict is None:
+    if measured.verdict is None or measured.outer is None:
         return (measured.metric, measured.role, *means, *[terminal.NOTHING] * 6)
     found = measured.verdict.paired
     return (
         measured.metric,
         measured.role,
         *means,
-        *_difference(found.difference, measured.is_share),
+        *_difference(measured.outer, measured.is_share),
         f"{found.wins:,}",
         f"{found.losses:,}",
-        p_value(found.p_value if measured.p_adjusted is None else measured.p_adjusted),
+        p_value(measured.p_value),
         words(measured.said),
     )
 

@@ -8,6 +8,7 @@ import click
 from fairlead.cli import terminal
 from fairlead.cli.eval_runs import opened
 from fairlead.cli.eval_sources import Sources, at_least, from_files, gathered, ruled, rules_of
+from fairlead.cli.eval_stored import people
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import note, warn
 from fairlead.errors import NotFound, RequestInvalid, SuiteInvalid
@@ -66,17 +67,19 @@ def report(
     sources = gathered(place, refs, files, format_, tag, split, "report")
     at_least(sources.names, 1)
     rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
-    found = content.report(
-        sources.table,
-        sources.names,
-        rules,
-        title=title or _title(sources.names),
-        made=f"{terminal.moment(now_us())}, metric {rules.primary.name}, {len(sources.table):,} answers",
-        sources=[content.Source(name, facts) for name, facts in sources.facts.items()],
-        notes=sources.notes,
-        shows_text=sources.shows_text and not no_text,
-        judged=_judged(place, sources),
-    )
+    with people(place, sources.names, sources.stored) as labels:
+        found = content.report(
+            sources.table,
+            sources.names,
+            rules,
+            title=title or _title(sources.names),
+            made=f"{terminal.moment(now_us())}, metric {rules.primary.name}, {len(sources.table):,} answers",
+            sources=[content.Source(name, facts) for name, facts in sources.facts.items()],
+            notes=sources.notes,
+            shows_text=sources.shows_text and not no_text,
+            judged=_judged(place, sources),
+            people=labels,
+        )
     for out in outs:
         _write(found, out)
         note(f"{out} is written.")

@@ -1,7 +1,8 @@
 """Runs of the evaluation store as sources of scores, with the rules that their suite declares; and looks at what is
 sealed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from fairlead.cli.place import Place
 from fairlead.errors import RequestInvalid
 
 if TYPE_CHECKING:
+    from fairlead.evals.corrections import Corrections
     from fairlead.evals.results import ScoreTable
     from fairlead.evals.suite import Metric
     from fairlead.store.evals.runs import RunRow
@@ -28,7 +30,8 @@ class Declared(Struct, frozen=True):
 
 
 class Stored(Struct, frozen=True, eq=False):
-    """One run, or one candidate of it; `names` in the order in which they were asked for. `is_open`: not finished."""
+    """One run, or one candidate of it; `names` in the order in which they were asked for, `judged` the metrics that a
+    judge scored. `is_open`: not finished."""
 
     ref: str
     run: "RunRow"
@@ -36,6 +39,7 @@ class Stored(Struct, frozen=True, eq=False):
     names: tuple[str, ...]
     declared: Declared
     facts: Mapping[str, str]
+    judged: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -47,12 +51,14 @@ def stored(place: Place, ref: str) -> Stored:
     from fairlead.evals.beginning import read_plan
     from fairlead.evals.recorded import table_of
     from fairlead.store.evals import runs
+    from fairlead.store.evals.answers import judged
 
     name, _, candidate = ref.partition(":")
     with opened(place) as store:
         with store.read() as connection:
             row = runs.find_run(connection, name)
             declared = _declared(runs.find_suite(connection, row.suite).declared)
+            by_judge = tuple(sorted(judged(connection, row.id)))
         table = table_of(store, row.id)
     plan = read_plan(row)
     if candidate:
@@ -77,7 +83,27 @@ def stored(place: Place, ref: str) -> Stored:
             said = (one.route, f"prompt {one.prompt} {one.prompt_hash[:12]}".strip(), params, one.identity[:12])
             facts[f"candidate {one.name}"] = ", ".join(part for part in said if part)
     names = tuple(one.name for one in plan.candidates if one.name in table.candidates)
-    return Stored(ref, row, table, names, declared, {what: value for what, value in facts.items() if value})
+    return Stored(ref, row, table, names, declared, {what: value for what, value in facts.items() if value}, by_judge)
+
+
+@contextmanager
+def people(place: Place, names: Sequence[str], found: Sequence[Stored]) -> "Iterator[Corrections | None]":
+    """What people's labels say of what a judge scored; None: nothing is a judge's. `names` are the candidates: all of
+    one run, or one of each of several, as `found` has them."""
+    judged = {metric for one in found for metric in one.judged}
+    if not judged:
+        yield None
+        return
+    from fairlead.evals.corrections import Corrections, Origin
+    from fairlead.evals.material import read_material
+
+    origins = {}
+    if len(found) == len(names):
+        origins = {name: Origin(one.run.id, one.names[0]) for name, one in zip(names, found, strict=True)}
+    elif len(found) == 1:
+        origins = {name: Origin(found[0].run.id, name) for name in names if name in found[0].names}
+    with opened(place) as store:
+        yield Corrections(origins, judged, lambda runs, metric: read_material(store, runs, metric=metric))
 
 
 def look(place: Place, found: Sequence[Stored], what: str) -> tuple[str, ...]:

@@ -2,11 +2,11 @@
 
 One metric decides: the primary one, with its margin. Guardrails are told beside it, everything else is descriptive.
 What is missing is counted apart, never averaged away. Where the scores come from is not known here, nor what is done
-about the word.
+about the word. Where a judge gave the scores, whoever knows people's labels (`People`) tells what these make of them.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from msgspec import Struct, structs
@@ -67,9 +67,43 @@ class Said(Struct, frozen=True):
     confidence: float
 
 
+class Correction(Struct, frozen=True, kw_only=True):
+    """What people's labels make of a judge's scores: of a difference, or of one side's mean.
+
+    Where labels are too few, or fit none of the answers, there are no intervals: `why` tells it, the scores stand as
+    the judge gave them, and `hint` says how they are labelled. `judged` counts cases with verdicts; `worst` is `inner`
+    with the verdicts that are missing at their worst and best; `method` is "labels" where the judge was left out;
+    `more`: about so many more labels would decide."""
+
+    labels: int
+    judged: int
+    outer: Interval | None = None
+    inner: Interval | None = None
+    worst: Interval | None = None
+    judge_alone: float | None = None
+    method: str = ""
+    effective: float = 0.0
+    p_value: float | None = None
+    said: tuple[Said, ...] = ()
+    more: int | None = None
+    why: str = ""
+    hint: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class People(Protocol):
+    """What people's labels say of metrics that a judge scores; None of any other."""
+
+    def of_difference(self, pairs: Pairs, margin: float, rules: "Rules") -> Correction | None: ...
+    def of_mean(self, scores: Scores, rules: "Rules") -> Correction | None: ...
+
+
 class Measured(Struct, frozen=True):
     """One metric of both. `is_share`: from 0 to 1, so that it is told in percent and points. `p_adjusted` is the
-    p-value beside those of the other candidates. `verdict` is None where no case has a score of both."""
+    p-value beside those of the other candidates. `verdict` is None where no case has a score of both.
+
+    `people` is there where a judge gave the scores. Where they correct them, `said` is of the corrected difference, and
+    `verdict` of what the judge alone says."""
 
     metric: str
     role: Role
@@ -81,6 +115,29 @@ class Measured(Struct, frozen=True):
     verdict: Verdict | None
     said: tuple[Said, ...]
     p_adjusted: float | None = None
+    people: Correction | None = None
+
+    @property
+    def outer(self) -> Interval | None:
+        """The difference that is said something of, with its wider interval."""
+        if self.people is not None and self.people.outer is not None:
+            return self.people.outer
+        return self.verdict.paired.difference if self.verdict else None
+
+    @property
+    def inner(self) -> Interval | None:
+        if self.people is not None and self.people.inner is not None:
+            return self.people.inner
+        return self.verdict.paired.inner if self.verdict else None
+
+    @property
+    def p_value(self) -> float:
+        """Beside the other candidates', where there are some."""
+        if self.p_adjusted is not None:
+            return self.p_adjusted
+        if self.people is not None and self.people.p_value is not None:
+            return self.people.p_value
+        return self.verdict.paired.p_value if self.verdict else 1.0
 
 
 class Tagged(Struct, frozen=True):
@@ -122,18 +179,18 @@ class Comparison(Struct, frozen=True):
     notes: tuple[str, ...]
 
 
-def compare(table: ScoreTable, base: str, candidates: Sequence[str], rules: Rules) -> tuple[Comparison, ...]:
+def compare(
+    table: ScoreTable, base: str, candidates: Sequence[str], rules: Rules, people: People | None = None
+) -> tuple[Comparison, ...]:
     """Each candidate against the base; with several, a difference is only called one after Holm's correction.
 
     Raises NotFound for candidates and metrics that are not there, RequestInvalid for case sets that differ where the
     rules do not say `common`, and where nothing can be paired.
     """
-    found = [_compare(table, base, candidate, rules) for candidate in candidates]
-    measured = [one.primary for one in found]
-    p_values = [one.verdict.paired.p_value if one.verdict else 1.0 for one in measured]
+    found = [_compare(table, base, candidate, rules, people) for candidate in candidates]
     if len(found) < 2:
         return tuple(found)
-    adjusted = holm(p_values).tolist()
+    adjusted = holm([one.primary.p_value for one in found]).tolist()
     return tuple(
         structs.replace(one, primary=_adjusted(one.primary, p, rules)) for one, p in zip(found, adjusted, strict=True)
     )
@@ -185,9 +242,9 @@ def _noise(pairs: Pairs, before: Numbers, again: Scores | None) -> Numbers | Non
     return 2 * before * (1 - before) * repeats / (repeats - 1)
 
 
-def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules) -> Comparison:
+def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules, people: People | None) -> Comparison:
     pairs = {metric.name: paired_cases(table, base, candidate, metric.name, rules) for metric, _ in rules.metrics}
-    measured = [_measured(table, pairs[metric.name], metric, role, rules) for metric, role in rules.metrics]
+    measured = [_measured(table, pairs[metric.name], metric, role, rules, people) for metric, role in rules.metrics]
     of_primary = pairs[rules.primary.name]
     if measured[0].verdict is None:
         raise RequestInvalid(f'no case has a score of {rules.primary.name} by both "{base}" and "{candidate}"')
@@ -203,11 +260,13 @@ def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules) -> Comp
         changed=of_primary.changed,
         by_id=of_primary.by_id,
         holdout_cases=int(of_primary.base.holdout.sum()),
-        notes=_notes(of_primary),
+        notes=(*_notes(of_primary), *_of_people(measured)),
     )
 
 
-def _measured(table: ScoreTable, pairs: Pairs, metric: Metric, role: Role, rules: Rules) -> Measured:
+def _measured(
+    table: ScoreTable, pairs: Pairs, metric: Metric, role: Role, rules: Rules, people: People | None
+) -> Measured:
     shared = (pairs.clusters, pairs.weights, pairs.bounds, rules)
     base, candidate = (standing(table, side, *shared) for side in (pairs.base, pairs.candidate))
     verdict = None
@@ -222,6 +281,8 @@ def _measured(table: ScoreTable, pairs: Pairs, metric: Metric, role: Role, rules
             bounds=pairs.bounds,
             seed=rules.seed,
         )
+    by_people = people.of_difference(pairs, metric.margin or 0.0, rules) if people is not None else None
+    said = by_people.said if by_people is not None else ()
     return Measured(
         metric=metric.name,
         role=role,
@@ -231,7 +292,8 @@ def _measured(table: ScoreTable, pairs: Pairs, metric: Metric, role: Role, rules
         base=base,
         candidate=candidate,
         verdict=verdict,
-        said=_said(verdict, rules) if verdict else (),
+        said=said or (_said(verdict, rules) if verdict else ()),
+        people=by_people,
     )
 
 
@@ -333,6 +395,10 @@ def _notes(pairs: Pairs) -> tuple[str, ...]:
     if repeats > 1:
         notes.append(f"cases were asked up to {repeats} times: the repeats of a case count as one, their mean")
     return tuple(notes)
+
+
+def _of_people(measured: Sequence[Measured]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for one in measured if one.people is not None for text in one.people.warnings))
 
 
 def _unpaired(pairs: Pairs) -> str:

@@ -7,15 +7,16 @@ is tested at the full error, and none needs a correction. Knows neither files no
 from typing import Literal, TypeAlias
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from fairlead.evals.comparing import Role, Rules, paired_cases
+from fairlead.evals.comparing import Correction, People, Role, Rules, paired_cases
 from fairlead.evals.results import Pairs, ScoreTable
 from fairlead.evals.suite import Metric
 from fairlead.stats.decisions import Gate, gate
 from fairlead.stats.intervals import Interval
 from fairlead.stats.means import mean
 from fairlead.stats.paired import inner_confidence
+from fairlead.stats.ppi import more_labels
 
 Outcome: TypeAlias = Literal["pass", "fail", "undecided"]
 EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
@@ -23,7 +24,9 @@ EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
 
 class Check(Struct, frozen=True):
     """One condition. `kind` is "margin": not worse than the base by the margin or more; or "floor": the candidate's own
-    mean is at least `limit`. `measured` has one-sided bounds; `missing` counts answers of both sides."""
+    mean is at least `limit`. `measured` has one-sided bounds; `missing` counts answers of both sides. `people` is there
+    where a judge gave the scores; where they correct them, `outcome` and `measured` are of what is corrected, and
+    `more` counts labels."""
 
     metric: str
     role: Role
@@ -38,6 +41,7 @@ class Check(Struct, frozen=True):
     losses: int
     more: int | None
     method: str
+    people: Correction | None = None
 
 
 class Decision(Struct, frozen=True):
@@ -55,7 +59,7 @@ class Decision(Struct, frozen=True):
     holdout_cases: int
 
 
-def decide(table: ScoreTable, base: str, candidate: str, rules: Rules) -> Decision:
+def decide(table: ScoreTable, base: str, candidate: str, rules: Rules, people: People | None = None) -> Decision:
     """Raises as `compare` does. A metric that has no score at all is undecided, not an error: everything is missing."""
     checks: list[Check] = []
     first: Pairs | None = None
@@ -65,9 +69,11 @@ def decide(table: ScoreTable, base: str, candidate: str, rules: Rules) -> Decisi
         pairs = paired_cases(table, base, candidate, metric.name, rules)
         first = first or pairs
         if metric.margin is not None:
-            checks.append(_margin(pairs, metric, metric.margin, role, rules))
+            by_people = people.of_difference(pairs, metric.margin, rules) if people is not None else None
+            checks.append(_by_people(_margin(pairs, metric, metric.margin, role, rules), by_people, -metric.margin))
         if metric.at_least is not None:
-            checks.append(_floor(pairs, metric, metric.at_least, role, rules))
+            by_people = people.of_mean(pairs.candidate, rules) if people is not None else None
+            checks.append(_by_people(_floor(pairs, metric, metric.at_least, role, rules), by_people, metric.at_least))
     assert first is not None
     return Decision(
         base=base,
@@ -87,6 +93,25 @@ def _together(checks: list[Check]) -> Outcome:
     if "fail" in outcomes:
         return "fail"
     return "undecided" if "undecided" in outcomes or not outcomes else "pass"
+
+
+def _by_people(check: Check, found: Correction | None, limit: float) -> Check:
+    """The same check of what people would say, where their labels tell it. The limit itself holds a floor."""
+    if found is None or found.worst is None or found.inner is None:
+        return structs.replace(check, people=found)
+    measured = found.worst
+    holds = measured.low >= limit if check.kind == "floor" else measured.low > limit
+    outcome: Outcome = "pass" if holds else "fail" if measured.high < limit else "undecided"
+    away, reach = abs(measured.value - limit), (found.inner.high - found.inner.low) / 2
+    more = more_labels(found.labels, found.judged, found.effective, reach / away) if away > 0 else None
+    return structs.replace(
+        check,
+        outcome=outcome,
+        measured=measured,
+        more=more if outcome == "undecided" and more else None,
+        method=found.method,
+        people=found,
+    )
 
 
 def _margin(pairs: Pairs, metric: Metric, margin: float, role: Role, rules: Rules) -> Check:

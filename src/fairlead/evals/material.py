@@ -54,6 +54,11 @@ class Material(Struct, frozen=True, kw_only=True):
             beside=self.beside,
         )
 
+    def called(self, run: str, candidate: str) -> str:
+        """What a candidate of one of the runs is called here."""
+        told = _told_apart(run, candidate)
+        return told if any(row.candidate == told for row in self.answers) else candidate
+
     def drawn(self, seed: int) -> Drawn:
         content = {item.id: item.content_hash for item in self.items}
         return draw(self.suite, self.answers, content, seed=seed, pairs=self.pairs)
@@ -146,7 +151,7 @@ def _named(parts: list[_Part]) -> list[_Part]:
             counts[candidate] = counts.get(candidate, 0) + 1
 
     def name(run: RunRow, candidate: str) -> str:
-        return f"{candidate} of {run.id[:16]}" if counts.get(candidate, 0) > 1 else candidate
+        return _told_apart(run.id, candidate) if counts.get(candidate, 0) > 1 else candidate
 
     return [
         (
@@ -157,3 +162,7 @@ def _named(parts: list[_Part]) -> list[_Part]:
         )
         for run, answers, scores, items in parts
     ]
+
+
+def _told_apart(run: str, candidate: str) -> str:
+    return f"{candidate} of {run[:16]}"

@@ -1,6 +1,8 @@
 """What a comparison or a gate found, in words: the one sentence, and how a number is told. Decides nothing."""
 
-from fairlead.evals.comparing import Comparison, Flips, Measured, Said
+from typing import TypeGuard
+
+from fairlead.evals.comparing import Comparison, Correction, Flips, Measured, Said
 from fairlead.evals.gating import Check, Decision
 from fairlead.stats.decisions import Verdict
 from fairlead.stats.intervals import Interval
@@ -15,13 +17,29 @@ def sentence(comparison: Comparison) -> str:
     verdict = measured.verdict
     assert verdict is not None
     found = verdict.paired
+    outer, inner = measured.outer, measured.inner
+    assert outer is not None and inner is not None
     what = _verdict(comparison, measured, verdict)
-    difference = f"{signed(found.difference.value, measured.is_share)} in {measured.metric}"
-    spread = f"{percent(inner_of(verdict))} interval {between(found.inner, measured.is_share)}"
-    text = f"{what}: {difference} ({spread}), {found.n:,} cases, {found.wins:,} won, {found.losses:,} lost."
+    difference = f"{signed(outer.value, measured.is_share)} in {measured.metric}"
+    spread = f"{percent(inner_of(verdict))} interval {between(inner, measured.is_share)}"
+    text = f"{what}: {difference} ({spread}), "
+    if _is_corrected(measured.people):
+        text += f"{_corrected_by(measured.people)}, {found.n:,} cases."
+    else:
+        text += f"{found.n:,} cases, {found.wins:,} won, {found.losses:,} lost."
     if measured.p_adjusted is None:
         return text
     return f"{text[:-1]}; p = {p_value(measured.p_adjusted)}, corrected for all that are compared (Holm)."
+
+
+def judged_sentence(measured: Measured) -> str:
+    """That scores are a judge's, what people make of them, and how they could; of a metric that one scored."""
+    people = measured.people
+    assert people is not None
+    if not _is_corrected(people) or people.judge_alone is None:
+        return f"{measured.metric}: {_uncorrected(people)}"
+    judged = f"{people.judged:,} judged cases; the judge alone says {signed(people.judge_alone, measured.is_share)}"
+    return f"{measured.metric}: a judge's scores, {_corrected_by(people)} of {judged}."
 
 
 def decision_sentence(decision: Decision) -> str:
@@ -34,6 +52,9 @@ def decision_sentence(decision: Decision) -> str:
         text += f" {held} guardrail{'s' if held > 1 else ''} held."
     if others:
         text += f" Also {', '.join(f'{check.metric}: {check.outcome}' for check in others)}."
+    bare = {check.metric: check.people for check in decision.checks if check.people and not _is_corrected(check.people)}
+    for metric, people in bare.items():
+        text += f" {metric}: {_uncorrected(people)}" if metric != told.metric else ""
     return text
 
 
@@ -45,7 +66,8 @@ def check_sentence(decision: Decision, check: Check) -> str:
         must = amount(check.limit, check.is_share)
         seen = f"{amount(check.measured.value, check.is_share)}, {_bounds(check, sure, is_difference=False)}"
         claim = {"pass": "is at least", "fail": "is below", "undecided": "may be below"}[check.outcome]
-        return f"{check.metric} of {decision.candidate} {claim} {must}: {seen}{missing}, {check.cases:,} cases."
+        counts = f"{check.cases:,} cases{_by_people(check)}"
+        return f"{check.metric} of {decision.candidate} {claim} {must}: {seen}{missing}, {counts}"
     limit = size(check.limit, check.is_share)
     claim = {
         "pass": f"{decision.candidate} is not worse than {decision.base} by {limit} or more",
@@ -53,9 +75,11 @@ def check_sentence(decision: Decision, check: Check) -> str:
         "undecided": f"it is open whether {decision.candidate} is worse than {decision.base} by {limit} or more",
     }[check.outcome]
     seen = f"{signed(check.measured.value, check.is_share)}, {_bounds(check, sure, is_difference=True)}{missing}"
+    if _is_corrected(check.people):
+        return f"{claim} in {check.metric}: {seen}, {check.cases:,} cases{_by_people(check)}"
     more = f" About {about(check.more)} more cases would decide." if check.more else ""
     counts = f"{check.cases:,} cases, {check.wins:,} won, {check.losses:,} lost"
-    return f"{claim} in {check.metric}: {seen}, {counts}.{more}"
+    return f"{claim} in {check.metric}: {seen}, {counts}{_by_people(check)}{more}"
 
 
 def words(said: tuple[Said, ...]) -> str:
@@ -133,8 +157,38 @@ def _verdict(comparison: Comparison, measured: Measured, verdict: Verdict) -> st
             parts.append(f"{one.word} than {comparison.base} (at {percent(one.confidence)}{but})")
     if parts:
         return f"{comparison.candidate} is {' and '.join(parts)}"
-    more = f": about {about(verdict.more)} more cases would decide" if verdict.more else ""
+    people = measured.people
+    count, what = (people.more, "labels") if _is_corrected(people) else (verdict.more, "cases")
+    more = f": about {about(count)} more {what} would decide" if count else ""
     return f"{comparison.candidate} against {comparison.base} is undecided{more}"
+
+
+def _by_people(check: Check) -> str:
+    """The end of a sentence: whether people's labels stand behind a judge's scores."""
+    people = check.people
+    if people is None:
+        return "."
+    if not _is_corrected(people):
+        return f". {_uncorrected(people)}"
+    more = f" About {about(check.more)} more labels would decide." if check.more else ""
+    return f"; a judge's scores, {_corrected_by(people)}.{more}"
+
+
+def _is_corrected(people: Correction | None) -> TypeGuard[Correction]:
+    return people is not None and people.inner is not None
+
+
+def _corrected_by(people: Correction) -> str:
+    if people.method == "labels":
+        return f"by {people.labels:,} labels alone"
+    return f"corrected by {people.labels:,} labels"
+
+
+def _uncorrected(people: Correction) -> str:
+    """Why no labels correct it, and how they would."""
+    hint = f": `{people.hint}`" if people.hint else ""
+    why = f" ({people.why.rstrip('.')})" if people.why else ""
+    return f"The scores are a judge's, corrected by no labels{why}{hint}."
 
 
 def _bounds(check: Check, sure: str, *, is_difference: bool) -> str:

@@ -12,7 +12,7 @@ here of who drew the labels; that they are a random sample, blind to the judge, 
 import math
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 from scipy import special
 
@@ -33,7 +33,8 @@ class Ppi(Struct, frozen=True):
     """`method` is "ppi", or "labels" where the judge was left out because labels or other items are too few.
 
     `effective` is how many labels alone would give as narrow an interval, `more` how many more labels of these items
-    would halve it (None: not even all would).
+    would halve it (None: not even all would). `p_value` is of a difference that is 0 in truth, two-sided;
+    None of a mean.
     """
 
     interval: Interval
@@ -44,6 +45,7 @@ class Ppi(Struct, frozen=True):
     effective: float
     judge_alone: float
     more: int | None
+    p_value: float | None = None
 
     @property
     def correction(self) -> float:
@@ -104,7 +106,9 @@ def ppi_difference(
     chosen = _chosen(items, lam, seed)
     differing = items.labels[items.labels != 0]
     unseen = (float(np.mean(differing**2)) if len(differing) else (high - low) ** 2) / items.units**2
-    return _told(items, chosen, _around(chosen.best, unseen, confidence))
+    return structs.replace(
+        _told(items, chosen, _around(chosen.best, unseen, confidence)), p_value=_p_value(chosen.best, unseen)
+    )
 
 
 def worth(labels: int, others: int, correlation: float) -> float:
@@ -281,6 +285,11 @@ def _told(items: _Items, chosen: _Chosen, interval: Interval) -> Ppi:
 def _around(best: _Estimate, unseen: float, confidence: float) -> Interval:
     reach = _student(best, confidence) * math.sqrt(best.variance + unseen)
     return Interval(best.value, best.value - reach, best.value + reach)
+
+
+def _p_value(best: _Estimate, unseen: float) -> float:
+    """At which the interval of so much confidence ends at 0."""
+    return 2 * float(special.stdtr(best.freedom, -abs(best.value) / math.sqrt(best.variance + unseen)))
 
 
 def _within(best: _Estimate, units: int, bounds: tuple[float, float], confidence: float) -> Interval:

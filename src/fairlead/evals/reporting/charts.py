@@ -42,9 +42,8 @@ def _difference(report: Report) -> Chart | None:
     scale = _scale(report)
     rows = []
     for one, decision in zip(report.comparisons, report.decisions, strict=True):
-        verdict = one.primary.verdict
-        if verdict is not None:
-            wide, inner = verdict.paired.difference, verdict.paired.inner
+        wide, inner = one.primary.outer, one.primary.inner
+        if wide is not None and inner is not None:
             rows.append(
                 {
                     "name": one.candidate,

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from fairlead.evals.comparing import Comparison, Rules, Standing, compare, standing
+from fairlead.evals.comparing import Comparison, People, Rules, Standing, compare, standing
 from fairlead.evals.correcting import Corrected
 from fairlead.evals.gating import Decision, Outcome, decide
 from fairlead.evals.results import Scores, ScoreTable
 from fairlead.evals.turns import Turns, by_turn, slope_difference
-from fairlead.evals.wording import between, decision_sentence, sentence, signed
+from fairlead.evals.wording import between, decision_sentence, judged_sentence, sentence, signed
 
 MOST_WORST = 12  # cases for each candidate
 LONGEST = 4000  # characters of a text
@@ -129,12 +129,13 @@ def report(
     notes: Sequence[str] = (),
     shows_text: bool = True,
     judged: Judged | None = None,
+    people: People | None = None,
 ) -> Report:
     """Of the candidates that are named, the first being the base of the others. Raises as `compare` does."""
     base, *others = names
     metric = rules.primary.name
-    comparisons = compare(table, base, others, rules) if others else ()
-    decisions = tuple(decide(table, base, other, rules) for other in others)
+    comparisons = compare(table, base, others, rules, people) if others else ()
+    decisions = tuple(decide(table, base, other, rules, people) for other in others)
     headlines = [
         Headline(of.outcome, decision_sentence(of).partition(": ")[2], sentence(one))
         for of, one in zip(decisions, comparisons, strict=True)
@@ -156,9 +157,17 @@ def report(
         worst=_worst(table, base, others, rules, bounds, shows_text=shows_text),
         judged=judged,
         sources=tuple(sources),
-        notes=tuple(dict.fromkeys((*notes, *(note for one in comparisons for note in one.notes)))),
+        notes=tuple(dict.fromkeys((*notes, *(note for one in comparisons for note in (*one.notes, *_by_judge(one)))))),
         shows_text=shows_text,
     )
+
+
+def _by_judge(one: Comparison) -> list[str]:
+    return [
+        f"{one.candidate}, {judged_sentence(measured)}"
+        for measured in (one.primary, *one.others)
+        if measured.people is not None
+    ]
 
 
 def _candidate(table: ScoreTable, name: str, rules: Rules, bounds: tuple[float, float]) -> Candidate:

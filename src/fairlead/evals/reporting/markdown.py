@@ -90,18 +90,18 @@ def _comparison(one: Comparison) -> list[str]:
 
 def _measured(measured: Measured) -> tuple[str, ...]:
     sides = [amount(of.mean.value, measured.is_share) if of else "" for of in (measured.base, measured.candidate)]
-    if measured.verdict is None:
+    if measured.verdict is None or measured.outer is None:
         return (measured.metric, measured.role, *sides, "", "", "", "", "", "")
     found = measured.verdict.paired
     return (
         measured.metric,
         measured.role,
         *sides,
-        signed(found.difference.value, measured.is_share),
-        between(found.difference, measured.is_share),
+        signed(measured.outer.value, measured.is_share),
+        between(measured.outer, measured.is_share),
         f"{found.wins:,}",
         f"{found.losses:,}",
-        p_value(found.p_value if measured.p_adjusted is None else measured.p_adjusted),
+        p_value(measured.p_value),
         words(measured.said),
     )
 

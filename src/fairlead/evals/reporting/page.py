@@ -112,12 +112,11 @@ def _metrics(one: Comparison) -> str:
 def _measured(measured: Measured) -> tuple[str, ...]:
     share = measured.is_share
     sides = [amount(of.mean.value, share) if of else "" for of in (measured.base, measured.candidate)]
-    if measured.verdict is None:
+    if measured.verdict is None or measured.outer is None:
         return (measured.metric, measured.role, *sides, "", "", "", "", "", "no score of both")
     found = measured.verdict.paired
-    p = found.p_value if measured.p_adjusted is None else measured.p_adjusted
-    counts = (f"{found.wins:,}", f"{found.losses:,}", p_value(p), words(measured.said))
-    difference = (signed(found.difference.value, share), between(found.difference, share))
+    counts = (f"{found.wins:,}", f"{found.losses:,}", p_value(measured.p_value), words(measured.said))
+    difference = (signed(measured.outer.value, share), between(measured.outer, share))
     return (measured.metric, measured.role, *sides, *difference, *counts)
 
 

@@ -122,6 +122,13 @@ def joined(connection: Connection, run: str) -> dict[str, list[Any]]:
     return {**found, "tags": [texts(tags) for tags in found["tags"]]}
 
 
+def judged(connection: Connection, run: str) -> set[str]:
+    """The metrics of which a judge gave a verdict."""
+    table = tables.score.c
+    is_verdict = table.reasons.contains('"judge":{', autoescape=True)
+    return set(connection.scalars(select(table.metric).where(table.run == run, is_verdict).distinct()))
+
+
 def values(connection: Connection, run: str) -> list[tuple[Any, ...]]:
     """(candidate, item, repeat, turn, metric, value) of all scores of a run."""
     table = tables.score.c
