@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from fairlead.chat import Usage
 from fairlead.errors import ExtraMissing, Unavailable
 from fairlead.evals.asking import Asked, Question
+from fairlead.evals.patience import ScoringDenied
 from fairlead.evals.plans import Candidate, Plan, Wanted, body, cache_key, chosen, identity, questions
 from fairlead.evals.running import Pace, Run, Stopped, score_rows
 from fairlead.evals.scorers import Ready, load
@@ -298,6 +299,36 @@ def test_a_missing_extra_stops_the_run_and_a_bug_is_raised(suite: Suite) -> None
 
     with pytest.raises(ZeroDivisionError):
         Played(suite, Table(bug))
+
+
+def test_a_judge_that_is_denied_stops_the_run_and_no_answer_is_lost_or_asked_again(suite: Suite) -> None:
+    judged = 0
+
+    async def judge(output: Output, case: Any) -> Score:
+        nonlocal judged
+        judged += 1
+        if judged > 4:
+            raise ScoringDenied("judge, which scores, can't be asked", hint="raise the budget", code="budget_exhausted")
+        return Score(1.0)
+
+    scorers = {"exact": load(suite)["exact"], "quality": Ready("quality", "quality", "v", judge)}
+    table = Table(right)
+    played = Played(suite, table, scorers=scorers)
+    assert played.stopped == Stopped("judge, which scores, can't be asked", "raise the budget")
+    books = played.books
+    assert len(books.answers) == len(table.asked) and len(books.scores) == 2 * 4
+    assert all(score.value is not None for score in books.scores) and played.progress.done == 4
+
+    done = {score.item for score in books.scores}
+    unscored = {("x", row.item, 0): [row] for row in books.answers if row.item not in done}
+    judged, asked = -100, len(table.asked)
+    wanted = [one for one in played.wanted if one.case.id not in done]
+    again = Played(suite, table, scorers=scorers, books=books, wanted=wanted, unscored=unscored)
+    assert again.stopped is None and len(table.asked) == len({row.item for row in books.answers}) == 10
+    assert {(score.item, score.metric) for score in books.scores} == {
+        (case.id, metric) for case in suite.cases for metric in scorers
+    }
+    assert (again.progress.done, again.progress.asked) == (6, 10 - asked)
 
 
 def test_who_stops_it_gets_what_was_asked_until_then(suite: Suite) -> None:

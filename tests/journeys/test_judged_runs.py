@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from cli.running import fairlead
+from fairlead.store.evals.answers import scores_of
+from fairlead.store.evals.opening import open_evals
+from fairlead.store.evals.runs import find_run
 
 CONFIG = """\
 data_dir = "data"
@@ -109,3 +112,35 @@ def test_a_judge_that_changes_is_told_at_the_end_of_the_next_run(folder: Path) -
     (folder / "script.toml").write_text(SCRIPT.replace("KIND", "5"))
     assert "The judge has become kinder: +0.250 on 6 anchors" in run(folder).stderr
     assert "kinder" in fairlead(folder, "eval", "judge", "last").stderr
+
+
+def scores(folder: Path) -> dict[str, float | None]:
+    with open_evals(folder / "data") as store, store.read() as connection:
+        return {row.item: row.value for row in scores_of(connection, find_run(connection, "last").id)}
+
+
+def asked(folder: Path, route: str) -> int:
+    calls = json.loads(fairlead(folder, "call", "list", "--limit", "1000", "--json").stdout)
+    return sum(call["route"] == route and call["status"] == "ok" for call in calls)
+
+
+@pytest.mark.parametrize("how", ["--resume", "score"])
+def test_a_judge_whose_budget_is_spent_stops_the_run_and_owes_no_score_for_ever(folder: Path, how: str) -> None:
+    (folder / "suite" / "anchors.jsonl").unlink()
+    (folder / "fairlead.toml").write_text(CONFIG + 'budget = "0.008usd/total"\n')
+    stopped = fairlead(folder, "eval", "run", str(folder / "suite"), "--on", "writer", "--concurrency", "2")
+    assert stopped.exit_code == 1 and "judge, which scores, can't be asked" in stopped.stderr, stopped.output
+    before, judged = scores(folder), asked(folder, "judge")
+    assert 0 < len(before) < CASES and None not in (value for item, value in before.items() if item != "m3")
+
+    (folder / "fairlead.toml").write_text(CONFIG)
+    if how == "score":
+        assert fairlead(folder, "eval", "score", "last").exit_code == 0
+        assert len(scores(folder)) == asked(folder, "target:writer")
+    done = fairlead(folder, "eval", "run", "--resume", "last")
+    assert done.exit_code == 0, done.output
+    found = scores(folder)
+    assert len(found) == CASES and None not in (value for item, value in found.items() if item != "m3")
+    assert asked(folder, "target:writer") == CASES
+    if how == "--resume":  # what was judged before is not judged again; of m3 it says nothing at first
+        assert asked(folder, "judge") - judged in range(CASES - len(before) - 1, CASES - len(before) + 2)

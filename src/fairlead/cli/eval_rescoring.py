@@ -102,10 +102,13 @@ async def _all(
     missing = 0
     together = list(_together(answers))
     for start in range(0, len(together), BATCH):
-        rows = await asyncio.gather(*(one(rows) for rows in together[start : start + BATCH]))
-        scores = [score for of_one in rows for score in of_one]
+        rows = await asyncio.gather(*(one(rows) for rows in together[start : start + BATCH]), return_exceptions=True)
+        scores = [score for of_one in rows if not isinstance(of_one, BaseException) for score in of_one]
         missing += sum(score.value is None for score in scores)
-        await writer.write([], scores)
+        await writer.write([], scores)  # what a judge said before it was denied is paid for
+        if failed := next((of_one for of_one in rows if isinstance(of_one, BaseException)), None):
+            await writer.close()
+            raise failed
     await writer.close()
     return len(together), missing
 

@@ -187,7 +187,7 @@ class _Sitting:
         wanted = list(questions(plan, beginning.cases_of(self._suite, plan, self._sealed)))
         if self._row is not None:
             beginning.check_same(self._suite, plan, guest.configuration, beginning.prompts_of(self._suite, plan))
-            return await asyncio.to_thread(beginning.outstanding, self._store, self._run, wanted)
+            return await asyncio.to_thread(beginning.outstanding, self._store, self._run, wanted, plan.scorers)
         about = (self._store, self._run, self._suite, plan, len(wanted), self._sealed)
         await asyncio.to_thread(beginning.begin, *about)
         return wanted
@@ -199,6 +199,7 @@ class _Sitting:
         taken = {}
         if plan.uses_cache:
             taken = await asyncio.to_thread(beginning.taken, self._store, self._suite, wanted, prompts)
+        unscored = await asyncio.to_thread(beginning.unscored, self._store, self._run, plan.scorers)
         writer = Writer(self._store, claim)
         run = Run(
             self._run,
@@ -209,6 +210,7 @@ class _Sitting:
             writer.write,
             prompts=prompts,
             taken=taken,
+            unscored=unscored,
             pace=self._order.pace,
             tell=self._screen.shows,
         )

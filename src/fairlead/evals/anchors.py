@@ -18,7 +18,7 @@ from fairlead.evals.asking import Asker
 from fairlead.evals.cases import digest
 from fairlead.evals.judging import Bound, Judge, judge_bound
 from fairlead.evals.labelling.book import JUDGE, Details, LabelBook, details, encoded
-from fairlead.evals.patience import PatientAsker
+from fairlead.evals.patience import PatientAsker, ScoringDenied
 from fairlead.evals.suite import Suite
 from fairlead.ids import new_id, now_us
 from fairlead.stats.intervals import Interval, paired_difference
@@ -101,7 +101,7 @@ async def _judged(suite: Suite, judge: Judge, anchor: Anchor, metric: str, run: 
     case = next(case for case in suite.cases if case.id == anchor.case)
     try:
         score = await judge.score(case.text, anchor.answer)
-    except Unavailable:
+    except (Unavailable, ScoringDenied):
         return None
     return LabelRow(
         id=new_id(),

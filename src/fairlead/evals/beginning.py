@@ -138,11 +138,24 @@ def check_same(suite: Suite, plan: Plan, configuration: Mapping[str, Any], promp
             raise RequestInvalid(f"what stands behind {candidate.route} has changed since the run began", hint=hint)
 
 
-def outstanding(store: Store, run: str, wanted: Sequence[Wanted]) -> list[Wanted]:
-    """What the run has no answer to yet."""
+def outstanding(store: Store, run: str, wanted: Sequence[Wanted], metrics: Collection[str]) -> list[Wanted]:
+    """What the run has no answer to yet, or an answer that was not scored by all of these."""
     with store.read() as connection:
-        there = answers.answered(connection, run)
+        there = answers.answered(connection, run) - answers.unscored(connection, run, metrics)
     return [one for one in wanted if one.key not in there]
+
+
+def unscored(store: Store, run: str, metrics: Collection[str]) -> dict[tuple[str, str, int], list[AnswerRow]]:
+    """The answers of the run that were not scored by all of these: the row of a whole case first, then its turns."""
+    with store.read() as connection:
+        if not (keys := answers.unscored(connection, run, metrics)):
+            return {}
+        rows = answers.answers_of(connection, run)
+    found: dict[tuple[str, str, int], list[AnswerRow]] = {}
+    for row in rows:
+        if (key := (row.candidate, row.item, row.repeat)) in keys:
+            found.setdefault(key, []).append(row)
+    return found
 
 
 def taken(store: Store, suite: Suite, wanted: Sequence[Wanted], prompts: Mapping[str, Prompt]) -> dict[str, AnswerRow]:

@@ -1,12 +1,14 @@
 """Patience with a model that a scorer asks, a judge above all: so many questions at once, and again where that helps.
 
 Who scores has a score only where he is answered; a limit that is full for a moment, or a target that is, must not make
-scores missing. What the house denies for good (budget, zone, key) is told at once.
+scores missing. What the house denies for good (budget, zone, key) is raised at once: no later answer would be scored
+either, and it is no scorer's failure.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from fairlead.errors import FairleadError
 from fairlead.evals.asking import Asked, Asker, Question
 
 AT_ONCE = 16
@@ -14,6 +16,13 @@ TRIES = 4  # of a target that may do better a moment later
 BACKOFF_S = 0.5
 LONGEST_WAIT_S = 60.0  # that anybody may ask for
 PATIENCE_S = 600.0  # with a limit of the house that will have room again
+
+
+class ScoringDenied(FairleadError):
+    """Whom a scorer asks may not be asked, or takes neither our key nor the model's name: nothing more can be scored
+    until somebody mends that."""
+
+    code = "policy_denied"
 
 
 class PatientAsker:
@@ -25,8 +34,21 @@ class PatientAsker:
         self._asker = asker
         self._room = asyncio.Semaphore(at_once)
         self._sleep = sleep
+        self._answered: set[str] = set()  # routes that have answered at all
 
     async def ask(self, question: Question) -> Asked:
+        """Raises ScoringDenied."""
+        found = await self._ask(question)
+        if found.status == "ok":
+            self._answered.add(question.route)
+        is_refused = found.code == "target_refused" and question.route not in self._answered
+        if found.status == "denied" or is_refused:
+            raise ScoringDenied(
+                f"{question.route}, which scores, can't be asked: {found.message}", hint=found.hint, code=found.code
+            )
+        return found
+
+    async def _ask(self, question: Question) -> Asked:
         tries, waited_s = 0, 0.0
         async with self._room:
             while True:

@@ -3,7 +3,8 @@
 Each route has so many askers, who take the next question as soon as they have an answer; scoring and writing go on
 beside them. A question whose answer stands in the store is never asked again, whatever ended the run before. What a
 target does wrong is its answer, and scores 0; what a scorer or a judge does wrong is missing. When the house denies
-(budget, zone, key, store), asking stops, and the run can be resumed.
+(budget, zone, key, store) a target or a judge, asking stops, and the run can be resumed: an answer that could not be
+scored then is kept without scores, and scored when the run goes on.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from fairlead.errors import ExtraMissing, FairleadError, Unavailable
 from fairlead.evals.asking import Asked, Asker, Question
 from fairlead.evals.conversing import PlayedUser, converse, score_turns
+from fairlead.evals.patience import ScoringDenied
 from fairlead.evals.plans import Plan, Wanted, body, cache_key
 from fairlead.evals.prompts import Prompt
 from fairlead.evals.scorers import FAILED, Ready, Scored
@@ -72,7 +74,8 @@ class Stopped(Struct, frozen=True):
 
 class Run:
     """`id` is its own in the store. `taken` are answers that were given before to the same question, by cache key;
-    `tell` is called whenever `progress` has changed."""
+    `unscored` are the run's own that have no scores yet, by what was wanted. `tell` is called whenever `progress` has
+    changed."""
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class Run:
         *,
         prompts: Mapping[str, Prompt] | None = None,
         taken: Mapping[str, AnswerRow] | None = None,
+        unscored: Mapping[tuple[str, str, int], Sequence[AnswerRow]] | None = None,
         pace: Pace | None = None,
         tell: Callable[[Progress], None] = lambda _: None,
     ) -> None:
@@ -96,6 +100,7 @@ class Run:
         self._write = write
         self._prompts = prompts or suite.prompts
         self._taken = taken or {}
+        self._unscored = unscored or {}
         self._pace = pace or Pace()
         self._tell = tell
         self._stopped: Stopped | None = None
@@ -146,7 +151,7 @@ class Run:
             wanted = line.popleft()
             asked = body(wanted.candidate, self._prompts[wanted.candidate.prompt], wanted.case, self._suite.params)
             key = cache_key(wanted.candidate, asked, wanted.repeat)
-            rows = self._known(wanted, key)
+            rows = self._unscored.get(wanted.key) or self._known(wanted, key)
             if rows is None:
                 converses = wanted.case.is_conversation
                 rows = await (self._converse(wanted, asked) if converses else self._answer(wanted, asked, key))
@@ -250,13 +255,21 @@ class Run:
 
     async def _finish(self, wanted: Wanted, rows: Sequence[AnswerRow]) -> None:
         try:
-            scores = await score_rows(self._scorers, wanted, rows)
+            scores = await self._scored(wanted, rows)
             await self._keep(rows, scores)
-        except (ExtraMissing, ImportError, Unavailable) as error:
-            hint = error.hint if isinstance(error, FairleadError) else ""
-            self.stop(error.message if isinstance(error, FairleadError) else str(error), hint)
+        except Unavailable as error:
+            self.stop(error.message, error.hint)
             return
-        self._count(rows[0], scores)
+        self._count(wanted, rows[0], scores)
+
+    async def _scored(self, wanted: Wanted, rows: Sequence[AnswerRow]) -> list[ScoreRow]:
+        """None of them, where a scorer will not get better with the next answer: then the run stops."""
+        try:
+            return await score_rows(self._scorers, wanted, rows)
+        except (ExtraMissing, ImportError, ScoringDenied) as error:
+            is_told = isinstance(error, FairleadError)
+            self.stop(error.message if is_told else str(error), error.hint if is_told else "")
+            return []
 
     async def _keep(self, rows: Sequence[AnswerRow], scores: Sequence[ScoreRow]) -> None:
         """In the store. Where that is full or away, it is tried again for a while; then asking stops."""
@@ -268,13 +281,14 @@ class Run:
                     raise Unavailable(f"answers can't be written: {error.message}", hint=error.hint) from error
                 await asyncio.sleep(self._pace.write_again_s)
 
-    def _count(self, row: AnswerRow, scores: Sequence[ScoreRow]) -> None:
-        progress = self.progress
-        progress.done += 1
-        progress.asked += not row.cached
+    def _count(self, wanted: Wanted, row: AnswerRow, scores: Sequence[ScoreRow]) -> None:
+        """What was asked before cost what it cost then."""
+        progress, is_old = self.progress, wanted.key in self._unscored
+        progress.done += bool(scores) or not self._scorers
+        progress.asked += not (row.cached or is_old)
         progress.failed += row.status != "ok"
         progress.missing += sum(score.value is None for score in scores)
-        for cost in (row.cost_nusd, *(spent_on(score.reasons) for score in scores)):
+        for cost in (0 if is_old else row.cost_nusd, *(spent_on(score.reasons) for score in scores)):
             progress.cost_nusd += cost or 0
             progress.unpriced += cost is None
         self._tell(progress)

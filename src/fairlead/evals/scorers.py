@@ -23,7 +23,7 @@ from msgspec import Struct
 from fairlead.errors import ExtraMissing, FairleadError, SuiteInvalid
 from fairlead.evals.asking import Asker
 from fairlead.evals.cases import Case, Utility, digest
-from fairlead.evals.patience import PatientAsker
+from fairlead.evals.patience import PatientAsker, ScoringDenied
 from fairlead.evals.sandbox import require
 from fairlead.evals.suite import SCORERS_FILE, ScorerSettings, Suite
 from fairlead.scoring.score import FileText, GoldUnfit, Output, Score, Scorer
@@ -242,7 +242,7 @@ def _told(said: Any, name: str) -> Scored:
 
 
 def _missing(error: Exception, name: str) -> Scored:
-    if isinstance(error, ExtraMissing | ImportError):  # it will not get better with the next answer
+    if isinstance(error, ExtraMissing | ImportError | ScoringDenied):  # it will not get better with the next answer
         raise error
     if isinstance(error, FairleadError):
         said = error.message

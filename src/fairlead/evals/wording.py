@@ -180,7 +180,7 @@ def _is_corrected(people: Correction | None) -> TypeGuard[Correction]:
 
 def _corrected_by(people: Correction) -> str:
     if people.method == "labels":
-        return f"by {people.labels:,} labels alone"
+        return f"corrected by {people.labels:,} labels alone"
     return f"corrected by {people.labels:,} labels"
 
 

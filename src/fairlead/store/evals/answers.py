@@ -4,7 +4,7 @@ An answer that was asked once is known by its cache key: whoever asks the same o
 parameters and prompt, for the same repeat of the same case may take it instead. Only a whole answer is worth that.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -84,6 +84,15 @@ def answered(connection: Connection, run: str) -> set[tuple[str, str, int]]:
     table = tables.answer.c
     query = select(table.candidate, table.item, table.repeat).where(table.run == run, table.turn == 0)
     return {(candidate, item, repeat) for candidate, item, repeat in connection.execute(query)}
+
+
+def unscored(connection: Connection, run: str, metrics: Collection[str]) -> set[tuple[str, str, int]]:
+    """(candidate, item, repeat) of the answers to whole cases that have no row of one of these metrics. A score that is
+    missing is such a row."""
+    table = tables.score.c
+    query = select(table.candidate, table.item, table.repeat, table.metric).where(table.run == run, table.turn == 0)
+    there = {tuple(row) for row in connection.execute(query)}
+    return {key for key in answered(connection, run) if any((*key, metric) not in there for metric in metrics)}
 
 
 def answers_of(connection: Connection, run: str) -> list[AnswerRow]:
