@@ -1,4 +1,4 @@
-"""`fairlead eval compare`, `gate` and `report` of what a judge scored, with people's labels and without."""
+"""`fairlead eval compare`, `gate` and `report` of runs that a judge scored, with people's labels and without."""
 
 import json
 from pathlib import Path
@@ -127,3 +127,14 @@ def test_a_report_decides_as_the_gate_does(tmp_path: Path) -> None:
     done = Judged(tmp_path, labels=120).run("report", "last", "-o", str(out))
     assert done.exit_code == 0, done.output
     assert "**FAIL**: b is worse than a" in out.read_text() and "the judge alone says" in out.read_text()
+
+
+def test_who_names_a_candidate_and_no_run_is_told_how_it_is_named(tmp_path: Path) -> None:
+    judged = Judged(tmp_path)
+    done = judged.run("compare", "a", "b")
+    assert done.exit_code == 1 and "there is no file a; there is no run 'a'" in done.stderr
+    assert "`last:a` is that candidate of the last run; `last` alone compares all that it has" in done.stderr
+    assert "`last:b` is that candidate" in judged.run("gate", "runs:b").stderr
+    other = judged.run("compare", "gpt", "mini").stderr
+    assert "`last` compares the candidates of the last run (a, b), RUN:CANDIDATE names one" in other
+    assert "There are scores of: a, b." in judged.run("compare", "run1:gpt", "run1:a").stderr

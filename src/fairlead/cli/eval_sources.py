@@ -236,9 +236,7 @@ def _part(place: Place, ref: str, format_: str | None) -> Sources:
     try:
         found = stored(place, ref)
     except NotFound as error:
-        raise NotFound(
-            f"there is no file {ref}; {error.message}", hint="`fairlead eval list` shows the runs."
-        ) from error
+        raise NotFound(f"there is no file {ref}; {error.message}", hint=error.hint) from error
     except StoreMismatch as error:
         message = f"there is no file {ref}, and {error.message}"
         raise NotFound(message, hint="Is it a file, and where is it?") from error

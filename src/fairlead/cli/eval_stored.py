@@ -11,13 +11,16 @@ from msgspec import Struct
 from fairlead.cli import terminal
 from fairlead.cli.eval_runs import opened
 from fairlead.cli.place import Place
-from fairlead.errors import RequestInvalid
+from fairlead.errors import NotFound, RequestInvalid
 
 if TYPE_CHECKING:
     from fairlead.evals.corrections import Corrections
     from fairlead.evals.results import ScoreTable
     from fairlead.evals.suite import Metric
     from fairlead.store.evals.runs import RunRow
+
+
+MOST_NAMED = 10  # candidates, in a hint
 
 
 class Declared(Struct, frozen=True):
@@ -56,7 +59,7 @@ def stored(place: Place, ref: str) -> Stored:
     name, _, candidate = ref.partition(":")
     with opened(place) as store:
         with store.read() as connection:
-            row = runs.find_run(connection, name)
+            row = _found(connection, name, candidate)
             declared = _declared(runs.find_suite(connection, row.suite).declared)
             by_judge = tuple(sorted(judged(connection, row.id)))
         table = table_of(store, row.id)
@@ -120,6 +123,26 @@ def look(place: Place, found: Sequence[Stored], what: str) -> tuple[str, ...]:
             count = len(runs.looks_at(connection, name))
             told.append(f"this is look number {count} at the sealed hold-out of {name}")
     return tuple(told)
+
+
+def _found(connection: Any, name: str, candidate: str) -> "RunRow":
+    """Raises NotFound, with a hint for those who named a candidate and no run."""
+    from fairlead.evals.beginning import read_plan
+    from fairlead.store.evals import runs
+
+    try:
+        return runs.find_run(connection, name)
+    except NotFound as error:
+        last = next(iter(runs.list_runs(connection, limit=1)), None)
+        if last is None:
+            raise NotFound(error.message, hint="nothing was run yet: `fairlead eval run SUITE --on NAME`") from error
+        names, wanted = [one.name for one in read_plan(last).candidates], candidate or name
+        hint = (
+            f"`last` compares the candidates of the last run ({', '.join(names[:MOST_NAMED])}), RUN:CANDIDATE names one"
+        )
+        if wanted in names:
+            hint = f"`last:{wanted}` is that candidate of the last run; `last` alone compares all that it has"
+        raise NotFound(error.message, hint=f"{hint}; `fairlead eval list` shows the runs") from error
 
 
 def _declared(text: str) -> Declared:
