@@ -107,3 +107,13 @@ def test_a_candidates_name_does_no_harm_in_xml_or_in_a_workflow() -> None:
     (line,) = annotations(found)
     assert line.startswith(("::notice title=fairlead eval gate::", "::warning title=fairlead eval gate::"))
     assert "\n" not in line and "%0A::error::boo%25" in line
+
+
+def test_looks_that_are_planned_share_the_error() -> None:
+    table = discordant(1319, 22, 11)
+    once, often = of(table), decide(table, "old", "new", rules(), looks=10)
+    assert often.checks[0].measured.low < once.checks[0].measured.low
+    assert often.checks[0].measured == decide(table, "old", "new", rules(confidence=0.995)).checks[0].measured
+    assert often.confidence == pytest.approx(0.995)
+    assert "(99.5 %)" in decision_sentence(often)
+    assert decision_sentence(often).endswith("One of 10 planned looks, which are right together with 95 %.")

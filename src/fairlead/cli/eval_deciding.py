@@ -104,6 +104,14 @@ def compare(
 @click.argument("refs", nargs=-1, metavar="[RUN|FILE|NAME]...")
 @from_files
 @ruled
+@click.option(
+    "--looks",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="So many times it is looked at, at most, as cases come: all looks together keep the confidence.",
+)
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also as JUnit's XML.")
 @click.option("--github", is_flag=True, help="As annotations of a GitHub workflow.")
 @as_json
@@ -124,6 +132,7 @@ def gate(
     common: bool,
     confidence: float,
     seed: int,
+    looks: int,
     junit: Path | None,
     github: bool,
     wants_json: bool,
@@ -150,7 +159,7 @@ def gate(
         raise click.UsageError(f"a gate is for one candidate; there are: {', '.join(candidates)}")
     rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
     with people(place, sources.names, sources.stored) as labels:
-        decision = decide(sources.table, base, candidates[0], rules, labels)
+        decision = decide(sources.table, base, candidates[0], rules, labels, looks)
     if junit is not None:
         junit.write_text(announcing.junit(decision, time.monotonic() - began), encoding="utf-8")
     if wants_json:

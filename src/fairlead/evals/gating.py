@@ -1,7 +1,8 @@
 """May the candidate take the base's place? One outcome of a primary metric and its guardrails: pass, fail or undecided.
 
 A gate passes only if it would with everything that is missing at its worst, and only if every guardrail does: so each
-is tested at the full error, and none needs a correction. Knows neither files nor terminals.
+is tested at the full error, and none needs a correction. Who looks early shares the error among all looks that he
+planned, so that they are right together. Knows neither files nor terminals.
 """
 
 from typing import Literal, TypeAlias
@@ -45,8 +46,8 @@ class Check(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """`checks` begins with the primary metric's; all of them must pass. `confidence` is that of each one-sided
-    bound."""
+    """`checks` begins with the primary metric's; all of them must pass. `confidence` is that of each one-sided bound
+    at this look, which is one of `looks` that are planned."""
 
     base: str
     candidate: str
@@ -57,10 +58,15 @@ class Decision(Struct, frozen=True):
     only_candidate: int
     changed: int
     holdout_cases: int
+    looks: int = 1
 
 
-def decide(table: ScoreTable, base: str, candidate: str, rules: Rules, people: People | None = None) -> Decision:
+def decide(
+    table: ScoreTable, base: str, candidate: str, rules: Rules, people: People | None = None, looks: int = 1
+) -> Decision:
     """Raises as `compare` does. A metric that has no score at all is undecided, not an error: everything is missing."""
+    if looks > 1:
+        rules = structs.replace(rules, confidence=1 - (1 - rules.confidence) / looks)  # Bonferroni
     checks: list[Check] = []
     first: Pairs | None = None
     for metric, role in rules.metrics:
@@ -85,6 +91,7 @@ def decide(table: ScoreTable, base: str, candidate: str, rules: Rules, people: P
         only_candidate=first.only_candidate,
         changed=first.changed,
         holdout_cases=int(first.base.holdout.sum()),
+        looks=looks,
     )
 
 

@@ -55,6 +55,9 @@ def decision_sentence(decision: Decision) -> str:
     bare = {check.metric: check.people for check in decision.checks if check.people and not _is_corrected(check.people)}
     for metric, people in bare.items():
         text += f" {metric}: {_uncorrected(people)}" if metric != told.metric else ""
+    if decision.looks > 1:
+        together = percent(1 - (1 - decision.confidence) * decision.looks)
+        text += f" One of {decision.looks} planned looks, which are right together with {together}."
     return text
 
 
