@@ -80,9 +80,9 @@ def _measured(tasks: list[Task], processes: int, fraction: float) -> list[Row]:
 def _leave(goals: list[Goal], rows: list[Row], tables: list[str], docs: bool) -> None:
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
-    shown = {"name": 0, "goal": 0, "value": 0, "met": 0, "error": 0, "worst": 0}
-    left = {
-        "goals": [{name: getattr(goal, name) for name in shown} for goal in goals],
+    shown = ("name", "goal", "value", "error", "worst")
+    left = {  # what is only within the error of its simulation is not called met here
+        "goals": [{name: getattr(goal, name) for name in shown} | {"met": goal.is_clear} for goal in goals],
         "rows": [
             {"part": row.part, "what": row.what, "value": row.value, "error": row.error, "counted": row.counted}
             for row in rows
