@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from fairlead.cli import terminal
-from fairlead.cli.eval_sources import at_least, from_files, gathered, ruled, rules_of
+from fairlead.cli.eval_options import Typed, scored
+from fairlead.cli.eval_sources import at_least, gathered, rules_of
 from fairlead.cli.eval_stored import people
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import as_json, note, warn
@@ -41,26 +43,14 @@ TAGS = (
 
 
 @click.command()
-@click.argument("refs", nargs=-1, metavar="[RUN|FILE|NAME]...")
-@from_files
-@ruled
+@scored()
 @click.option("--again", metavar="REF", help="The base, asked once more: what it flips against itself is noise.")
 @as_json
 @placed
 @here
 def compare(
     place: Place,
-    refs: tuple[str, ...],
-    files: tuple[Path, ...],
-    format_: str | None,
-    metric: str | None,
-    margin: float | None,
-    guardrails: tuple[str, ...],
-    tag: str | None,
-    split: str,
-    common: bool,
-    confidence: float,
-    seed: int,
+    typed: Typed,
     again: str | None,
     wants_json: bool,
 ) -> None:
@@ -74,14 +64,13 @@ def compare(
     fairlead eval compare --from table.csv old-model new-model
     fairlead eval compare monday.eval tuesday.eval --margin 0.01
     """
-    from msgspec import structs
-
     from fairlead.evals import comparing
 
-    sources = gathered(place, (*refs, *([again] if again else ())), files, format_, tag, split)
+    asked = structs.replace(typed, refs=(*typed.refs, again)) if again else typed
+    sources = gathered(place, asked, "compare")
     names = sources.names[:-1] if again else sources.names
     at_least(names, 2)
-    rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
+    rules = rules_of(sources, typed)
     base, *candidates = names
     with people(place, sources.names, sources.stored) as labels:
         found = comparing.compare(sources.table, base, candidates, rules, labels)
@@ -101,9 +90,7 @@ def compare(
 
 
 @click.command()
-@click.argument("refs", nargs=-1, metavar="[RUN|FILE|NAME]...")
-@from_files
-@ruled
+@scored()
 @click.option(
     "--looks",
     type=click.IntRange(1, 1000),
@@ -121,17 +108,7 @@ def compare(
 def gate(
     ctx: click.Context,
     place: Place,
-    refs: tuple[str, ...],
-    files: tuple[Path, ...],
-    format_: str | None,
-    metric: str | None,
-    margin: float | None,
-    guardrails: tuple[str, ...],
-    tag: str | None,
-    split: str,
-    common: bool,
-    confidence: float,
-    seed: int,
+    typed: Typed,
     looks: int,
     junit: Path | None,
     github: bool,
@@ -147,9 +124,9 @@ def gate(
     from fairlead.evals.wording import decision_sentence
 
     began = time.monotonic()
-    sources = gathered(place, refs, files, format_, tag, split, "gate")
+    sources = gathered(place, typed, "gate")
     at_least(sources.names, 2)
-    if sources.unfinished and not common:
+    if sources.unfinished and not typed.common:
         raise RequestInvalid(
             f"{', '.join(sources.unfinished)} is not finished: what is not answered yet can't pass",
             hint="Go on with it (`fairlead eval run --resume last`), or gate on what is there: --common",
@@ -157,7 +134,7 @@ def gate(
     base, *candidates = sources.names
     if len(candidates) > 1:
         raise click.UsageError(f"a gate is for one candidate; there are: {', '.join(candidates)}")
-    rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
+    rules = rules_of(sources, typed)
     with people(place, sources.names, sources.stored) as labels:
         decision = decide(sources.table, base, candidates[0], rules, labels, looks)
     if junit is not None:
@@ -171,7 +148,7 @@ def gate(
         terminal.say(decision_sentence(decision))
     for text in dict.fromkeys(text for check in decision.checks if check.people for text in check.people.warnings):
         warn(text)
-    if common and (decision.only_base or decision.only_candidate or decision.changed):
+    if typed.common and (decision.only_base or decision.only_candidate or decision.changed):
         left_out = decision.only_base + decision.only_candidate + decision.changed
         warn(f"{left_out} cases were left out: they are not the same on both sides")
     ctx.exit(EXIT_CODES[decision.outcome])

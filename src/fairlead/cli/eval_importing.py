@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from fairlead.cli import terminal
-from fairlead.cli.eval_sources import FORMATS
+from fairlead.cli.eval_options import FORMATS
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import note, warn
 

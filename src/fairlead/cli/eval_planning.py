@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from fairlead.cli import terminal
-from fairlead.cli.eval_sources import from_files, gathered, ruled, rules_of
+from fairlead.cli.eval_options import Typed, scored
+from fairlead.cli.eval_sources import gathered, rules_of
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import as_json
 from fairlead.errors import RequestInvalid
@@ -20,8 +22,7 @@ GOALS = ("pass", "equivalent", "better")
 
 
 @click.command()
-@click.argument("refs", nargs=-1, metavar="[SUITE|RUN|FILE|NAME]...")
-@from_files
+@scored("SUITE|RUN|FILE|NAME", rules=False)
 @click.option("--cases", type=click.IntRange(min=2), metavar="N", help="How many.  [default: those of what is named]")
 @click.option("--clusters", type=click.IntRange(min=2), metavar="K", help="In how many clusters they come.")
 @click.option(
@@ -44,17 +45,12 @@ GOALS = ("pass", "equivalent", "better")
 @here
 def power(
     place: Place,
-    refs: tuple[str, ...],
-    files: tuple[Path, ...],
-    format_: str | None,
+    typed: Typed,
     cases: int | None,
     clusters: int | None,
     flips: float | None,
-    margin: float | None,
     difference: float,
     goal: str,
-    metric: str | None,
-    confidence: float,
     wants_json: bool,
 ) -> None:
     """Tell what difference cases could show, and how many a given one takes.
@@ -64,18 +60,16 @@ def power(
     fairlead eval power --from table.csv old-model new-model
     fairlead eval power --cases 200 --flips 0.06 --margin 0.02
     """
-    from msgspec import structs
-
     from fairlead.evals import outlook
 
-    if refs and not files and len(refs) == 1 and Path(refs[0]).is_dir():
-        design = _of_suite(Path(refs[0]), margin, confidence)
-    elif refs or files:
-        design = _of_scores(place, refs, files, format_, metric, margin, confidence)
+    if not typed.files and len(typed.refs) == 1 and Path(typed.refs[0]).is_dir():
+        design = _of_suite(Path(typed.refs[0]), typed)
+    elif typed.refs or typed.files:
+        design = _of_scores(place, typed)
     elif cases is None:
         raise click.UsageError("how many cases? Name a suite or scores, or say --cases")
     else:
-        design = outlook.planned(cases, flips or FLIPS, margin or 0.02, confidence, clusters)
+        design = outlook.planned(cases, flips or FLIPS, typed.margin or 0.02, typed.confidence, clusters)
     if cases is not None:
         design = structs.replace(design, n=cases)
     if flips is not None:
@@ -92,41 +86,29 @@ def power(
 
 
 @click.command()
-@click.argument("refs", nargs=-1, metavar="[RUN|FILE|NAME]...")
-@from_files
-@ruled
+@scored()
 @as_json
 @placed
 @here
 def noise(
     place: Place,
-    refs: tuple[str, ...],
-    files: tuple[Path, ...],
-    format_: str | None,
-    metric: str | None,
-    margin: float | None,
-    guardrails: tuple[str, ...],
-    tag: str | None,
-    split: str,
-    common: bool,
-    confidence: float,
-    seed: int,
+    typed: Typed,
     wants_json: bool,
 ) -> None:
     """Measure what changes by itself: the same target asked twice, in two runs or in the repeats of one."""
     from fairlead.evals.comparing import paired_cases
     from fairlead.evals.noise import between, of_repeats
 
-    sources = gathered(place, refs, files, format_, tag, split, "noise")
-    rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
+    sources = gathered(place, typed, "noise")
+    rules = rules_of(sources, typed)
     name, table = rules.primary.name, sources.table
     first, *second = list(sources.names)
     if len(second) > 1:
         raise click.UsageError(f"the same target twice; there are: {', '.join(sources.names)}")
     if second:
-        found = between(paired_cases(table, first, second[0], name, rules), confidence)
+        found = between(paired_cases(table, first, second[0], name, rules), typed.confidence)
     else:
-        found = of_repeats(table.scores(first, name), table.bounds(name), confidence)
+        found = of_repeats(table.scores(first, name), table.bounds(name), typed.confidence)
     if found is None:
         hint = "Run it twice, or with --repeats 2."
         raise RequestInvalid(f"no case has two scores of {name}, right or wrong, that could differ", hint=hint)
@@ -148,36 +130,29 @@ def noise(
         terminal.say(f"The two means differ by {told}, by chance alone.")
 
 
-def _of_suite(folder: Path, margin: float | None, confidence: float) -> "Design":
+def _of_suite(folder: Path, typed: Typed) -> "Design":
     from fairlead.evals.outlook import planned
     from fairlead.evals.suite import read_suite
 
     suite = read_suite(folder)
     clusters = len({case.cluster or ("", case.id) for case in suite.cases})
-    return planned(len(suite.cases), FLIPS, margin or suite.primary.margin or 0.02, confidence, clusters)
+    margin = typed.margin or suite.primary.margin or 0.02
+    return planned(len(suite.cases), FLIPS, margin, typed.confidence, clusters)
 
 
-def _of_scores(
-    place: Place,
-    refs: tuple[str, ...],
-    files: tuple[Path, ...],
-    format_: str | None,
-    metric: str | None,
-    margin: float | None,
-    confidence: float,
-) -> "Design":
+def _of_scores(place: Place, typed: Typed) -> "Design":
     """Only how often the two differ is used, not which one is better: that is no look at what is sealed, nor does it
     tell."""
     from fairlead.evals.comparing import paired_cases
     from fairlead.evals.outlook import measured
 
-    sources = gathered(place, refs, files, format_, what="power")
+    sources = gathered(place, typed, "power")
     if len(sources.names) < 2:
         raise RequestInvalid("two candidates are wanted: how often do they differ?", hint="Or say --cases and --flips.")
-    rules = rules_of(sources, metric, margin, (), confidence, 0, True)
+    rules = rules_of(sources, structs.replace(typed, common=True))
     base, candidate = sources.names[:2]
     pairs = paired_cases(sources.table, base, candidate, rules.primary.name, rules)
-    return measured(pairs, rules.primary.margin or 0.02, confidence)
+    return measured(pairs, rules.primary.margin or 0.02, typed.confidence)
 
 
 def _tell(found: "Outlook") -> None:

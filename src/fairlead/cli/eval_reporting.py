@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.cli import terminal
+from fairlead.cli.eval_options import Typed, scored
 from fairlead.cli.eval_runs import opened
-from fairlead.cli.eval_sources import Sources, at_least, from_files, gathered, ruled, rules_of
+from fairlead.cli.eval_sources import Sources, at_least, gathered, rules_of
 from fairlead.cli.eval_stored import people
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import note, warn
@@ -20,9 +21,7 @@ KINDS = (".html", ".md", ".png")
 
 
 @click.command()
-@click.argument("refs", nargs=-1, metavar="[RUN|FILE|NAME]...")
-@from_files
-@ruled
+@scored()
 @click.option(
     "-o",
     "--out",
@@ -38,17 +37,7 @@ KINDS = (".html", ".md", ".png")
 @here
 def report(
     place: Place,
-    refs: tuple[str, ...],
-    files: tuple[Path, ...],
-    format_: str | None,
-    metric: str | None,
-    margin: float | None,
-    guardrails: tuple[str, ...],
-    tag: str | None,
-    split: str,
-    common: bool,
-    confidence: float,
-    seed: int,
+    typed: Typed,
     outs: tuple[Path, ...],
     title: str | None,
     no_text: bool,
@@ -64,9 +53,9 @@ def report(
     for out in outs:
         if out.suffix.lower() not in KINDS:
             raise click.BadParameter(f"{out}: a report is {', '.join(KINDS)}", param_hint="--out")
-    sources = gathered(place, refs, files, format_, tag, split, "report")
+    sources = gathered(place, typed, "report")
     at_least(sources.names, 1)
-    rules = rules_of(sources, metric, margin, guardrails, confidence, seed, common)
+    rules = rules_of(sources, typed)
     with people(place, sources.names, sources.stored) as labels:
         found = content.report(
             sources.table,

@@ -1,14 +1,14 @@
-"""Where the scores of `fairlead eval` come from, and after which rules they are compared: options and what they
-name."""
+"""Where the scores of `fairlead eval` come from, and after which rules they are compared: what the options name."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct, structs
 
+from fairlead.cli.eval_options import Typed
 from fairlead.cli.eval_stored import Stored, look, stored
 from fairlead.cli.place import Place
 from fairlead.cli.terminal import warn
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from fairlead.evals.importing.imported import Imported
     from fairlead.evals.results import ScoreTable
     from fairlead.evals.suite import Metric
-
-F = TypeVar("F", bound=Callable[..., Any])
-SPLITS = ("dev", "holdout", "all")
-FORMATS = ("table", "inspect", "lm-eval", "promptfoo")
 
 
 class Sources(Struct, frozen=True, eq=False):
@@ -44,123 +40,48 @@ class Sources(Struct, frozen=True, eq=False):
     stored: "tuple[Stored, ...]" = ()
 
 
-def from_files(command: F) -> F:
-    """Options that name files of anybody's numbers."""
-    for option in (
-        click.option(
-            "--format",
-            "format_",
-            type=click.Choice(FORMATS),
-            help="What the files are.  [default: what they look like]",
-        ),
-        click.option(
-            "--from",
-            "files",
-            multiple=True,
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="A table (CSV, JSONL, Parquet: item, model, score, and perhaps cluster) or "
-            "another harness's log, whose candidates are compared; repeat it.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def ruled(command: F) -> F:
-    """Options that say what decides."""
-    for option in (
-        click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn at random."),
-        click.option(
-            "--confidence",
-            type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
-            default=0.95,
-            show_default=True,
-            help="Of the wider interval; one-sided bounds have it too.",
-        ),
-        click.option("--common", is_flag=True, help="Compare on the cases that both have, where one has more."),
-        click.option(
-            "--split",
-            type=click.Choice(SPLITS),
-            default="all",
-            show_default=True,
-            help="Only the open or the sealed cases of runs; each look at sealed ones is counted.",
-        ),
-        click.option("--tag", metavar="TAG", help="Only the cases that have this tag, such as category:maths."),
-        click.option(
-            "--guardrail",
-            "guardrails",
-            multiple=True,
-            metavar="METRIC=MARGIN",
-            help="A further metric that must not be worse by MARGIN, or METRIC>=FLOOR; repeat it.",
-        ),
-        click.option(
-            "--margin", type=click.FloatRange(min=0), metavar="M", help="How much less is as good.  [default: 0.02]"
-        ),
-        click.option(
-            "--metric", metavar="NAME", help="What decides.  [default: the suite's primary, the file's first]"
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def gathered(
-    place: Place,
-    refs: Sequence[str],
-    files: Sequence[Path],
-    format_: str | None,
-    tag: str | None = None,
-    split: str = "all",
-    what: str = "compare",
-) -> Sources:
-    """The scores of what was named: candidates of `files`, or runs and files. That a sealed hold-out is in them is
-    noted in the store before anything is shown, and told; `what` says for what it is looked at.
+def gathered(place: Place, typed: Typed, what: str) -> Sources:
+    """The scores of what was named: candidates of files, or runs and files. That a sealed hold-out is in them is noted
+    in the store before anything is shown, and told; `what` says for what it is looked at.
 
     Raises NotFound, RequestInvalid, ResultsUnreadable, ExtraMissing, StoreMismatch.
     """
-    if not refs and not files:
+    if not typed.refs and not typed.files:
         raise click.UsageError("nothing is named: runs, files, or candidates of what --from names")
-    found = _of_files(refs, files, format_) if files else _of_refs(place, refs, format_)
+    format_ = typed.format_
+    found = _of_files(typed.refs, typed.files, format_) if typed.files else _of_refs(place, typed.refs, format_)
     table = found.table
-    if split != "all":
-        table = table.where(table.holdout == (split == "holdout"))
+    if typed.split != "all":
+        table = table.where(table.holdout == (typed.split == "holdout"))
         if not len(table):
-            raise NotFound(f"there are no scores of the split {split}", hint="Run the suite on it: --split.")
-    if tag is not None:
-        table = table.tagged(tag)
+            raise NotFound(f"there are no scores of the split {typed.split}", hint="Run the suite on it: --split.")
+    if typed.tag is not None:
+        table = table.tagged(typed.tag)
         if not len(table):
             tags = ", ".join(sorted({tag for tags in found.table.tags for tag in tags})[:20]) or "none"
-            raise NotFound(f'no case has the tag "{tag}"', hint=f"Tags that are there: {tags}.")
+            raise NotFound(f'no case has the tag "{typed.tag}"', hint=f"Tags that are there: {tags}.")
     looks = look(place, found.stored, what) if table.holdout.any() else ()
     for text in (*found.notes, *looks):
         warn(text)
     return structs.replace(found, table=table, notes=(*found.notes, *looks))
 
 
-def rules_of(
-    sources: Sources,
-    metric: str | None,
-    margin: float | None,
-    guardrails: Sequence[str],
-    confidence: float,
-    seed: int,
-    common: bool,
-) -> "Rules":
+def rules_of(sources: Sources, typed: Typed) -> "Rules":
     """What was said on the command line, and what is usual for the rest."""
     from fairlead.evals.comparing import MARGIN, Rules
     from fairlead.evals.suite import Metric
 
-    primary = sources.primary if metric in (None, sources.primary.name) else Metric(name=metric or "")
-    if margin is not None or primary.margin is None:
-        primary = structs.replace(primary, margin=MARGIN if margin is None else margin)
+    named = typed.metric
+    primary = sources.primary if named in (None, sources.primary.name) else Metric(name=named or "")
+    if typed.margin is not None or primary.margin is None:
+        primary = structs.replace(primary, margin=MARGIN if typed.margin is None else typed.margin)
     return Rules(
         primary=primary,
-        guardrails=tuple(map(guardrail, guardrails)) or sources.guardrails,
+        guardrails=tuple(map(guardrail, typed.guardrails)) or sources.guardrails,
         also=sources.also,
-        confidence=confidence,
-        seed=seed,
-        common=common,
+        confidence=typed.confidence,
+        seed=typed.seed,
+        common=typed.common,
     )
 
 
