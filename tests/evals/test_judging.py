@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from evals.judges import RUBRIC, ScriptedJudge, better, scored, suite_folder
-from fairlead.errors import SuiteInvalid, Unavailable
+from fairlead.errors import SuiteInvalid
 from fairlead.evals import scorers
 from fairlead.evals.asking import Asked
 from fairlead.evals.judging import Judge, Use, judge_bound, judge_use
 from fairlead.evals.rubrics import read_rubric
 from fairlead.evals.suite import read_suite
-from fairlead.scoring.score import Output, Score
+from fairlead.scoring.score import NoScore, Output, Score
 
 
 def judge(asker: ScriptedJudge, **settings: Any) -> Judge:
@@ -96,14 +96,15 @@ def test_a_verdict_outside_of_the_rubric_is_asked_for_once_more(wrong: Any) -> N
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_judge_that_stays_outside_of_the_rubric_gives_no_score(wrong: Any) -> None:
     asker = ScriptedJudge(lambda shown, before: wrong)
-    with pytest.raises(Unavailable, match="gave no verdict"):
+    with pytest.raises(NoScore, match="gave no verdict") as raised:
         score(asker)
     assert len(asker.asked) == 2
+    assert judge_use(raised.value.reasons) == Use(questions=2, again=1, input=200, output=20, cost_nusd=2000)
 
 
 def test_a_judge_that_can_not_be_asked_is_not_asked_twice_and_gives_no_score() -> None:
     asker = ScriptedJudge(lambda shown, before: Asked(status="denied", message="the budget is used up"))
-    with pytest.raises(Unavailable, match="the budget is used up"):
+    with pytest.raises(NoScore, match="the budget is used up"):
         score(asker)
     assert len(asker.asked) == 1
 
@@ -152,7 +153,7 @@ def test_where_the_judge_sees_no_difference_it_is_a_half() -> None:
 
 def test_a_pair_with_one_order_missing_has_no_verdict() -> None:
     asker = ScriptedJudge(lambda shown, before: better("first") if before == 0 else better("both"))
-    with pytest.raises(Unavailable, match="gave no verdict"):
+    with pytest.raises(NoScore, match="gave no verdict"):
         prefer(asker)
 
 

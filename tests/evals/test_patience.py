@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fairlead.evals.asking import Asked, Question
-from fairlead.evals.patience import PATIENCE_S, TRIES, PatientAsker, ScoringDenied
+from fairlead.evals.patience import PATIENCE_S, TRIES, BesideDenied, PatientAsker
 
 FULL = Asked(status="denied", code="rate_limited", retry_after_s=2.0)
 DOWN = Asked(status="failed", code="target_overloaded")
@@ -45,7 +45,7 @@ def test_a_full_limit_is_waited_for_as_long_as_it_says() -> None:
 
 def test_a_limit_that_stays_full_is_told_in_the_end() -> None:
     server = Server(FULL)
-    with pytest.raises(ScoringDenied):
+    with pytest.raises(BesideDenied):
         server.hear()
     assert sum(server.slept) >= PATIENCE_S
 
@@ -58,13 +58,13 @@ def test_a_target_that_may_do_better_is_asked_again_with_growing_pauses() -> Non
 
 def test_a_no_is_a_no_and_no_scorers_failure() -> None:
     server = Server(NO, GOOD)
-    with pytest.raises(ScoringDenied, match="judge, which scores, can't be asked: the budget is spent") as raised:
+    with pytest.raises(BesideDenied, match="judge, which scores, can't be asked: the budget is spent") as raised:
         server.hear()
     assert (server.slept, raised.value.code) == ([], "budget_exhausted")
 
 
 def test_a_provider_who_takes_no_key_of_ours_is_a_no_unless_he_took_it_before() -> None:
-    with pytest.raises(ScoringDenied):
+    with pytest.raises(BesideDenied):
         Server(REFUSED).hear()
     asker = PatientAsker(server := Server(GOOD, REFUSED), sleep=server.sleep)
     assert asyncio.run(asker.ask(QUESTION)) == GOOD

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from fairlead.chat import Usage
 from fairlead.errors import ExtraMissing, Unavailable
 from fairlead.evals.asking import Asked, Question
-from fairlead.evals.patience import ScoringDenied
+from fairlead.evals.patience import BesideDenied
 from fairlead.evals.plans import Candidate, Plan, Wanted, body, cache_key, chosen, identity, questions
 from fairlead.evals.running import Pace, Run, Stopped, score_rows
 from fairlead.evals.scorers import Ready, load
+from fairlead.evals.spending import Meter
 from fairlead.evals.suite import Suite, read_suite
 from fairlead.scoring.score import Output, Score
 from fairlead.store.evals.answers import AnswerRow, ScoreRow
@@ -98,7 +99,9 @@ class Played:
 
         async def going() -> Stopped | None:
             scorers = changes.pop("scorers", None) or load(suite)
-            self.run = Run("r1", suite, self.plan, scorers, table, self.books.write, **{"pace": QUICK, **changes})
+            self.run = Run(
+                "r1", suite, self.plan, scorers, Meter(table, "r1"), self.books.write, **{"pace": QUICK, **changes}
+            )
             return await self.run.go(self.wanted)
 
         self.stopped = asyncio.run(going())
@@ -308,7 +311,7 @@ def test_a_judge_that_is_denied_stops_the_run_and_no_answer_is_lost_or_asked_aga
         nonlocal judged
         judged += 1
         if judged > 4:
-            raise ScoringDenied("judge, which scores, can't be asked", hint="raise the budget", code="budget_exhausted")
+            raise BesideDenied("judge, which scores, can't be asked", hint="raise the budget", code="budget_exhausted")
         return Score(1.0)
 
     scorers = {"exact": load(suite)["exact"], "quality": Ready("quality", "quality", "v", judge)}
@@ -344,7 +347,7 @@ def test_who_stops_it_gets_what_was_asked_until_then(suite: Suite) -> None:
     async def going() -> Stopped | None:
         nonlocal played_run
         plan = Plan(suite=suite.name, hash=suite.hash, folder="", candidates=(X,), split="all")
-        played_run = Run("r1", suite, plan, load(suite), table, books.write, pace=QUICK)
+        played_run = Run("r1", suite, plan, load(suite), Meter(table, "r1"), books.write, pace=QUICK)
         return await played_run.go(questions(plan, suite.cases))
 
     assert asyncio.run(going()) == Stopped("interrupted", "resume it")
@@ -421,3 +424,36 @@ def test_a_conversation_that_the_house_denies_is_no_answer(tmp_path: Path) -> No
     no = Asked(status="denied", code="budget_exhausted", message="no", hint="pay")
     played = Played(read_suite(tmp_path), Table(lambda _, count: Asked(text="w1") if count < 2 else no))
     assert played.stopped == Stopped("no", "pay") and not played.books.answers
+
+
+def test_a_played_user_who_is_denied_stops_the_run_and_his_conversation_is_had_anew(tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(f'{SUITE}\n[conversation]\nuser_route = "user"\nmost_turns = 2\n')
+    (tmp_path / "prompt.md").write_text("--- system ---\nBe brief.")
+    rows = [f'{{"id": "c{n}", "user": "You want c{n}.", "gold": "no"}}' for n in range(4)]
+    (tmp_path / "cases.jsonl").write_text("\n".join(rows) + "\n")
+    talk = read_suite(tmp_path)
+    denied, played_turns = True, 0
+
+    def answers(question: Question, _: int) -> Asked:
+        nonlocal played_turns
+        if question.route != "user":
+            return Asked(text="no", cost_nusd=7)
+        played_turns += 1
+        if denied and played_turns > 3:
+            return Asked(status="denied", code="budget_exhausted", message="the budget is spent", hint="raise it")
+        return Asked(text="And now?", cost_nusd=5)
+
+    table = Table(answers)
+    quick = replace(QUICK, concurrency=1)
+    first = Played(talk, table, pace=quick)
+    assert first.stopped == Stopped("user, who plays the user, can't be asked: the budget is spent", "raise it")
+    assert {row.item for row in first.books.answers} == {"c0"}
+    assert all(row.status == "ok" for row in first.books.answers) and first.progress.missing == 0
+    spent = sum(7 if question.route != "user" else 5 for question in table.asked) - 5  # the last one was not let in
+    assert first.run.reckoned().cost_nusd == spent
+
+    denied = False
+    rest = [one for one in first.wanted if one.case.id != "c0"]
+    again = Played(talk, table, books=first.books, wanted=rest, pace=quick)
+    assert again.stopped is None and {row.item for row in first.books.answers} == {"c0", "c1", "c2", "c3"}
+    assert all(score.value == 1.0 for score in first.books.scores)

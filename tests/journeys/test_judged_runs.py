@@ -96,7 +96,7 @@ def test_a_run_is_judged_labelled_and_corrected(folder: Path) -> None:
     judged = json.loads(fairlead(folder, "eval", "judge", "last", "--json").stdout)
     (writer,) = judged["candidates"]
     assert (writer["cases"], writer["missing"]) == (CASES, 1)
-    assert judged["use"]["questions"] == CASES - 1
+    assert judged["use"]["questions"] == CASES + 1  # of m3 it was asked twice, and said nothing
     assert judged["use"]["cost_nusd"] > 0
     assert judged["judges"][0]["target"] == "critic"
     assert told["run"]
@@ -122,6 +122,34 @@ def scores(folder: Path) -> dict[str, float | None]:
 def asked(folder: Path, route: str) -> int:
     calls = json.loads(fairlead(folder, "call", "list", "--limit", "1000", "--json").stdout)
     return sum(call["route"] == route and call["status"] == "ok" for call in calls)
+
+
+def in_the_books(folder: Path) -> list[dict[str, Any]]:
+    return json.loads(fairlead(folder, "call", "list", "--limit", "1000", "--json").stdout)
+
+
+def test_what_a_run_cost_is_what_its_calls_cost_in_the_books_whatever_became_of_them(folder: Path) -> None:
+    """Verdicts that were none, anchors, a cap that is hit in the middle, a second sitting, scores that are given anew:
+    all of it is the run's."""
+    order = ["eval", "run", str(folder / "suite"), "--on", "writer", "--concurrency", "2", "--max-cost"]
+    capped = fairlead(folder, *order, "0.012usd")
+    assert capped.exit_code == 1, capped.output
+    (one,) = json.loads(fairlead(folder, "eval", "list", "--json").stdout)
+    run = one["run"]["id"]
+    spent = sum(call["cost_nusd"] or 0 for call in in_the_books(folder))
+    assert one["tally"]["cost_nusd"] == spent > 0
+    assert spent <= 12_000_000
+
+    assert fairlead(folder, "eval", "run", "--resume", run, "--max-cost", "1usd").exit_code == 0
+    assert fairlead(folder, "eval", "score", run).exit_code == 0
+    calls = in_the_books(folder)
+    shown = json.loads(fairlead(folder, "eval", "show", run, "--json").stdout)
+    assert sum(one["cost_nusd"] for one in shown["spent"].values()) == sum(call["cost_nusd"] or 0 for call in calls)
+    by_judge = [call for call in calls if call["route"] == "judge" and call["cost_nusd"]]
+    assert shown["spent"]["judge"]["cost_nusd"] == sum(call["cost_nusd"] for call in by_judge)
+    assert shown["spent"]["judge"]["questions"] == len(by_judge)
+    assert {call["session"] for call in calls} == {run}
+    assert "judge" in fairlead(folder, "eval", "show", run).stderr
 
 
 @pytest.mark.parametrize("how", ["--resume", "score"])

@@ -19,10 +19,11 @@ from fairlead.evals.holdout import split
 from fairlead.evals.plans import Plan, Wanted
 from fairlead.evals.running import score_rows
 from fairlead.evals.scorers import Ready, check_gold, load
+from fairlead.evals.spending import LONGEST_TAG, Meter
 from fairlead.evals.suite import Suite, read_suite
 from fairlead.server.guest import Visit, visiting
 from fairlead.store.evals import runs
-from fairlead.store.evals.answers import AnswerRow, ScoreRow, answers_of
+from fairlead.store.evals.answers import AnswerRow, answers_of
 from fairlead.store.evals.opening import open_evals
 from fairlead.store.evals.runs import Claim
 from fairlead.store.evals.writing import Writer
@@ -60,14 +61,15 @@ async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxe
         claim = Claim(store, run.id, data_dir, f"score/{run.id}")
         try:
             if not any(ready.asks for ready in before.values()):
-                found = await _all(store, claim, suite, plan, before, answers, cases)
+                found = await _all(store, Writer(store, claim), suite, plan, before, answers, cases)
             else:
                 routes = beginning.asked_routes(suite, ())
                 visit = Visit(name=f"eval-{run.id}", doing="eval score", routes=routes, zone=suite.zone)
                 async with visiting(settings, visit) as guest:
-                    found = await _all(
-                        store, claim, suite, plan, load(suite, guest.asker, unsandboxed=unsandboxed), answers, cases
-                    )
+                    meter = Meter(guest.asker, run.id, (f"suite={suite.name}"[:LONGEST_TAG],))
+                    scorers = load(suite, meter, unsandboxed=unsandboxed)
+                    writer = Writer(store, claim, meter.rows)
+                    found = await _all(store, writer, suite, plan, scorers, answers, cases)
             with store.begin() as connection:
                 runs.end_run(connection, run.id, status=run.status, why=run.why)
             return found
@@ -77,7 +79,7 @@ async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxe
 
 async def _all(
     store: Store,
-    claim: Claim,
+    writer: Writer,
     suite: Suite,
     plan: Plan,
     scorers: Mapping[str, Ready],
@@ -89,27 +91,28 @@ async def _all(
     items = beginning.items_of(suite, split(suite).sealed)
     with store.begin() as connection:
         runs.note_suite(connection, beginning.version_of(suite), items)
-        runs.take_over(connection, claim.run, suite=suite.hash, plan=msgspec.json.encode(changed).decode())
+        runs.take_over(connection, writer.run, suite=suite.hash, plan=msgspec.json.encode(changed).decode())
     candidates = {one.name: one for one in plan.candidates}
     room = asyncio.Semaphore(AT_ONCE)
-    writer = Writer(store, claim)
 
-    async def one(rows: list[AnswerRow]) -> list[ScoreRow]:
+    async def one(rows: list[AnswerRow]) -> int:
         wanted = Wanted(candidates[rows[0].candidate], cases[rows[0].item], rows[0].repeat)
         async with room:
-            return await score_rows(scorers, wanted, rows)
+            scores = await score_rows(scorers, wanted, rows)
+        await writer.write([], scores)  # at once: what a judge said is paid for
+        return sum(score.value is None for score in scores)
 
     missing = 0
     together = list(_together(answers))
-    for start in range(0, len(together), BATCH):
-        rows = await asyncio.gather(*(one(rows) for rows in together[start : start + BATCH]), return_exceptions=True)
-        scores = [score for of_one in rows if not isinstance(of_one, BaseException) for score in of_one]
-        missing += sum(score.value is None for score in scores)
-        await writer.write([], scores)  # what a judge said before it was denied is paid for
-        if failed := next((of_one for of_one in rows if isinstance(of_one, BaseException)), None):
-            await writer.close()
-            raise failed
-    await writer.close()
+    try:
+        for start in range(0, len(together), BATCH):
+            some = together[start : start + BATCH]
+            for found in await asyncio.gather(*map(one, some), return_exceptions=True):
+                if isinstance(found, BaseException):
+                    raise found
+                missing += found
+    finally:
+        await writer.close()
     return len(together), missing
 
 

@@ -33,6 +33,7 @@ WHOLE = (
     ("taken for another", "left"),
     ("pass", "left"),
 )
+PAID_FOR = {"answer": "answers", "judge": "the judge", "user": "who played the user", "scorer": "vectors"}
 MOST_TOLD = 4  # labels that were taken for another
 SHORT = 16  # of a run's id
 SHOWN = 40  # characters of a list of candidates
@@ -140,6 +141,10 @@ def show_run(found: "RunShown") -> None:
     if of_all:
         terminal.say()
         terminal.show_table(WHOLE, of_all, empty="")
+    if found.spent:
+        parts = [f"{terminal.money(one.cost_nusd)} for {PAID_FOR[what]}" for what, one in found.spent.items()]
+        unpriced = sum(one.unpriced for one in found.spent.values())
+        note(f"Paid: {', '.join(parts)}" + (f"; what {unpriced} questions cost is not known." if unpriced else "."))
     if found.sealed:
         note(f"The scores of the sealed hold-out are not shown; it was looked at {found.looks} times.")
 

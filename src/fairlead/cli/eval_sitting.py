@@ -24,6 +24,7 @@ from fairlead.evals.labelling.book import StoredLabels
 from fairlead.evals.plans import Plan, Wanted, questions
 from fairlead.evals.running import Pace, Progress, Run, Stopped
 from fairlead.evals.scorers import Ready, check_gold, load
+from fairlead.evals.spending import LONGEST_TAG, Meter
 from fairlead.evals.suite import Suite, read_suite
 from fairlead.ids import new_id
 from fairlead.money import format_usd
@@ -139,13 +140,14 @@ class _Sitting:
             budget=self._budget(plan),
         )
         async with visiting(self._settings, visit) as guest:
-            scorers = load(self._suite, guest.asker, unsandboxed=self._order.unsandboxed)
+            meter = Meter(guest.asker, self._run, (f"suite={self._suite.name}"[:LONGEST_TAG],))
+            scorers = load(self._suite, meter, unsandboxed=self._order.unsandboxed)
             if plan is None:
                 assert wish is not None
                 plan = beginning.plan_of(self._suite, wish, scorers, guest.configuration)
             wanted = await self._outstanding(guest, plan)
             claim = claim or await asyncio.to_thread(self._claim, claims)
-            return await self._go(guest, plan, scorers, claim, wanted)
+            return await self._go(meter, plan, scorers, claim, wanted)
 
     def _claim(self, claims: ExitStack) -> Claim:
         claim = Claim(self._store, self._run, Path(self._settings.data_dir), _writer())
@@ -193,20 +195,20 @@ class _Sitting:
         return wanted
 
     async def _go(
-        self, guest: Guest, plan: Plan, scorers: Mapping[str, Ready], claim: Claim, wanted: list[Wanted]
+        self, meter: Meter, plan: Plan, scorers: Mapping[str, Ready], claim: Claim, wanted: list[Wanted]
     ) -> Outcome:
         prompts = beginning.prompts_of(self._suite, plan)
         taken = {}
         if plan.uses_cache:
             taken = await asyncio.to_thread(beginning.taken, self._store, self._suite, wanted, prompts)
         unscored = await asyncio.to_thread(beginning.unscored, self._store, self._run, plan.scorers)
-        writer = Writer(self._store, claim)
+        writer = Writer(self._store, claim, meter.rows)
         run = Run(
             self._run,
             self._suite,
             plan,
             scorers,
-            guest.asker,
+            meter,
             writer.write,
             prompts=prompts,
             taken=taken,
@@ -219,11 +221,11 @@ class _Sitting:
         try:
             stopped = await self._asked(run, writer, wanted)
             if stopped is None:
-                warnings = await judge_anchors(self._suite, guest.asker, self._labels, run=self._run)
+                warnings = await judge_anchors(self._suite, meter, self._labels, run=self._run)
         finally:
             await writer.close()
         await asyncio.to_thread(self._end, stopped)
-        return Outcome(self._run, run.progress, stopped, warnings)
+        return Outcome(self._run, run.reckoned(), stopped, warnings)
 
     def _labels(self, metric: str) -> StoredLabels:
         return StoredLabels(self._store, self._suite.name, metric)

@@ -13,14 +13,15 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from fairlead.errors import SuiteInvalid, Unavailable
+from fairlead.errors import SuiteInvalid
 from fairlead.evals.asking import Asker
 from fairlead.evals.cases import digest
 from fairlead.evals.judging import Bound, Judge, judge_bound
 from fairlead.evals.labelling.book import JUDGE, Details, LabelBook, details, encoded
-from fairlead.evals.patience import PatientAsker, ScoringDenied
+from fairlead.evals.patience import BesideDenied, PatientAsker
 from fairlead.evals.suite import Suite
 from fairlead.ids import new_id, now_us
+from fairlead.scoring.score import NoScore
 from fairlead.stats.intervals import Interval, paired_difference
 from fairlead.store.evals.labels import LabelRow
 from fairlead.store.evals.runs import ANCHORS
@@ -101,7 +102,7 @@ async def _judged(suite: Suite, judge: Judge, anchor: Anchor, metric: str, run: 
     case = next(case for case in suite.cases if case.id == anchor.case)
     try:
         score = await judge.score(case.text, anchor.answer)
-    except (Unavailable, ScoringDenied):
+    except (NoScore, BesideDenied):
         return None
     return LabelRow(
         id=new_id(),

@@ -18,13 +18,13 @@ from fairlead.evals.prompts import Prompt
 from fairlead.evals.scorers import Ready
 from fairlead.evals.suite import Suite
 from fairlead.evals.sweeps import Variant, prompt_named
-from fairlead.evals.written import spent_on
 from fairlead.gateway.call import ZONES
 from fairlead.gateway.routes import OF_TARGET
 from fairlead.ids import now_us
 from fairlead.store.evals import answers, runs
 from fairlead.store.evals.answers import AnswerRow
 from fairlead.store.evals.runs import ItemRow, RunRow, SuiteRow
+from fairlead.store.evals.spending import spent_by
 from fairlead.store.opening import Store
 
 LONGEST_SHOWN = 2000  # of a case's text, for people
@@ -178,11 +178,9 @@ def prompts_of(suite: Suite, plan: Plan) -> dict[str, Prompt]:
 
 
 def spent(store: Store, run: str) -> int:
-    """What a run has cost until now, as far as anybody knows: its answers, and what scorers asked."""
+    """What a run has cost until now, as far as anybody knows: its answers, and whoever was asked beside them."""
     with store.read() as connection:
-        of_answers = sum(row.cost_nusd or 0 for row in answers.answers_of(connection, run) if not row.turn)
-        of_scores = sum(spent_on(row.reasons) or 0 for row in answers.scores_of(connection, run))
-    return of_answers + of_scores
+        return sum(one.cost_nusd for one in spent_by(connection, run))
 
 
 def version_of(suite: Suite) -> SuiteRow:

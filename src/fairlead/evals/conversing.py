@@ -65,7 +65,7 @@ class PlayedUser:
         self._tags = tags
 
     async def says(self, case: Case, said: Sequence[Message]) -> str:
-        """His next words; "" when he has nothing more to say. Raises UserFailed."""
+        """His next words; "" when he has nothing more to say. Raises UserFailed, and what his asker raises."""
         about = "\n\n".join(part for part in (RULES, self._persona.strip(), case.user.strip()) if part)
         swapped = [
             {"role": "user" if message["role"] == "assistant" else "assistant", "content": message["content"]}

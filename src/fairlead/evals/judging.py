@@ -17,12 +17,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from fairlead.errors import SuiteInvalid, Unavailable
+from fairlead.errors import SuiteInvalid
 from fairlead.evals.asking import Asked, Asker, Question
 from fairlead.evals.rubrics import Dimension, Rubric, read_rubric
 from fairlead.evals.suite import JudgeSettings, Suite
 from fairlead.scoring.exact import accepted
-from fairlead.scoring.score import Item, Output, Score
+from fairlead.scoring.score import Item, NoScore, Output, Score
 
 PROMPT_VERSION = "1"  # of the questions below: verdicts of two versions are not compared
 TAG = "judge"
@@ -89,8 +89,8 @@ class Judge(Struct, frozen=True):
         return cls(settings.route, rubric, asker, settings.repeats, settings.both_orders, settings.params)
 
     async def score(self, asked: str, answer: str, right: str = "") -> Score:
-        """One answer after the rubric: 0 to 1, the mean of the repeats that gave a verdict. Raises Unavailable where
-        none did."""
+        """One answer after the rubric: 0 to 1, the mean of the repeats that gave a verdict. Raises NoScore where none
+        did."""
         use, verdicts, bound, why = Use(), [], None, ""
         for repeat in range(self.repeats):
             parts = {"task": asked, "answer": answer} | ({"right": right} if right else {})
@@ -100,7 +100,7 @@ class Judge(Struct, frozen=True):
             if told.verdict is not None:
                 verdicts.append(told.verdict)
         if not verdicts or bound is None:
-            raise Unavailable(f"the judge {self.route} gave no verdict: {why}")
+            raise self._silent(why, use)
         values = [self.rubric.value(scores) for scores, _ in verdicts]
         names = [one.name for one in self.rubric.dimensions]
         reasons = {
@@ -115,7 +115,7 @@ class Judge(Struct, frozen=True):
 
     async def prefer(self, asked: str, one: str, other: str) -> Score:
         """Whether `one` is better: 1, a half where the judge sees no difference or changes its mind with the order of
-        the two, or 0. Raises Unavailable where an order has no verdict."""
+        the two, or 0. Raises NoScore where an order has no verdict."""
         orders = (True, False) if self.both_orders else (True,)
         use, bound, found, why = Use(), None, {order: [] for order in orders}, []
         for repeat in range(self.repeats):
@@ -129,12 +129,15 @@ class Judge(Struct, frozen=True):
                     continue
                 found[given].append(told.verdict[0] if given else 1 - told.verdict[0])
         if not all(found.values()) or bound is None:
-            raise Unavailable(f"the judge {self.route} gave no verdict: {why[-1]}")
+            raise self._silent(why[-1], use)
         means = [statistics.fmean(verdicts) for verdicts in found.values()]
         consistent = len({math.copysign(1, mean - 0.5) if mean != 0.5 else 0 for mean in means}) == 1
         value = statistics.fmean(means) if consistent else 0.5
         reasons = {"orders": means, "consistent": consistent, "missing": len(why), **_told_of(bound, use)}
         return Score(value, reasons)
+
+    def _silent(self, why: str, use: Use) -> NoScore:
+        return NoScore(f"the judge {self.route} gave no verdict: {why}", _cost(use))
 
     def _body(self, question: str, parts: Mapping[str, str], schema: Mapping[str, Any], repeat: int) -> dict[str, Any]:
         """The marks are made of all that stands between them, so that none of it can hold them; and of the repeat, so
@@ -229,11 +232,11 @@ def _use(asked: Asked, again: bool) -> Use:
 
 
 def _told_of(bound: Bound, use: Use) -> dict[str, Any]:
-    return {
-        "judge": msgspec.to_builtins(bound),
-        "use": msgspec.to_builtins(use),
-        "cost_nusd": use.cost_nusd,
-    }
+    return {"judge": msgspec.to_builtins(bound), **_cost(use)}
+
+
+def _cost(use: Use) -> dict[str, Any]:
+    return {"use": msgspec.to_builtins(use), "cost_nusd": use.cost_nusd}
 
 
 def _decoded(asked: Asked) -> Any:

@@ -1,8 +1,9 @@
-"""Patience with a model that a scorer asks, a judge above all: so many questions at once, and again where that helps.
+"""Patience with a model that is asked beside the candidates, a judge above all: so many questions at once, and again
+where that helps.
 
 Who scores has a score only where he is answered; a limit that is full for a moment, or a target that is, must not make
-scores missing. What the house denies for good (budget, zone, key) is raised at once: no later answer would be scored
-either, and it is no scorer's failure.
+scores missing. What the house denies for good (budget, zone, key) is raised at once: no later answer would be scored,
+and no later conversation had, and it is nobody's failure.
 """
 
 import asyncio
@@ -18,33 +19,39 @@ LONGEST_WAIT_S = 60.0  # that anybody may ask for
 PATIENCE_S = 600.0  # with a limit of the house that will have room again
 
 
-class ScoringDenied(FairleadError):
-    """Whom a scorer asks may not be asked, or takes neither our key nor the model's name: nothing more can be scored
-    until somebody mends that."""
+class BesideDenied(FairleadError):
+    """Whoever is asked beside the candidates may not be asked, or takes neither our key nor the model's name: nothing
+    more can be scored, or played, until somebody mends that."""
 
     code = "policy_denied"
 
 
 class PatientAsker:
-    """Asks through another asker. `sleep` is the loop's, or a test's."""
+    """Asks through another asker; `role` says for what. `sleep` is the loop's, or a test's."""
 
     def __init__(
-        self, asker: Asker, *, at_once: int = AT_ONCE, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+        self,
+        asker: Asker,
+        role: str = "which scores",
+        *,
+        at_once: int = AT_ONCE,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._asker = asker
+        self._role = role
         self._room = asyncio.Semaphore(at_once)
         self._sleep = sleep
         self._answered: set[str] = set()  # routes that have answered at all
 
     async def ask(self, question: Question) -> Asked:
-        """Raises ScoringDenied."""
+        """Raises BesideDenied."""
         found = await self._ask(question)
         if found.status == "ok":
             self._answered.add(question.route)
         is_refused = found.code == "target_refused" and question.route not in self._answered
         if found.status == "denied" or is_refused:
-            raise ScoringDenied(
-                f"{question.route}, which scores, can't be asked: {found.message}", hint=found.hint, code=found.code
+            raise BesideDenied(
+                f"{question.route}, {self._role}, can't be asked: {found.message}", hint=found.hint, code=found.code
             )
         return found
 

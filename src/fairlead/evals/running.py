@@ -3,8 +3,8 @@
 Each route has so many askers, who take the next question as soon as they have an answer; scoring and writing go on
 beside them. A question whose answer stands in the store is never asked again, whatever ended the run before. What a
 target does wrong is its answer, and scores 0; what a scorer or a judge does wrong is missing. When the house denies
-(budget, zone, key, store) a target or a judge, asking stops, and the run can be resumed: an answer that could not be
-scored then is kept without scores, and scored when the run goes on.
+(budget, zone, key, store) a target, a judge or who plays a user, asking stops, and the run can be resumed: an answer
+that could not be scored then is kept without scores, and scored when the run goes on.
 """
 
 import asyncio
@@ -16,14 +16,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fairlead.errors import ExtraMissing, FairleadError, Unavailable
-from fairlead.evals.asking import Asked, Asker, Question
+from fairlead.evals.asking import Asked, Question
 from fairlead.evals.conversing import PlayedUser, converse, score_turns
-from fairlead.evals.patience import ScoringDenied
+from fairlead.evals.patience import BesideDenied, PatientAsker
 from fairlead.evals.plans import Plan, Wanted, body, cache_key
 from fairlead.evals.prompts import Prompt
 from fairlead.evals.scorers import FAILED, Ready, Scored
+from fairlead.evals.spending import Meter
 from fairlead.evals.suite import Suite
-from fairlead.evals.written import answer_row, conversation_of, conversation_rows, output_of, score_row, spent_on
+from fairlead.evals.written import answer_row, conversation_of, conversation_rows, output_of, score_row
 from fairlead.ids import now_us
 from fairlead.store.evals.answers import AnswerRow, ScoreRow
 
@@ -43,8 +44,8 @@ class Write(Protocol):
 
 
 class Progress(Struct):
-    """How far a run has come. `cost_nusd` is what answers and verdicts cost; `unpriced` counts those whose cost nobody
-    knows."""
+    """How far a run has come. `cost_nusd` is what was paid for in this sitting, whatever became of it; `unpriced`
+    counts questions whose cost nobody knows."""
 
     planned: int
     done: int = 0
@@ -83,7 +84,7 @@ class Run:
         suite: Suite,
         plan: Plan,
         scorers: Mapping[str, Ready],
-        asker: Asker,
+        meter: Meter,
         write: Write,
         *,
         prompts: Mapping[str, Prompt] | None = None,
@@ -96,7 +97,8 @@ class Run:
         self._suite = suite
         self._plan = plan
         self._scorers = scorers
-        self._asker = asker
+        self._meter = meter
+        self._players = PatientAsker(meter, "who plays the user")
         self._write = write
         self._prompts = prompts or suite.prompts
         self._taken = taken or {}
@@ -189,21 +191,19 @@ class Run:
 
         user = None
         if settings.user_route and not wanted.case.turns:
-            user = PlayedUser(settings, self._suite.persona, self._asker)
-        had = await converse(wanted.case, asked["messages"], ask, user, settings.most_turns)
+            user = PlayedUser(settings, self._suite.persona, self._players)
+        try:
+            had = await converse(wanted.case, asked["messages"], ask, user, settings.most_turns)
+        except BesideDenied as error:
+            self.stop(error.message, error.hint)
+            return None
         if any(self._is_denied(wanted, turn.asked) for turn in had.turns):
             return None
         return conversation_rows(self._id, wanted, had, at_us)
 
     async def _persist(self, wanted: Wanted, asked: Mapping[str, Any]) -> tuple[Asked, int]:
         """What came in the end, and how often it was asked."""
-        question = Question(
-            route=wanted.candidate.route,
-            body=asked,
-            tags=(f"suite={self._suite.name}"[:64],),
-            session=self._id,
-            streams=self._plan.streams,
-        )
+        question = Question(route=wanted.candidate.route, body=asked, streams=self._plan.streams)
         cost, tries = 0, 0
         while True:
             found = await self._let_in(question)
@@ -220,7 +220,7 @@ class Run:
         """Asked, once a limit of the house that is full has room for it."""
         waited_s = 0.0
         while True:
-            found = await self._asker.ask(question)
+            found = await self._meter.ask(question)
             if not found.waits or waited_s >= self._pace.patience_s or self._stopped is not None:
                 return found
             wait_s = min(found.retry_after_s or self._pace.backoff_s, LONGEST_WAIT_S)
@@ -266,7 +266,7 @@ class Run:
         """None of them, where a scorer will not get better with the next answer: then the run stops."""
         try:
             return await score_rows(self._scorers, wanted, rows)
-        except (ExtraMissing, ImportError, ScoringDenied) as error:
+        except (ExtraMissing, ImportError, BesideDenied) as error:
             is_told = isinstance(error, FairleadError)
             self.stop(error.message if is_told else str(error), error.hint if is_told else "")
             return []
@@ -282,16 +282,18 @@ class Run:
                 await asyncio.sleep(self._pace.write_again_s)
 
     def _count(self, wanted: Wanted, row: AnswerRow, scores: Sequence[ScoreRow]) -> None:
-        """What was asked before cost what it cost then."""
         progress, is_old = self.progress, wanted.key in self._unscored
         progress.done += bool(scores) or not self._scorers
         progress.asked += not (row.cached or is_old)
         progress.failed += row.status != "ok"
         progress.missing += sum(score.value is None for score in scores)
-        for cost in (0 if is_old else row.cost_nusd, *(spent_on(score.reasons) for score in scores)):
-            progress.cost_nusd += cost or 0
-            progress.unpriced += cost is None
-        self._tell(progress)
+        self._tell(self.reckoned())
+
+    def reckoned(self) -> Progress:
+        """How far it has come, with all that was paid for until now."""
+        spent = self._meter.total
+        self.progress.cost_nusd, self.progress.unpriced = spent.cost_nusd, spent.unpriced
+        return self.progress
 
 
 async def scored(ready: Ready, row: AnswerRow, wanted: Wanted) -> Scored:

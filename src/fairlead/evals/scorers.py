@@ -23,10 +23,10 @@ from msgspec import Struct
 from fairlead.errors import ExtraMissing, FairleadError, SuiteInvalid
 from fairlead.evals.asking import Asker
 from fairlead.evals.cases import Case, Utility, digest
-from fairlead.evals.patience import PatientAsker, ScoringDenied
+from fairlead.evals.patience import BesideDenied, PatientAsker
 from fairlead.evals.sandbox import require
 from fairlead.evals.suite import SCORERS_FILE, ScorerSettings, Suite
-from fairlead.scoring.score import FileText, GoldUnfit, Output, Score, Scorer
+from fairlead.scoring.score import FileText, GoldUnfit, NoScore, Output, Score, Scorer
 
 GROUP = "fairlead.scorers"
 SHIPPED: Mapping[str, str] = {
@@ -53,11 +53,13 @@ GOLD, UTILITY = "gold", "utility"
 
 
 class Scored(Struct, frozen=True):
-    """`score` None: it is missing, and `why` says who failed; `unfit`: it is the case that is wrong."""
+    """`score` None: it is missing, and `why` says who failed; `unfit`: it is the case that is wrong. `reasons`: what is
+    known all the same of a score that is missing."""
 
     score: Score | None
     why: str = ""
     unfit: bool = False
+    reasons: Mapping[str, Any] = {}
 
 
 class Means(Struct, frozen=True):
@@ -242,10 +244,11 @@ def _told(said: Any, name: str) -> Scored:
 
 
 def _missing(error: Exception, name: str) -> Scored:
-    if isinstance(error, ExtraMissing | ImportError | ScoringDenied):  # it will not get better with the next answer
+    if isinstance(error, ExtraMissing | ImportError | BesideDenied):  # it will not get better with the next answer
         raise error
     if isinstance(error, FairleadError):
         said = error.message
     else:
-        said = str(error) if isinstance(error, GoldUnfit) else f"{type(error).__name__}: {error}"
-    return Scored(None, f"scorer {name}: {said[:500]}", isinstance(error, GoldUnfit))
+        said = str(error) if isinstance(error, GoldUnfit | NoScore) else f"{type(error).__name__}: {error}"
+    reasons = error.reasons if isinstance(error, NoScore) else {}
+    return Scored(None, f"scorer {name}: {said[:500]}", isinstance(error, GoldUnfit), reasons)

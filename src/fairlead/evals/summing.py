@@ -14,12 +14,14 @@ from msgspec import Struct
 from fairlead.evals.beginning import read_plan
 from fairlead.evals.recorded import table_of
 from fairlead.evals.results import WHOLE, ScoreTable
+from fairlead.evals.spending import Spent
 from fairlead.evals.wholes import Whole, wholes
 from fairlead.stats.intervals import Interval
 from fairlead.stats.means import mean
 from fairlead.store.evals import runs
 from fairlead.store.evals.answers import answers_of, scores_of
 from fairlead.store.evals.runs import RunRow
+from fairlead.store.evals.spending import spent_by
 from fairlead.store.opening import Store
 
 
@@ -68,6 +70,7 @@ class RunShown(Struct, frozen=True, kw_only=True):
     judge: str
     sealed: bool  # there are scores of the hold-out that are not shown
     looks: int
+    spent: Mapping[str, Spent]  # by what for, in all sittings
     candidates: tuple[CandidateShown, ...]
 
 
@@ -113,6 +116,7 @@ def _whole(store: Store, row: RunRow, answers: int, candidates: tuple[CandidateS
     plan = read_plan(row)
     with store.read() as connection:
         looks = len(runs.looks_at(connection, row.name))
+        spent = spent_by(connection, row.id)
     return RunShown(
         id=row.id,
         suite=row.name,
@@ -132,6 +136,7 @@ def _whole(store: Store, row: RunRow, answers: int, candidates: tuple[CandidateS
         judge=plan.judge,
         sealed=sealed,
         looks=looks,
+        spent={one.what: Spent(one.questions, one.cost_nusd, one.unpriced) for one in spent},
         candidates=candidates,
     )
 

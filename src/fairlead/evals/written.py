@@ -101,7 +101,7 @@ def output_of(row: AnswerRow) -> Output:
 
 def score_row(row: AnswerRow, metric: str, version: str, found: Scored, turn: int = WHOLE) -> ScoreRow:
     score = found.score
-    reasons = msgspec.json.encode(score.reasons if score is not None else {}, enc_hook=str).decode()
+    reasons = msgspec.json.encode(score.reasons if score is not None else found.reasons, enc_hook=str).decode()
     return ScoreRow(
         run=row.run,
         candidate=row.candidate,
@@ -114,11 +114,6 @@ def score_row(row: AnswerRow, metric: str, version: str, found: Scored, turn: in
         reasons=storable(reasons),
         version=version,
     )
-
-
-def spent_on(reasons: str) -> int | None:
-    """What a scorer spent that asks: 0 where it asks nobody, None where nobody knows."""
-    return msgspec.json.decode(reasons).get("cost_nusd", 0) if '"cost_nusd"' in reasons else 0
 
 
 def storable(text: str) -> str:

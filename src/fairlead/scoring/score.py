@@ -49,5 +49,13 @@ class Score(Struct, frozen=True):
 Scorer = Callable[..., Score]
 
 
+class NoScore(Exception):
+    """There is none, and the answer is not to blame. `reasons` are kept all the same, such as what was paid in vain."""
+
+    def __init__(self, why: str, reasons: Mapping[str, Any] | None = None) -> None:
+        super().__init__(why)
+        self.reasons = reasons or {}
+
+
 class GoldUnfit(ValueError):
     """The case's gold is none that this scorer can compare with: the case is wrong, not the answer."""

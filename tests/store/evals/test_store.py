@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from fairlead.errors import InUse, NotFound, OperatorError, StoreMismatch, Unavailable
 from fairlead.ids import new_id
+from fairlead.store import evals
 from fairlead.store.evals import runs, tables
 from fairlead.store.evals.answers import (
     AnswerRow,
@@ -31,7 +32,9 @@ from fairlead.store.evals.answers import (
 from fairlead.store.evals.labels import LabelRow, labels_of, write_labels
 from fairlead.store.evals.opening import FILE, open_evals
 from fairlead.store.evals.runs import Claim, ItemRow, RunRow, SuiteRow
+from fairlead.store.evals.spending import SpentRow, spent_by, write_spent
 from fairlead.store.evals.writing import Writer
+from fairlead.store.migrations import upgrade
 from fairlead.store.opening import Store, open_store
 
 RUN = "0" * 31 + "1"
@@ -86,7 +89,44 @@ def test_a_run_is_read_as_it_was_written(store: Store) -> None:
         assert (beside["holdout"], beside["asked"], beside["wanted"]) == ([False, True], ["", "hi?"], ["", "yes"])
         assert beside["status"] == ["ok", "timeout"]
         told = runs.tally(connection, RUN)
-        assert (told.statuses, told.cost_nusd, told.missing, told.answers) == ({"ok": 1, "timeout": 1}, None, 1, 2)
+        assert (told.statuses, told.cost_nusd, told.missing, told.answers) == ({"ok": 1, "timeout": 1}, 0, 1, 2)
+
+
+def test_what_a_run_spent_is_summed_over_its_sittings_and_known_only_where_all_of_it_is(store: Store) -> None:
+    first, second = SpentRow(RUN, "s1", "answer", 2, 10, 0), SpentRow(RUN, "s2", "answer", 1, 5, 0)
+    judge = SpentRow(RUN, "s2", "judge", 4, 1, 0)
+    with store.begin() as connection:
+        write_spent(connection, [first, second, judge])
+        write_spent(connection, [replace(judge, questions=5, cost_nusd=2)])
+    with store.read() as connection:
+        assert spent_by(connection, RUN) == [SpentRow(RUN, "", "answer", 3, 15, 0), SpentRow(RUN, "", "judge", 5, 2, 0)]
+        assert runs.tally(connection, RUN).cost_nusd == 17
+    with store.begin() as connection:
+        write_spent(connection, [replace(judge, sitting="s3", unpriced=1)])
+    with store.read() as connection:
+        assert runs.tally(connection, RUN).cost_nusd is None
+
+
+def test_a_store_of_before_is_told_what_its_runs_spent(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / FILE)
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / FILE}")
+    with engine.begin() as connection:
+        upgrade(connection, "0001", Path(evals.__file__).parent)
+    engine.dispose()
+    for item, cost in (("a", 7), ("b", None)):
+        row = answer(item, cost_nusd=cost)
+        names = ", ".join(f'"{name}"' for name in AnswerRow.__struct_fields__)
+        marks = ", ".join("?" * len(AnswerRow.__struct_fields__))
+        old.execute(f"INSERT INTO answer ({names}) VALUES ({marks})", astuple(row))
+    judged = ('{"cost_nusd":3}', '{"cost_nusd":null}', "{}")
+    for item, reasons in zip("abc", judged, strict=True):
+        names = ", ".join(f'"{name}"' for name in ScoreRow.__struct_fields__)
+        marks = ", ".join("?" * len(ScoreRow.__struct_fields__))
+        old.execute(f"INSERT INTO score ({names}) VALUES ({marks})", astuple(score(item, reasons=reasons)))
+    old.commit()
+    old.close()
+    with open_evals(tmp_path) as store, store.read() as connection:
+        assert spent_by(connection, RUN) == [SpentRow(RUN, "", "answer", 2, 7, 1), SpentRow(RUN, "", "judge", 2, 3, 1)]
 
 
 def test_what_is_written_again_takes_the_place_of_what_was_there(store: Store) -> None:
@@ -124,10 +164,11 @@ def test_a_run_is_found_by_as_much_of_its_id_as_names_no_other(store: Store) -> 
 def test_a_run_that_is_forgotten_leaves_no_words_but_that_its_holdout_was_looked_at(store: Store) -> None:
     with store.begin() as connection:
         write_answers(connection, [answer()], [score()])
+        write_spent(connection, [SpentRow(RUN, "s1", "answer", 1, 7, 0)])
         runs.note_look(connection, name="invoices", suite="s1", run=RUN, what="compare")
         assert runs.forget_run(connection, RUN) == 1
     with store.read() as connection:
-        for table in (tables.run, tables.answer, tables.score, tables.item, tables.suite):
+        for table in (tables.run, tables.answer, tables.score, tables.spent, tables.item, tables.suite):
             assert connection.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(table)).scalar_one() == 0
         assert [one.what for one in runs.looks_at(connection, "invoices")] == ["compare"]
 

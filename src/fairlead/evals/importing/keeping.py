@@ -18,11 +18,13 @@ import numpy as np
 from fairlead.errors import RequestInvalid
 from fairlead.evals.importing.imported import Imported, digest
 from fairlead.evals.plans import Candidate, Plan
-from fairlead.evals.results import UNKNOWN, ScoreTable
+from fairlead.evals.results import UNKNOWN, WHOLE, ScoreTable
+from fairlead.evals.spending import ANSWER
 from fairlead.ids import new_id, now_us
 from fairlead.money import NUSD
 from fairlead.store.evals.answers import AnswerRow, ScoreRow, write_answers
 from fairlead.store.evals.runs import ItemRow, RunRow, SuiteRow, new_run, note_suite
+from fairlead.store.evals.spending import SpentRow, write_spent
 from fairlead.store.opening import Store
 
 MARGIN = 0.02  # of the primary metric: no file declares one
@@ -64,6 +66,7 @@ def keep(store: Store, imported: Imported, name: str, source: str) -> str:
         new_run(connection, msgspec.structs.replace(row, ended_us=at_us, status="done"))
         for start in range(0, len(table), AT_ONCE):
             write_answers(connection, *_rows(table, id, at_us, range(start, min(start + AT_ONCE, len(table)))))
+        write_spent(connection, [_spent(table, id)])
     return id
 
 
@@ -137,6 +140,12 @@ def _rows(table: ScoreTable, run: str, at_us: int, places: range) -> tuple[list[
                 ScoreRow(**key, metric=metric, value=None if is_missing else value, why=why, version="imported")
             )
     return answers, scores
+
+
+def _spent(table: ScoreTable, run: str) -> SpentRow:
+    costs = table.cost_nusd[table.turn == WHOLE]
+    known = costs != UNKNOWN
+    return SpentRow(run, "", ANSWER, len(costs), int(costs[known].sum()), int((~known).sum()))
 
 
 def _records(table: ScoreTable) -> Iterator[dict[str, Any]]:

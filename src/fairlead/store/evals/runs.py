@@ -18,6 +18,7 @@ from fairlead.errors import InUse, NotFound, Unavailable
 from fairlead.ids import new_id, now_us
 from fairlead.store.evals import tables
 from fairlead.store.evals.rows import rows_of, values_of
+from fairlead.store.evals.spending import spent_by
 from fairlead.store.opening import Store
 
 WATCH_S = 3.0  # for the beat of a writer on another machine, which comes every second
@@ -75,8 +76,8 @@ class LookRow(Struct, frozen=True, kw_only=True):
 
 
 class Tally(Struct, frozen=True):
-    """How far a run has come: its answers by status, what they cost (None: some of that is unknown), how many scores
-    are missing."""
+    """How far a run has come: its answers by status, what was paid for in its name (None: some of that is unknown),
+    how many scores are missing."""
 
     statuses: dict[str, int]
     cached: int
@@ -136,19 +137,16 @@ def list_runs(connection: Connection, *, name: str = "", limit: int = 50) -> lis
 
 def tally(connection: Connection, run: str) -> Tally:
     table = tables.answer.c
-    of = select(table.status, func.count(), func.sum(table.cost_nusd), func.count(table.cost_nusd))
-    statuses, cost, known = {}, 0, 0
-    for status, count, cost_nusd, priced in connection.execute(
-        of.where(table.run == run, table.turn == 0).group_by(table.status)
-    ):
-        statuses[status] = count
-        cost, known = cost + int(cost_nusd or 0), known + priced
+    of = select(table.status, func.count()).where(table.run == run, table.turn == 0).group_by(table.status)
+    statuses = {str(status): int(count) for status, count in connection.execute(of)}
+    spent = spent_by(connection, run)
+    cost = None if any(one.unpriced for one in spent) else sum(one.cost_nusd for one in spent)
     cached = connection.execute(
         select(func.count()).where(table.run == run, table.turn == 0, table.cached != "")
     ).scalar_one()
     score = tables.score.c
     missing = connection.execute(select(func.count()).where(score.run == run, score.value.is_(None))).scalar_one()
-    return Tally(statuses, cached, cost if known == sum(statuses.values()) else None, missing)
+    return Tally(statuses, cached, cost, missing)
 
 
 def end_run(connection: Connection, run: str, *, status: str, why: str = "") -> None:
@@ -168,6 +166,7 @@ def forget_run(connection: Connection, run: str) -> int:
     said of anchors, which is no words: what it says later is held against that. How many answers."""
     connection.execute(delete(tables.score).where(tables.score.c.run == run))
     connection.execute(delete(tables.label).where(tables.label.c.run == run, tables.label.c.sample != ANCHORS))
+    connection.execute(delete(tables.spent).where(tables.spent.c.run == run))
     count = connection.execute(delete(tables.answer).where(tables.answer.c.run == run)).rowcount
     connection.execute(delete(tables.run).where(tables.run.c.id == run))
     used = select(tables.run.c.suite)

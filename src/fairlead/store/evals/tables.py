@@ -7,7 +7,7 @@ it.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
 
-HEAD = "0001"  # the revision of these tables; revisions sort as texts
+HEAD = "0002"  # the revision of these tables; revisions sort as texts
 
 metadata = MetaData()
 
@@ -102,6 +102,17 @@ score = Table(
     Column("why", Text, nullable=False),  # it is missing
     Column("reasons", Text, nullable=False),  # JSON object
     Column("version", Text, nullable=False),  # of the scorer, or of the judge and its rubric
+)
+
+spent = Table(
+    "spent",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("sitting", Text, primary_key=True),  # of one process
+    Column("what", Text, primary_key=True),  # answer, judge, user, scorer
+    Column("questions", BigInteger, nullable=False),
+    Column("cost_nusd", BigInteger, nullable=False),  # as far as it is known
+    Column("unpriced", BigInteger, nullable=False),  # questions whose cost nobody knows
 )
 
 look = Table(

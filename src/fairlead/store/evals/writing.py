@@ -4,12 +4,17 @@ A row is in the store when `write` returns: `kill -9` loses nothing of it. Many 
 """
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from fairlead.errors import Unavailable
 from fairlead.store.evals.answers import AnswerRow, ScoreRow, write_answers
 from fairlead.store.evals.runs import Claim
+from fairlead.store.evals.spending import SpentRow, write_spent
 from fairlead.store.opening import Store
+
+log = logging.getLogger("fairlead.evals")
 
 AT_ONCE = 1000  # of those that wait, in one transaction
 BEAT_EVERY_S = 1.0
@@ -19,14 +24,21 @@ _Waiting = tuple[Sequence[AnswerRow], Sequence[ScoreRow], "asyncio.Future[None]"
 
 class Writer:
     """Of one run, for whoever holds the claim to it. `write` raises Unavailable where the store can't take it: nothing
-    of it was written then, and it may be given again."""
+    of it was written then, and it may be given again. `spent` tells what was paid for until now: it is written beside
+    whatever is, and at the end."""
 
-    def __init__(self, store: Store, claim: Claim) -> None:
+    def __init__(self, store: Store, claim: Claim, spent: Callable[[], Sequence[SpentRow]] = tuple) -> None:
         self._store = store
         self._claim = claim
+        self._spent = spent
+        self._noted: Sequence[SpentRow] = ()
         self._waiting: list[_Waiting] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="evals")
         self._turn: asyncio.Task[None] | None = None
+
+    @property
+    def run(self) -> str:
+        return self._claim.run
 
     async def write(self, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow] = ()) -> None:
         done = asyncio.get_running_loop().create_future()
@@ -45,7 +57,13 @@ class Writer:
         """All that was given is in the store then, or its writer was told why not."""
         if self._turn is not None:
             await self._turn
-        self._thread.shutdown()
+        try:
+            if (spent := self._spent()) != self._noted:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, (), (), spent)
+        except Unavailable as error:  # whatever stopped the run is told, not this
+            log.warning("what was paid for could not be noted: %s", error.message)
+        finally:
+            self._thread.shutdown()
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
@@ -54,15 +72,18 @@ class Writer:
                 batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
                 answers = [row for answers, _, _ in batch for row in answers]
                 scores = [row for _, scores, _ in batch for row in scores]
-                writing = loop.run_in_executor(self._thread, self._commit, answers, scores)
+                spent = self._spent()
+                writing = loop.run_in_executor(self._thread, self._commit, answers, scores, spent)
                 (failed,) = await asyncio.gather(writing, return_exceptions=True)
+                self._noted = self._noted if failed else spent
                 _end(batch, failed)
         finally:
             self._turn = None
 
-    def _commit(self, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow]) -> None:
+    def _commit(self, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow], spent: Sequence[SpentRow]) -> None:
         with self._store.begin() as connection:
             write_answers(connection, answers, scores)
+            write_spent(connection, spent)
 
 
 def _end(batch: Sequence[_Waiting], error: BaseException | None) -> None:
