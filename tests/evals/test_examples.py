@@ -47,7 +47,7 @@ def test_an_example_is_sound(kind: str) -> None:
     suite, ready = example(kind)
     assert suite.task == kind
     assert suite.about
-    check_gold(ready.values(), suite.cases)
+    asyncio.run(check_gold(ready.values(), suite.cases))
     parts = split(suite)
     assert abs(len(parts.open) - len(parts.sealed)) <= len(suite.cases) / 10
     assert not parts.across

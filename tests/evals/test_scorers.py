@@ -52,7 +52,11 @@ def test_an_option_may_be_a_file_and_the_gold_a_part_of_the_cases(tmp_path: Path
     ("scorers", "message", "hint"),
     [
         ('kind = "jsonfields"', "scorers.it.kind: no scorer is called 'jsonfields'", "json_fields"),
-        ('kind = "rouge"\nkinds = 1', "scorers.it.kinds: unknown option", "known here: gold, stem, utility, variant"),
+        (
+            'kind = "rouge"\nkinds = 1',
+            "scorers.it.kinds: unknown option",
+            "gold, limit_s, stem, utility, variant",
+        ),
         ('kind = "rouge"\nstem = "yes"', "scorers.it.stem: Expected `bool`, got `str`", ""),
         ('kind = "json_valid"\nschema = "gone.json"', "scorers.it.schema: gone.json can't be read", ""),
         ('kind = "similarity"', "scorers.it.route: this scorer wants it", ""),
@@ -120,12 +124,12 @@ def test_a_score_may_be_told_as_what_it_is_worth(tmp_path: Path) -> None:
 def test_a_gold_that_a_scorer_can_do_nothing_with_is_found_before_anybody_is_asked(tmp_path: Path) -> None:
     found = suite(tmp_path, 'kind = "number"')
     with pytest.raises(SuiteInvalid, match="case 'a': scorer it: the gold is no number"):
-        check_gold(load(found).values(), found.cases)
+        asyncio.run(check_gold(load(found).values(), found.cases))
     found = suite(tmp_path, 'kind = "number"\ngold = "m"')
     with pytest.raises(SuiteInvalid, match="the gold has no part 'm'"):
-        check_gold(load(found).values(), found.cases)
+        asyncio.run(check_gold(load(found).values(), found.cases))
     found = suite(tmp_path, 'kind = "number"\ngold = "n"')
-    check_gold(load(found).values(), found.cases)
+    asyncio.run(check_gold(load(found).values(), found.cases))
 
 
 def test_the_version_of_a_scorer_changes_with_its_options_its_files_and_its_code(tmp_path: Path) -> None:

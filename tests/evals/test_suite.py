@@ -1,5 +1,6 @@
 """A folder becomes a suite, or an error that says which file, where in it, and what to do."""
 
+import asyncio
 import json
 import re
 import tomllib
@@ -196,7 +197,7 @@ def test_the_shapes_of_known_collections_are_read_as_the_page_says(tmp_path: Pat
     (tmp_path / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = read_suite(tmp_path)
     ready = load(found)[metric]
-    check_gold([ready], found.cases)
+    asyncio.run(check_gold([ready], found.cases))
     for case, row in zip(found.cases, rows, strict=True):
         right = row.get("label") or json.dumps({**row["gold"], **({"total": "9"} if row["gold"]["total"] else {})})
         scored = ready.plain(Output(right), case)

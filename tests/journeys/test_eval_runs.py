@@ -314,3 +314,17 @@ def test_what_can_not_be_run_is_told_before_anybody_is_asked(
     told = fairlead(folder, "eval", "run", suite(folder), *arguments)
     assert told.exit_code in (1, 2) and said in told.output
     assert not answered(folder)
+
+
+def test_a_scorer_that_hangs_costs_its_scores_and_neither_the_run_nor_the_others(folder: Path) -> None:
+    settings = folder / "suite" / "suite.toml"
+    pattern = '[scorers.shape]\nkind = "regex"\npattern = "^(w+)+1$"\nlimit_s = 1\n[primary]'
+    settings.write_text(settings.read_text().replace("[primary]", pattern))
+    script = (folder / "script.toml").read_text()
+    (folder / "script.toml").write_text(script.replace('text = "w4"', f'text = "{"w" * 60}"'))
+    done = ran(folder, suite(folder), "--on", "good")
+    of = done["run"]["candidates"][0]["metrics"]
+    assert done["stopped"] is None and done["progress"]["missing"] == 1
+    assert (of["shape"]["cases"], of["shape"]["missing"]) == (7, 1) and of["exact"]["missing"] == 0
+    again = fairlead(folder, "eval", "score", "last")
+    assert again.exit_code == 0 and "8 answers were scored again; 1 scores are missing" in again.output

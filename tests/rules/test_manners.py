@@ -11,6 +11,7 @@ from rules.house import File, dotted, imports, nodes, product
 CATCHES_ALL = {
     "src/fairlead/server/": "the server's edge: whatever breaks becomes a 500 with a call id, and the server lives on",
     "src/fairlead/evals/sandbox_driver.py": "tests of strangers' code raise whatever they like: that is the verdict",
+    "src/fairlead/evals/recipes.py": "scorers are others' code, those that do not wait",
     "src/fairlead/evals/scorers.py": "scorers are others' code: whatever they raise, the score is missing and says why",
     "src/fairlead/telemetry.py": "telemetry is optional: it never breaks what it watches",
 }

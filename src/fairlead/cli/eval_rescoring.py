@@ -5,6 +5,7 @@ What was asked must be what it was: an answer to another text is no answer to th
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from fairlead.errors import RequestInvalid
 from fairlead.evals import beginning
 from fairlead.evals.cases import Case
+from fairlead.evals.examining import Examiners
 from fairlead.evals.holdout import split
 from fairlead.evals.plans import Plan, Wanted
 from fairlead.evals.running import score_rows
@@ -56,25 +58,26 @@ async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxe
                 raise RequestInvalid(
                     f"case {id!r} is not what it was when the run asked it", hint="run the suite again: eval run"
                 )
-        before = load(suite, unsandboxed=unsandboxed)
-        check_gold(before.values(), suite.cases)
-        claim = Claim(store, run.id, data_dir, f"score/{run.id}")
-        try:
-            if not any(ready.asks for ready in before.values()):
-                found = await _all(store, Writer(store, claim), suite, plan, before, answers, cases)
-            else:
-                routes = beginning.asked_routes(suite, ())
-                visit = Visit(name=f"eval-{run.id}", doing="eval score", routes=routes, zone=suite.zone)
-                async with visiting(settings, visit) as guest:
-                    meter = Meter(guest.asker, run.id, (f"suite={suite.name}"[:LONGEST_TAG],))
-                    scorers = load(suite, meter, unsandboxed=unsandboxed)
-                    writer = Writer(store, claim, meter.rows)
-                    found = await _all(store, writer, suite, plan, scorers, answers, cases)
-            with store.begin() as connection:
-                runs.end_run(connection, run.id, status=run.status, why=run.why)
-            return found
-        finally:
-            claim.close()
+        async with Examiners() as examiners:
+            scorers_with = partial(load, suite, unsandboxed=unsandboxed, examiners=examiners)
+            before = scorers_with()
+            await check_gold(before.values(), suite.cases)
+            claim = Claim(store, run.id, data_dir, f"score/{run.id}")
+            try:
+                if not any(ready.asks for ready in before.values()):
+                    found = await _all(store, Writer(store, claim), suite, plan, before, answers, cases)
+                else:
+                    routes = beginning.asked_routes(suite, ())
+                    visit = Visit(name=f"eval-{run.id}", doing="eval score", routes=routes, zone=suite.zone)
+                    async with visiting(settings, visit) as guest:
+                        meter = Meter(guest.asker, run.id, (f"suite={suite.name}"[:LONGEST_TAG],))
+                        writer = Writer(store, claim, meter.rows)
+                        found = await _all(store, writer, suite, plan, scorers_with(meter), answers, cases)
+                with store.begin() as connection:
+                    runs.end_run(connection, run.id, status=run.status, why=run.why)
+                return found
+            finally:
+                claim.close()
 
 
 async def _all(

@@ -10,6 +10,7 @@ import platform
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,7 @@ from fairlead.errors import NotFound, OperatorError
 from fairlead.evals import beginning
 from fairlead.evals.anchors import judge_anchors
 from fairlead.evals.beginning import Wish
+from fairlead.evals.examining import Examiners
 from fairlead.evals.holdout import split
 from fairlead.evals.labelling.book import StoredLabels
 from fairlead.evals.plans import Plan, Wanted, questions
@@ -124,11 +126,12 @@ class _Sitting:
         """A run that is resumed is claimed before anything is done in its name."""
         with ExitStack() as claims:
             claim = await asyncio.to_thread(self._claim, claims) if self._row is not None else None
-            return await self._hold(claims, claim)
+            async with Examiners() as examiners:
+                return await self._hold(claims, claim, examiners)
 
-    async def _hold(self, claims: ExitStack, claim: Claim | None) -> Outcome:
-        before = load(self._suite, unsandboxed=self._order.unsandboxed)
-        check_gold(before.values(), self._suite.cases)
+    async def _hold(self, claims: ExitStack, claim: Claim | None, examiners: Examiners) -> Outcome:
+        scorers_with = partial(load, self._suite, unsandboxed=self._order.unsandboxed, examiners=examiners)
+        await check_gold(scorers_with().values(), self._suite.cases)
         plan = None if self._row is None else beginning.read_plan(self._row)
         wish = self._wish() if plan is None else None
         routes = tuple(one.route for one in plan.candidates) if plan is not None else wish.routes if wish else ()
@@ -141,7 +144,7 @@ class _Sitting:
         )
         async with visiting(self._settings, visit) as guest:
             meter = Meter(guest.asker, self._run, (f"suite={self._suite.name}"[:LONGEST_TAG],))
-            scorers = load(self._suite, meter, unsandboxed=self._order.unsandboxed)
+            scorers = scorers_with(meter)
             if plan is None:
                 assert wish is not None
                 plan = beginning.plan_of(self._suite, wish, scorers, guest.configuration)

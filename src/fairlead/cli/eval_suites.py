@@ -1,7 +1,9 @@
 """`fairlead eval init` and `check`: a suite to begin with, and what is to be known of one before anybody is asked."""
 
+import asyncio
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from fairlead.errors import NotFound, OperatorError
 if TYPE_CHECKING:
     from fairlead.evals.contamination import Leak
     from fairlead.evals.holdout import Split, Strength
+    from fairlead.evals.scorers import Ready
     from fairlead.evals.suite import Suite
 
 EXAMPLES = "fairlead.evals.examples"
@@ -66,12 +69,10 @@ def check(suite: Path, against: tuple[Path, ...], discordance: float, wants_json
     """Validate a SUITE, and show its split, what its hold-out could show, and where its cases have leaked to."""
     from fairlead.evals.contamination import search
     from fairlead.evals.holdout import split, strength
-    from fairlead.evals.scorers import check_gold, load
     from fairlead.evals.suite import read_suite
 
     found = read_suite(suite)
-    ready = load(found, unsandboxed=True)
-    check_gold(ready.values(), found.cases)
+    ready = asyncio.run(_checked(found))
     parts = split(found)
     shown = strength(found, parts, discordance)
     leaks = search(found, against)
@@ -95,6 +96,16 @@ def check(suite: Path, against: tuple[Path, ...], discordance: float, wants_json
         for one in findings:
             if one.hint:
                 note(f"  {one.what}: {one.hint}")
+
+
+async def _checked(suite: "Suite") -> "Mapping[str, Ready]":
+    from fairlead.evals.examining import Examiners
+    from fairlead.evals.scorers import check_gold, load
+
+    async with Examiners() as examiners:
+        ready = load(suite, unsandboxed=True, examiners=examiners)
+        await check_gold(ready.values(), suite.cases)
+        return ready
 
 
 def _of_suite(suite: "Suite") -> list[Finding]:

@@ -4,17 +4,16 @@ Started by `llamacpp.py`, never by hand. Standard input gives one line of JSON; 
 so do we. Whatever it says goes to standard error, which is the engine's log.
 """
 
-import ctypes
 import importlib
 import json
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
+from fairlead.orphans import end_with
+
 ONLY_TROUBLE = 2  # of llama.cpp's verbosity: errors and warnings
 PROMPT_CACHE_MIB = 256  # llama.cpp would take 8 GiB
 GIB = 1 << 30
@@ -87,10 +86,7 @@ def _memory_bytes() -> int | None:
 
 def _die_with(parent: int) -> None:
     """Nobody is left behind: not even while the model loads, when no thread of ours runs."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)  # it died before the line above
+    end_with(parent)
     threading.Thread(target=_wait_for_end_of_input, daemon=True).start()
 
 

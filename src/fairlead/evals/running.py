@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from fairlead.errors import ExtraMissing, FairleadError, Unavailable
+from fairlead.errors import FairleadError, OperatorError, Unavailable
 from fairlead.evals.asking import Asked, Question
 from fairlead.evals.conversing import PlayedUser, converse, score_turns
 from fairlead.evals.patience import BesideDenied, PatientAsker
@@ -266,7 +266,7 @@ class Run:
         """None of them, where a scorer will not get better with the next answer: then the run stops."""
         try:
             return await score_rows(self._scorers, wanted, rows)
-        except (ExtraMissing, ImportError, BesideDenied) as error:
+        except (OperatorError, ImportError, BesideDenied) as error:
             is_told = isinstance(error, FairleadError)
             self.stop(error.message if is_told else str(error), error.hint if is_told else "")
             return []

@@ -1,32 +1,36 @@
 """The scorers that a suite names, found and held against their options; and what becomes of those that fail.
 
 A scorer is looked for in the suite's own `scorers.py`, among those that ship, and among the entry points of the group
-`fairlead.scorers`. `scorers.py` is code of the operator and runs as such, in this process and with its rights: a suite
-from elsewhere is to be read before it is run. What an option may be is said by the scorer's signature alone.
+`fairlead.scorers`. `scorers.py` is code of the operator and runs as such, with his rights: a suite from elsewhere is to
+be read before it is run. What an option may be is said by the scorer's signature alone.
 
-A scorer that raises gives no score: it is missing, which is counted apart; a target that fails scores 0.
+A scorer that raises gives no score: it is missing, which is counted apart; a target that fails scores 0. Scorers that
+could hang, fall over or take long (those that somebody else wrote, or patterns of somebody else's) run in processes
+apart, under a limit of time (`examining`); so do all of them for long answers.
 """
 
+import asyncio
 import inspect
-import math
 from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
-from importlib.util import module_from_spec, spec_from_file_location
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
-from fairlead.errors import ExtraMissing, FairleadError, SuiteInvalid
+from fairlead.errors import SuiteInvalid
 from fairlead.evals.asking import Asker
 from fairlead.evals.cases import Case, Utility, digest
+from fairlead.evals.examining import Examiners
 from fairlead.evals.patience import BesideDenied, PatientAsker
+from fairlead.evals.recipes import OwnFile, Recipe, Scored, View, missing, own_file, recipe, scored, told
 from fairlead.evals.sandbox import require
 from fairlead.evals.suite import SCORERS_FILE, ScorerSettings, Suite
-from fairlead.scoring.score import FileText, GoldUnfit, NoScore, Output, Score, Scorer
+from fairlead.scoring.score import FileText, GoldUnfit, Output, Score, Scorer
 
 GROUP = "fairlead.scorers"
 SHIPPED: Mapping[str, str] = {
@@ -48,18 +52,14 @@ SHIPPED: Mapping[str, str] = {
     "tool_calls": "fairlead.scoring.tool_calls",
 }
 FAILED = ("invalid", "refused", "timeout", "failed")  # statuses of an answer that score 0
-# Options of every scorer: which part of the case's gold it looks at; whether its score is told as the case's utility.
-GOLD, UTILITY = "gold", "utility"
-
-
-class Scored(Struct, frozen=True):
-    """`score` None: it is missing, and `why` says who failed; `unfit`: it is the case that is wrong. `reasons`: what is
-    known all the same of a score that is missing."""
-
-    score: Score | None
-    why: str = ""
-    unfit: bool = False
-    reasons: Mapping[str, Any] = {}
+# Options of every scorer: which part of the case's gold it looks at; whether its score is told as the case's utility;
+# how long it may take over one answer.
+GOLD, UTILITY, LIMIT = "gold", "utility", "limit_s"
+LIMIT_S = 20.0
+APART = frozenset(("chrf", "citations", "regex", "rouge"))  # they take long over some answers, or match a pattern
+LONG = 10_000  # characters of an answer, from which on any scorer may take long
+LONGEST_LIMIT_S = 86_400
+AT_ONCE = 500  # cases whose golds are checked together
 
 
 class Means(Struct, frozen=True):
@@ -70,16 +70,9 @@ class Means(Struct, frozen=True):
     unsandboxed: bool = False
 
 
-class _View(Struct, frozen=True):
-    """A case whose gold is a part of what it has."""
-
-    id: str
-    vars: Mapping[str, Any]
-    gold: Any
-
-
 class Ready(Struct, frozen=True):
-    """One scorer with its options. `version` changes with its settings and with its code."""
+    """One scorer with its options. `version` changes with its settings and with its code; `recipe` is what it can be
+    made of elsewhere, `is_strange` that this house did not write it. `limit_s` 0: there is no limit."""
 
     name: str
     kind: str
@@ -87,6 +80,10 @@ class Ready(Struct, frozen=True):
     call: Scorer
     part: str = ""
     is_utility: bool = False
+    limit_s: float | None = None
+    recipe: Recipe | None = None
+    is_strange: bool = False
+    examiners: Examiners | None = None
 
     @property
     def asks(self) -> bool:
@@ -94,20 +91,38 @@ class Ready(Struct, frozen=True):
         return inspect.iscoroutinefunction(self.call.func if isinstance(self.call, partial) else self.call)
 
     def plain(self, output: Output, case: Case) -> Scored:
-        """Of a scorer that does not wait."""
+        """Of a scorer that does not wait, here and now."""
         try:
-            return self._worth(_told(self.call(output, self.view(case)), self.name), case)
-        except Exception as error:  # noqa: BLE001
-            return _missing(error, self.name)
+            view = self.view(case)
+        except GoldUnfit as error:
+            return missing(error, self.name)
+        return self._worth(scored(self.name, self.call, output, view), case)
 
     async def score(self, output: Output, case: Case) -> Scored:
-        if not self.asks:
+        if self.asks:
+            return await self._asked(output, case)
+        is_long = self.is_strange or self.kind in APART or len(output.text) > LONG
+        if not is_long or self.limit_s == 0 or self.examiners is None or self.recipe is None:
             return self.plain(output, case)
         try:
-            said = await self.call(output, self.view(case))  # type: ignore[misc]
-            return self._worth(_told(said, self.name), case)
+            view = self.view(case)
+        except GoldUnfit as error:
+            return missing(error, self.name)
+        limit_s = LIMIT_S if self.limit_s is None else self.limit_s
+        return self._worth(await self.examiners.score(self.recipe, output, view, limit_s), case)
+
+    async def _asked(self, output: Output, case: Case) -> Scored:
+        limit = asyncio.timeout(self.limit_s or None)
+        try:
+            async with limit:
+                said = await self.call(output, self.view(case))  # type: ignore[misc]
+        except BesideDenied:
+            raise
         except Exception as error:  # noqa: BLE001
-            return _missing(error, self.name)
+            if limit.expired():
+                return Scored(None, f"scorer {self.name} took longer than {self.limit_s:g} s", stuck=True)
+            return missing(error, self.name)
+        return self._worth(told(said, self.name), case)
 
     def failed(self, status: str, case: Case) -> Scored:
         """What an answer is worth that did not come, or not as it should: a flaky target is not rewarded for it."""
@@ -119,50 +134,67 @@ class Ready(Struct, frozen=True):
         value, utility = scored.score.value, case.utility or Utility()
         return Scored(Score(utility.of(value), {**scored.score.reasons, "score": value}))
 
-    def view(self, case: Case) -> Case | _View:
+    def view(self, case: Case) -> Case | View:
+        """Raises GoldUnfit."""
         if not self.part:
             return case
         if not isinstance(case.gold, Mapping) or self.part not in case.gold:
             raise GoldUnfit(f"the gold has no part {self.part!r}")
-        return _View(case.id, case.vars, case.gold[self.part])
+        return View(case.id, case.vars, case.gold[self.part])
 
 
-def load(suite: Suite, asker: Asker | None = None, *, unsandboxed: bool = False) -> dict[str, Ready]:
-    """By the names that the suite gives them. Raises SuiteInvalid: one is unknown, or its options are wrong; and
-    ExtraMissing where one wants a sandbox and there is none."""
+def load(
+    suite: Suite, asker: Asker | None = None, *, unsandboxed: bool = False, examiners: Examiners | None = None
+) -> dict[str, Ready]:
+    """By the names that the suite gives them; without `examiners` all score in this process, for as long as they like.
+    Raises SuiteInvalid: one is unknown, or its options are wrong; and ExtraMissing where one wants a sandbox and there
+    is none."""
     means = Means(suite, None if asker is None else PatientAsker(asker), unsandboxed)
-    own = _own(suite.folder / SCORERS_FILE)
-    return {name: _ready(name, settings, means, own) for name, settings in suite.scorers.items()}
+    own, functions = _own(suite.folder / SCORERS_FILE)
+    return {name: _ready(name, settings, means, own, functions, examiners) for name, settings in suite.scorers.items()}
 
 
-def check_gold(ready: Iterable[Ready], cases: Iterable[Case]) -> None:
-    """That each scorer can do with the gold of each case, before anybody is asked. Raises SuiteInvalid."""
+async def check_gold(ready: Iterable[Ready], cases: Iterable[Case]) -> None:
+    """That each scorer can do with the gold of each case, and with an answer that is empty, before anybody is asked.
+    Raises SuiteInvalid."""
     plain = [one for one in ready if not one.asks]
-    for case in cases:
-        for turn in range(1, max(len(case.turns), 1) + 1):
-            for one in plain:
-                if (scored := one.plain(Output(""), case.at_turn(turn))).unfit:
-                    at = f" at turn {turn}" if case.turns else ""
-                    raise SuiteInvalid(f"case {case.id!r}{at}: {scored.why}")
+    asked = ((one, case, turn) for case in cases for turn in range(1, max(len(case.turns), 1) + 1) for one in plain)
+    while some := list(islice(asked, AT_ONCE)):
+        await asyncio.gather(*(_check(*one) for one in some))
 
 
-def _own(file: Path) -> Mapping[str, Any]:
-    if not file.is_file():
-        return {}
-    spec = spec_from_file_location(f"fairlead_suite_{digest(str(file))}", file)
-    if spec is None or spec.loader is None:
-        raise SuiteInvalid(f"{file}: can't be loaded", file=str(file))
-    module = module_from_spec(spec)
+async def _check(one: Ready, case: Case, turn: int) -> None:
+    at = f"case {case.id!r}" + (f" at turn {turn}" if case.turns else "")
+    nothing, seen = Output(""), case.at_turn(turn)
+    found = await one.score(nothing, seen) if one.is_strange else one.plain(nothing, seen)
+    if found.unfit:
+        raise SuiteInvalid(f"{at}: {found.why}")
+    if found.stuck:
+        raise SuiteInvalid(
+            f"{at}: {found.why}, over an empty answer", hint=f"mend it; or give it longer: `{LIMIT}` in its settings"
+        )
+
+
+def _own(path: Path) -> tuple[OwnFile | None, Mapping[str, Any]]:
+    """The suite's file, and what is a function in it."""
     try:
-        spec.loader.exec_module(module)
+        own = own_file(path)
+        found = vars(own.module()) if own is not None else {}
     except Exception as error:
-        raise SuiteInvalid(f"{file}: {type(error).__name__}: {error}", file=str(file)) from error
-    return {name: one for name, one in vars(module).items() if inspect.isfunction(one) and not name.startswith("_")}
+        raise SuiteInvalid(f"{path}: {type(error).__name__}: {error}", file=str(path)) from error
+    return own, {name: one for name, one in found.items() if inspect.isfunction(one) and not name.startswith("_")}
 
 
-def _ready(name: str, settings: ScorerSettings, means: Means, own: Mapping[str, Any]) -> Ready:
+def _ready(
+    name: str,
+    settings: ScorerSettings,
+    means: Means,
+    own: OwnFile | None,
+    functions: Mapping[str, Any],
+    examiners: Examiners | None,
+) -> Ready:
     path = f"{means.suite.folder / 'suite.toml'}: scorers.{name}"
-    function = _found(settings.kind, own, path)
+    function = _found(settings.kind, functions, path)
     options = dict(settings.options)
     part = options.pop(GOLD, "")
     if not isinstance(part, str):
@@ -170,14 +202,35 @@ def _ready(name: str, settings: ScorerSettings, means: Means, own: Mapping[str, 
     is_utility = options.pop(UTILITY, False)
     if not isinstance(is_utility, bool):
         raise SuiteInvalid(f"{path}.{UTILITY}: expected true or false")
+    limit_s = _limit(options.pop(LIMIT, None), path)
     given = _options(function, options, means, path)
     if "unsandboxed" in inspect.signature(function).parameters and not means.unsandboxed:
         require()  # before anybody is asked
     source = inspect.getsourcefile(function)
-    code = digest(Path(source).read_text(encoding="utf-8")) if source else ""
-    told = {key: value.text if isinstance(value, FileText) else value for key, value in given.items()}
-    version = digest([settings.kind, part, told, code, *([UTILITY] if is_utility else [])])
-    return Ready(name, settings.kind, version, partial(function, **given, **_means(function, means)), part, is_utility)
+    is_own = settings.kind in functions
+    code = own.text if is_own and own else Path(source).read_text(encoding="utf-8") if source else ""
+    shown = {key: value.text if isinstance(value, FileText) else value for key, value in given.items()}
+    version = digest([settings.kind, part, shown, digest(code) if code else "", *([UTILITY] if is_utility else [])])
+    call = partial(function, **given, **_means(function, means))
+    return Ready(
+        name,
+        settings.kind,
+        version,
+        call,
+        part,
+        is_utility,
+        limit_s,
+        None if inspect.iscoroutinefunction(function) else recipe(name, call, own if is_own else None),
+        is_own or settings.kind not in SHIPPED,
+        examiners,
+    )
+
+
+def _limit(said: Any, path: str) -> float | None:
+    is_number = isinstance(said, int | float) and not isinstance(said, bool)
+    if said is not None and not (is_number and 0 <= said <= LONGEST_LIMIT_S):
+        raise SuiteInvalid(f"{path}.{LIMIT}: expected seconds, up to {LONGEST_LIMIT_S:,}; 0 is without a limit")
+    return said
 
 
 def _found(kind: str, own: Mapping[str, Any], path: str) -> Scorer:
@@ -202,7 +255,7 @@ def _options(function: Scorer, options: Mapping[str, Any], means: Means, path: s
     known = [one for one in parameters if one.kind is one.KEYWORD_ONLY and one.name not in MEANS]
     for name in options:
         if name not in {one.name for one in known}:
-            names = ", ".join(sorted((GOLD, UTILITY, *(one.name for one in known))))
+            names = ", ".join(sorted((GOLD, UTILITY, LIMIT, *(one.name for one in known))))
             raise SuiteInvalid(f"{path}.{name}: unknown option", hint=f"known here: {names}")
     for one in known:
         if one.default is one.empty and one.name not in options:
@@ -230,25 +283,3 @@ MEANS = Means.__struct_fields__
 
 def _means(function: Scorer, means: Means) -> dict[str, Any]:
     return {name: getattr(means, name) for name in MEANS if name in inspect.signature(function).parameters}
-
-
-def _told(said: Any, name: str) -> Scored:
-    """What a scorer gave: a Score, a number, or a number and its reasons."""
-    if isinstance(said, Score):
-        value, reasons = said.value, said.reasons
-    else:
-        value, reasons = said if isinstance(said, tuple) and len(said) == 2 else (said, {})
-    if not isinstance(value, int | float) or not math.isfinite(value) or not isinstance(reasons, Mapping):
-        return Scored(None, f"scorer {name} gave {str(said)[:100]!r}, which is no number with its reasons")
-    return Scored(Score(float(value), reasons))
-
-
-def _missing(error: Exception, name: str) -> Scored:
-    if isinstance(error, ExtraMissing | ImportError | BesideDenied):  # it will not get better with the next answer
-        raise error
-    if isinstance(error, FairleadError):
-        said = error.message
-    else:
-        said = str(error) if isinstance(error, GoldUnfit | NoScore) else f"{type(error).__name__}: {error}"
-    reasons = error.reasons if isinstance(error, NoScore) else {}
-    return Scored(None, f"scorer {name}: {said[:500]}", isinstance(error, GoldUnfit), reasons)
