@@ -26,10 +26,10 @@ from fairlead.server.office import Office
 from fairlead.server.premises import Premises
 from fairlead.server.treasury import Treasury, limits_in_force
 from fairlead.store.spool import Spool
-from fairlead.telemetry import Metrics
 
 log = logging.getLogger("fairlead.own_road")
 TELL_EVERY_S = 1.0
+SHIP_EVERY_S = 5.0  # at least: nobody else reads these books meanwhile, and few rows cost what many do
 
 
 class _Broker:
@@ -61,15 +61,13 @@ class OwnRoad:
         """The engines of these routes are ready then. Raises ConfigInvalid, EngineBroken, ExtraMissing, StoreMismatch,
         OperatorError."""
         settings = self._settings = needed(self._settings, routes)
-        treasury = self._treasury = await Treasury.open(
-            house, self._premises, settings, Metrics(), lost=_say, patient=False
-        )
+        treasury = self._treasury = await Treasury.open(house, self._premises, settings, None, lost=_say, patient=False)
         self.office = treasury.office
         engines = EngineRoom(self._premises.path)
         house.push_async_callback(engines.stop)
         running = await engines.prepare(settings)
         engines.commit(running, 0)
-        treasury.shipping.start(settings.store.ship_every_s)
+        treasury.shipping.start(max(settings.store.ship_every_s, SHIP_EVERY_S))
         house.push_async_callback(treasury.shipping.stop)
         treasury.leasing.start()
         self._name = treasury.leasing.replica.writers + new_id()

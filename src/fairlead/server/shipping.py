@@ -17,9 +17,13 @@ ROUNDS = 64  # a writer at full speed is never caught up with: what it writes me
 
 
 class ShippingRoom:
-    def __init__(self, store: Store, spools: Path, metrics: Metrics, make: Callable[..., Shipper] = Shipper) -> None:
+    """`metrics` None: nobody asks for them."""
+
+    def __init__(
+        self, store: Store, spools: Path, metrics: Metrics | None, make: Callable[..., Shipper] = Shipper
+    ) -> None:
         self._seen: list[Sequence[Record]] = []
-        self._shipper = make(store, spools, saw=self._seen.append)
+        self._shipper = make(store, spools, saw=None if metrics is None else self._seen.append)
         self._metrics = metrics
         self._turn = asyncio.Lock()
         self._rounds: set[asyncio.Task[bool]] = set()
@@ -44,9 +48,10 @@ class ShippingRoom:
                 if not shipped.more:
                     break
             self._lag_s = shipped.lag_s
-            seen, self._seen[:] = list(self._seen), []
-            for records in seen:
-                self._metrics.saw(records)
+            if self._metrics is not None:
+                seen, self._seen[:] = list(self._seen), []
+                for records in seen:
+                    self._metrics.saw(records)
             return not shipped.failed
 
     def lag_s(self) -> float:

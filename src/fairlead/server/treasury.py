@@ -35,7 +35,7 @@ class Treasury:
         house: AsyncExitStack,
         premises: Premises,
         settings: Config,
-        metrics: Metrics,
+        metrics: Metrics | None,
         *,
         recall: Recall | None = None,
         renewed: Callable[[], None] = lambda: None,

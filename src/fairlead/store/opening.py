@@ -76,11 +76,16 @@ class Store:
             os.close(self._lock)
             self._lock = None
 
+    @property
+    def is_there(self) -> bool:
+        """Is a store of one file still the file that was opened? SQLite would go on in what has no name."""
+        return self._file is None or _identity(self.engine) == self._file
+
     @contextmanager
     def _reached(self) -> Iterator[None]:
         if self._unseen:
             self._look()
-        if self._file is not None and _identity(self.engine) != self._file:  # SQLite would go on in what has no name
+        if not self.is_there:
             raise Unavailable(
                 f"the store at {shown(self.engine)} was removed or replaced while it was open",
                 hint="put it back and start again: what happened since then waits in the spool",

@@ -295,13 +295,13 @@ def test_a_full_disk_is_told_to_whoever_writes_and_nothing_that_stands_is_lost(t
             with store.begin() as connection:
                 runs.new_run(connection, begun())
             claim = Claim(store, RUN, tmp_path, "one")
-            writer = Writer(store, claim)
-            await writer.write([answer()], [score()])
+            with store.begin() as connection:
+                write_answers(connection, [answer()], [score()])
             with store.engine.connect() as connection:  # no more pages than there are: as a disk that is full
                 pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-                sqlalchemy.event.listen(
-                    store.engine, "begin", lambda one: one.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-                )
+            most = f"PRAGMA max_page_count={pages}"
+            sqlalchemy.event.listen(store.engine, "checkout", lambda driver, *_: driver.execute(most))
+            writer = Writer(store, claim)
             with pytest.raises(Unavailable) as full:
                 await writer.write([answer("b", text="x" * 100_000)])
             assert full.value.code == "store_unavailable" and "full" in full.value.message
@@ -309,6 +309,45 @@ def test_a_full_disk_is_told_to_whoever_writes_and_nothing_that_stands_is_lost(t
             claim.close()
             with store.read() as connection:
                 assert [one.item for one in answers_of(connection, RUN)] == ["a"]
+
+    asyncio.run(writing())
+
+
+def test_whoever_writes_waits_for_another_one_who_writes_to_the_same_file(tmp_path: Path) -> None:
+    async def writing() -> None:
+        with open_evals(tmp_path) as store:
+            with store.begin() as connection:
+                runs.new_run(connection, begun())
+            claim = Claim(store, RUN, tmp_path, "one")
+            writer = Writer(store, claim)
+            with sqlite3.connect(tmp_path / FILE, isolation_level=None) as other:
+                other.execute("BEGIN IMMEDIATE")
+                waiting = [asyncio.create_task(writer.write([answer(name)], [score(name)])) for name in ("a", "b")]
+                await asyncio.sleep(0.05)
+                assert not any(one.done() for one in waiting)
+                other.execute("COMMIT")
+                await asyncio.gather(*waiting)
+            other.close()
+            await writer.write([answer("c")])
+            await writer.close()
+            claim.close()
+            with store.read() as connection:
+                assert [one.item for one in answers_of(connection, RUN)] == ["a", "b", "c"]
+
+    asyncio.run(writing())
+
+
+def test_a_file_that_was_replaced_while_a_run_writes_is_told(tmp_path: Path) -> None:
+    async def writing() -> None:
+        with open_evals(tmp_path) as store:
+            with store.begin() as connection:
+                runs.new_run(connection, begun())
+            writer = Writer(store, Claim(store, RUN, tmp_path, "one"))
+            await writer.write([answer()])
+            (tmp_path / FILE).rename(tmp_path / "elsewhere.db")
+            with pytest.raises(Unavailable, match="removed or replaced"):
+                await writer.write([answer("b")])
+            await writer.close()
 
     asyncio.run(writing())
 

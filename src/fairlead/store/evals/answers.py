@@ -4,6 +4,7 @@ An answer that was asked once is known by its cache key: whoever asks the same o
 parameters and prompt, for the same repeat of the same case may take it instead. Only a whole answer is worth that.
 """
 
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -77,6 +78,12 @@ def write_answers(connection: Connection, answers: Sequence[AnswerRow], scores: 
     """Those that are there already are replaced."""
     _ANSWER.write(connection, answers)
     _SCORE.write(connection, scores)
+
+
+def put_answers(connection: sqlite3.Connection, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow]) -> None:
+    """The same by SQLite's own driver, within a transaction of whoever has the connection."""
+    _ANSWER.put(connection, answers)
+    _SCORE.put(connection, scores)
 
 
 def answered(connection: Connection, run: str) -> set[tuple[str, str, int]]:

@@ -30,9 +30,12 @@ class LabelRow(Struct, frozen=True, kw_only=True):
     details: str = "{}"
 
 
+_LABEL = Upsert(tables.label, LabelRow)
+
+
 def write_labels(connection: Connection, labels: Sequence[LabelRow]) -> None:
     """One that is there already (by its id) is replaced: whoever labels may change his mind."""
-    Upsert(tables.label, LabelRow).write(connection, labels)
+    _LABEL.write(connection, labels)
 
 
 def labels_of(connection: Connection, name: str, *, metric: str = "", run: str = "") -> list[LabelRow]:

@@ -1,5 +1,6 @@
 """Structs as rows of the tables, and rows as structs. A field of several texts stands as JSON."""
 
+import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -43,22 +44,27 @@ def rows_of(connection: Connection, kind: type[Row], query: Any) -> list[Row]:
     return rows
 
 
-class Upsert(Struct, frozen=True):
+class Upsert:
     """Inserts rows of one kind, each in the place of the one with the same key. The statement is the driver's own:
     SQLAlchemy takes as long over the parameters of a row as SQLite over the row."""
 
-    table: Table
-    kind: type[Struct]
+    def __init__(self, table: Table, kind: type[Struct]) -> None:
+        self._sqlite, self._postgres = _statement(table, kind, "?"), _statement(table, kind, "%s")
 
     def write(self, connection: Connection, rows: Sequence[Struct]) -> None:
         if rows:
-            mark = "%s" if connection.dialect.name == "postgresql" else "?"
-            connection.exec_driver_sql(self._statement(mark), list(map(astuple, rows)))
+            statement = self._postgres if connection.dialect.name == "postgresql" else self._sqlite
+            connection.exec_driver_sql(statement, list(map(astuple, rows)))
 
-    def _statement(self, mark: str) -> str:
-        names = self.kind.__struct_fields__
-        keys = [column.name for column in self.table.primary_key]
-        rest = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
-        columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join([mark] * len(names))
-        into = f'INSERT INTO "{self.table.name}" ({columns}) VALUES ({marks})'
-        return f"{into} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {rest}"
+    def put(self, connection: sqlite3.Connection, rows: Sequence[Struct]) -> None:
+        """The same without SQLAlchemy."""
+        connection.executemany(self._sqlite, map(astuple, rows))
+
+
+def _statement(table: Table, kind: type[Struct], mark: str) -> str:
+    names = kind.__struct_fields__
+    keys = [column.name for column in table.primary_key]
+    rest = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in keys)
+    columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join([mark] * len(names))
+    into = f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'
+    return f"{into} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {rest}"

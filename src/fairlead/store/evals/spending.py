@@ -1,5 +1,6 @@
 """What was paid for in the name of a run, by sitting and by what for: answers, a judge, a played user, a scorer."""
 
+import sqlite3
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -26,6 +27,11 @@ _SPENT = Upsert(tables.spent, SpentRow)
 def write_spent(connection: Connection, rows: Sequence[SpentRow]) -> None:
     """The sums of a sitting so far take the place of those that were there."""
     _SPENT.write(connection, rows)
+
+
+def put_spent(connection: sqlite3.Connection, rows: Sequence[SpentRow]) -> None:
+    """The same by SQLite's own driver."""
+    _SPENT.put(connection, rows)
 
 
 def spent_by(connection: Connection, run: str) -> list[SpentRow]:

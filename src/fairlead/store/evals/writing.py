@@ -1,23 +1,28 @@
-"""What a run has to write goes to the store in a thread of its own, as much at once as has come meanwhile.
+"""What a run has to write goes to the store: at once where that is a file in which nobody else is writing; else in a
+thread of its own, as much at once as has come meanwhile.
 
-A row is in the store when `write` returns: `kill -9` loses nothing of it. Many that wait share one transaction.
+A row is in the store when `write` returns: `kill -9` loses nothing of it. Many that wait share one transaction. A
+commit to SQLite takes less than to hand it to another thread and to hear of it.
 """
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fairlead.errors import Unavailable
-from fairlead.store.evals.answers import AnswerRow, ScoreRow, write_answers
+from fairlead.store.evals.answers import AnswerRow, ScoreRow, put_answers, write_answers
 from fairlead.store.evals.runs import Claim
-from fairlead.store.evals.spending import SpentRow, write_spent
+from fairlead.store.evals.spending import SpentRow, put_spent, write_spent
 from fairlead.store.opening import Store
+from fairlead.store.sqlite import QuickWriter, checkpoint
 
 log = logging.getLogger("fairlead.evals")
 
 AT_ONCE = 1000  # of those that wait, in one transaction
 BEAT_EVERY_S = 1.0
+CHECKPOINT_EVERY = 500  # transactions that nobody waited for
 
 _Waiting = tuple[Sequence[AnswerRow], Sequence[ScoreRow], "asyncio.Future[None]"]
 
@@ -35,12 +40,16 @@ class Writer:
         self._waiting: list[_Waiting] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="evals")
         self._turn: asyncio.Task[None] | None = None
+        self._quick = None if store.is_postgres else QuickWriter(store.engine)
+        self._committed = 0
 
     @property
     def run(self) -> str:
         return self._claim.run
 
     async def write(self, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow] = ()) -> None:
+        if self._is_written(answers, scores):
+            return
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((answers, scores, done))
         if self._turn is None:
@@ -64,6 +73,26 @@ class Writer:
             log.warning("what was paid for could not be noted: %s", error.message)
         finally:
             self._thread.shutdown()
+            if self._quick is not None:
+                self._quick.close()
+
+    def _is_written(self, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow]) -> bool:
+        """Already: where nobody is at it, here or elsewhere."""
+        if self._quick is None or self._turn is not None or not self._store.is_there:
+            return False
+        spent = self._spent()
+
+        def put(connection: sqlite3.Connection) -> None:
+            put_answers(connection, answers, scores)
+            put_spent(connection, spent)
+
+        if not self._quick.write(put):
+            return False
+        self._noted = spent
+        self._committed += 1
+        if self._committed % CHECKPOINT_EVERY == 0:
+            self._thread.submit(checkpoint, self._store.engine)
+        return True
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
