@@ -275,6 +275,14 @@ def test_an_identity_changes_with_what_makes_an_answer_another_one_and_not_with_
     others = {changed("targets", "t", model="n"), changed("targets", "t", params={"seed": 1})}
     others |= {changed("backends", "b", base_url="http://b"), changed("targets", "t", structured="tool")}
     assert len(others) == 4 and here not in others
+    (tmp_path / "a.toml").write_text("said")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "a.toml").write_text("said")
+    once = changed("backends", "b", script="a.toml")
+    settings["source"] = str(tmp_path / "b" / "fairlead.toml")
+    assert changed("backends", "b", script="a.toml") == once  # a copy on another machine
+    (tmp_path / "b" / "a.toml").write_text("else")
+    assert changed("backends", "b", script="a.toml") != once
 
 
 def test_a_store_that_is_full_for_a_moment_costs_nothing(suite: Suite) -> None:

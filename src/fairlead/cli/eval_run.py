@@ -59,7 +59,11 @@ class Money(click.ParamType):
 @click.option("--no-cache", is_flag=True, help="Ask anew what another run has an answer to.")
 @click.option("--first-word", is_flag=True, help="Ask for streams, so that the time to the first word is known.")
 @click.option("--unsandboxed", is_flag=True, help="Run tests of code without a sandbox, where there is none.")
-@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped: its id, or last.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    help="Go on with a run that was stopped: its id, or last. Name its SUITE where the folder has moved.",
+)
 @as_json
 @placed
 @here
@@ -94,8 +98,8 @@ def run(
     from fairlead.cli.eval_sitting import Order, sit
     from fairlead.evals.running import Pace
 
-    if resume and (suite or routes or sweeps or limit or repeats):
-        raise click.UsageError("a run that is resumed has its suite, targets and cases already")
+    if resume and (routes or sweeps or limit or repeats):
+        raise click.UsageError("a run that is resumed has its targets and cases already")
     if not resume and suite is None:
         raise click.UsageError("which suite? Name its folder, or --resume a run")
     order = Order(

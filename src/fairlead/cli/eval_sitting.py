@@ -96,12 +96,23 @@ async def _sit(settings: "Config", order: Order, screen: Screen) -> Outcome:
     store = await asyncio.to_thread(open_evals, data_dir, settings.store.url.value)
     try:
         row = _found(store, order.resume) if order.resume else None
-        suite = read_suite(order.suite or Path(beginning.read_plan(row).folder if row else "."))
+        suite = read_suite(order.suite or _folder(row))
         beginning.check_zone(suite, settings.store.zone if store.is_postgres else "private")
         sitting = _Sitting(settings, order, screen, store, suite, row)
         return await sitting.hold()
     finally:
         store.close()
+
+
+def _folder(row: RunRow | None) -> Path:
+    """Of the suite, where the run that is resumed left it."""
+    folder = Path("." if row is None else beginning.read_plan(row).folder)
+    if row is not None and not folder.is_dir():
+        raise NotFound(
+            f"the suite of run {row.id} was in {folder}, and is not there",
+            hint=f"name the folder where it is now: fairlead eval run SUITE --resume {row.id}",
+        )
+    return folder
 
 
 def _found(store: Store, ref: str) -> RunRow:

@@ -119,8 +119,8 @@ def _target(configuration: Mapping[str, Any], target: Mapping[str, Any]) -> list
     base = Path(configuration["source"]).parent if configuration["source"] else Path.cwd()
     return [
         _of(target, _OF_TARGET),
-        [[*_of(home, _OF_BACKEND), _file(base, home["script"])] for home in homes],
-        [*_of(engine, _OF_ENGINE), _file(base, engine["model"])] if engine else None,
+        [[*_of(home, _OF_BACKEND), _script(base, home["script"])] for home in homes],
+        [*_of(engine, _OF_ENGINE), _model(base, engine["model"])] if engine else None,
     ]
 
 
@@ -128,8 +128,16 @@ def _of(table: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
     return [table.get(name) for name in names]
 
 
-def _file(base: Path, name: str) -> list[int] | None:
-    """What tells a file from another one that has its name; None: it is none here."""
+def _script(base: Path, name: str) -> str | None:
+    """What is in it, which is the same on another machine; None: it is none here."""
+    try:
+        return digest((base / Path(name).expanduser()).read_bytes()) if name else None
+    except OSError:
+        return None
+
+
+def _model(base: Path, name: str) -> list[int] | None:
+    """What tells a file from another one that has its name, without reading gigabytes; None: it is none here."""
     try:
         found = (base / Path(name).expanduser()).stat() if name else None
     except OSError:
