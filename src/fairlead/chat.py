@@ -188,10 +188,12 @@ Reading = TypeVar("Reading", Chat, Embed, Rerank)
 
 
 class Spoken(Struct, frozen=True):
-    """A request as it was said: its language and its top-level fields, byte for byte."""
+    """A request as it was said: its language and its top-level fields, byte for byte. `body` is all of it as it came,
+    b"" where the fields are not of one body."""
 
     dialect: str
     fields: dict[str, Raw]
+    body: bytes = b""
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -252,6 +254,11 @@ class Usage(Struct, frozen=True):
     estimated: bool = False
     spoken: bytes | None = None
     details: Mapping[str, int] = {}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to it but input and output."""
+        return not (self.cache_read or self.cache_write or self.reasoning or self.details)
 
 
 class Said(Struct, frozen=True):

@@ -71,6 +71,8 @@ def cost_nusd(price: Price, usage: Tokens) -> int:
     rate = _rate(price, usage.input) if price.tiers else price
     if rate.details and (usage.details or (usage.reasoning and "output_reasoning_tokens" in rate.details)):
         return price.request + _half_even(_in_detail(rate, usage))
+    if not (usage.cache_read or usage.cache_write):
+        return price.request + _half_even(usage.input * rate.input + usage.output * rate.output)
     plain = max(0, usage.input - usage.cache_read - usage.cache_write)
     millionths = (
         plain * rate.input

@@ -195,7 +195,7 @@ class Http:
             and task == request.task
             and self._origin == self.dialect
             and (self._fits is None or self._fits(request, asking.target.model))
-            and not self._has_wrapped(b"\n".join(spoken.fields.values()))  # type: ignore[arg-type]  # Raw is a buffer
+            and not self._has_wrapped(spoken.body or b"\n".join(spoken.fields.values()))  # type: ignore[arg-type]
         )
 
     # --- what is counted ---

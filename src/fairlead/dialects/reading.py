@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from fairlead.errors import RequestInvalid
 
@@ -44,20 +44,17 @@ def read_fields(body: bytes) -> dict[str, Raw]:
         raise malformed(error) from None
 
 
-class Once(Generic[T]):
+class Once(Struct, Generic[T]):
     """The full reading of a request's fields: done when first asked for, then kept."""
 
-    __slots__ = ("_fields", "_kept", "_read")
-
-    def __init__(self, read: Callable[[dict[str, Raw]], T], fields: dict[str, Raw]) -> None:
-        self._read = read
-        self._fields = fields
-        self._kept: T | None = None
+    reader: Callable[[dict[str, Raw]], T]
+    fields: dict[str, Raw]
+    kept: T | None = None
 
     def __call__(self) -> T:
-        if self._kept is None:
-            self._kept = self._read(self._fields)
-        return self._kept
+        if self.kept is None:
+            self.kept = self.reader(self.fields)
+        return self.kept
 
 
 def check_utf8(data: bytes) -> None:

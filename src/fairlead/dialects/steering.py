@@ -12,7 +12,7 @@ whichever language they come:
 It knows names. Where they stand, and whether a budget minds, others know.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 from msgspec import Raw
@@ -42,14 +42,18 @@ DEARER = frozenset(_USUAL)
 _ANY = msgspec.json.Decoder()
 
 
+def may_steer(names: Collection[str], limits: frozenset[str] = frozenset()) -> bool:
+    """Whether fields of these names are to be looked at by `check_steering`, which nearly none are."""
+    said = "".join(names)
+    return not (said.isascii() and said.islower() and OTHER_MODELS.isdisjoint(names) and limits.isdisjoint(names))
+
+
 def check_steering(fields: Mapping[str, Raw], limits: frozenset[str] = frozenset()) -> None:
     """Raises RequestInvalid for the first field that would lead a server past what the route says. `limits`: names of
     the output's limit that are none in this language."""
-    names = "".join(fields)
-    if not (names.isascii() and names.islower()):
-        _check_cases(fields)
-    if OTHER_MODELS.isdisjoint(fields) and limits.isdisjoint(fields):  # as nearly always
+    if not may_steer(fields, limits):
         return
+    _check_cases(fields)
     for name, value in fields.items():
         if name in OTHER_MODELS and bytes(value) not in _IDLE:
             raise RequestInvalid(

@@ -5,7 +5,7 @@ the spool before a byte is sent, and appends its outcome and settles the truth b
 Settling awaits nothing, so that a caller who hangs up can't interrupt it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from time import monotonic
 from types import TracebackType
@@ -25,12 +25,13 @@ from fairlead.errors import (
 )
 from fairlead.gateway import estimating
 from fairlead.gateway.breaking import Circuit, Circuits
-from fairlead.gateway.call import GENERATING, Asking, Backend, Call, Form, Limit, Purse, Target
+from fairlead.gateway.call import GENERATING, Asking, Backend, Call, Form, Limit, Purse, Target, Unit
 from fairlead.gateway.ledger import HANG_UPS, Book
 from fairlead.ids import new_id, now_us
 from fairlead.money import Price, WorstCase, cost_nusd
 from fairlead.records import Intent, Outcome
 
+UNITS: tuple[Unit, ...] = ("nusd", "tokens", "requests", "concurrent")  # in which an attempt's amounts are told
 UNANSWERED = (
     "target_unreachable",
     "connection_stale",
@@ -47,6 +48,7 @@ class Terms:
     __slots__ = (
         "_price",
         "_worst",
+        "amounts",
         "backend",
         "budget",
         "circuit",
@@ -55,7 +57,6 @@ class Terms:
         "relays",
         "soon",
         "target",
-        "units",
     )
 
     def __init__(self, call: Call, target: Target, backend: Backend, circuit: Circuit | None) -> None:
@@ -67,7 +68,7 @@ class Terms:
         if can is not None and can.max_output_tokens is not None:
             self.most_output = min(self.most_output, can.max_output_tokens)
         self.budget: Limit | None = next((limit for limit in call.limits if limit.unit == "nusd"), None)
-        self.units = [limit.unit for limit in call.limits]
+        self.amounts = [(limit, UNITS.index(limit.unit)) for limit in call.limits]
         self.relays = route.hedge is None and route.on_break == "error"  # all layers hand on what follows a first word
         self.soon = route.hedge is None and route.cache is None  # a whole answer ends its call, and nobody is awaited
         self.intent = Intent(
@@ -106,10 +107,10 @@ class Attempts:
         whole: bool = False,
     ) -> None:
         """`whole`: answers are read, not just passed on."""
-        self._call = call
-        self._book = book
+        self.call = call
+        self.book = book
+        self.purse = purse
         self._backends = backends
-        self._purse = purse
         self._circuits = circuits
         self._whole = whole
 
@@ -141,114 +142,77 @@ class Attempts:
                 yield told
 
     async def _begin(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
-        """Raises CircuitOpen before anything is held, where the target is left alone."""
-        terms = self._call.terms.get(id(target)) or self._agree(target)
+        """Reserve the worst case, then put the intent on record. Raises CircuitOpen before anything is held, where the
+        target is left alone."""
+        terms = self.call.terms.get(id(target)) or self._agree(target)
         circuit = terms.circuit
-        if circuit is None or not circuit.admit():
-            return await self._hold(terms, request, purpose, form)
+        probing = circuit is not None and circuit.shut and circuit.admit()
         try:
-            attempt = await self._hold(terms, request, purpose, form)
+            attempt = Attempt(self, terms, request, form)
+            most = attempt.reckon()
+            amounts = [(limit, most[unit]) for limit, unit in terms.amounts]
+            hold = self.purse.spare(amounts, attempt.at_us)
+            if hold is None:
+                hold = await self.purse.reserve(amounts, attempt.at_us)
+                attempt.start()
+            attempt.hold = hold
+            try:
+                self._note(attempt, request, most[1], purpose, form)
+            except (Unavailable, TargetTimeout):
+                self.purse.settle(hold, [0] * len(amounts))
+                raise
         except BaseException:
-            circuit.leave()
+            if probing and circuit is not None:
+                circuit.leave()
             raise
-        attempt.probing = True
+        if probing:
+            attempt.probing = True
         return attempt
 
-    def _agree(self, target: Target) -> Terms:
-        """The terms keep the target, so that no other has its id while they are kept."""
-        terms = Terms(self._call, target, self._backends[target.backend], self._circuits.of(target))
-        self._call.terms[id(target)] = terms
-        return terms
-
-    async def _hold(self, terms: Terms, request: Request, purpose: str, form: Form | None) -> "Attempt":
-        """Reserve the worst case, then put the intent on record."""
-        call, book = self._call, self._book
-        at_us = now_us()
-        attempt = Attempt(call, book, self._purse, terms, request, form, at_us)
-        output = request.max_output_tokens
-        if output is None or output > terms.most_output:
-            output = terms.most_output
-        generated = output if request.task in GENERATING else 0
-        price = attempt.price = terms.target.price_at(at_us)
-        worst = attempt.worst = self._worst_case(terms, price, request, generated)
-        tokens = _worst_tokens(request, generated)
-        # A request belongs to the call, so that a fallback is no second one; a place in flight, tokens and money belong
-        # to each attempt.
-        most = {"nusd": worst or 0, "tokens": tokens, "requests": 0 if book.attempts else 1, "concurrent": 1}
-        amounts = [(limit, most[limit.unit]) for limit in call.limits]
-        hold = self._purse.spare(amounts, at_us)
-        if hold is None:
-            hold = await self._purse.reserve(amounts, at_us)
-            attempt.start()
-        attempt.hold = hold
+    def _note(self, attempt: "Attempt", request: Request, tokens: int, purpose: str, form: Form | None) -> None:
+        """What is asked of the backend, and the intent. Raises TargetTimeout where no time is left, and Unavailable."""
+        call, book, terms = self.call, self.book, attempt.terms
         if book.attempts:
             purpose = purpose or "fallback"
             book.write_down()
         read = self._whole or form is not None
-        relay = book.relay = Relay(attempt.saw) if request.stream and terms.relays and not read else None
-        try:
-            attempt.asking = Asking(
-                self._in_time(terms.target, attempt),
-                output,
-                call.context.trace,
-                attempt.id,
-                call.route.lossy,
-                read,
-                attempt.counts.append,
-                relay,
-            )
-            book.ledger.spool.append(attempt.intent(tokens, purpose or "primary"))
-        except (Unavailable, TargetTimeout):
-            self._purse.settle(hold, [0] * len(amounts))
-            raise
+        relay = counted = None
+        if request.stream:
+            relay = Relay(attempt.saw) if terms.relays and not read else None
+            attempt.counts = counts = []
+            counted = counts.append
+        book.relay = relay
+        target, route = terms.target, call.route
+        left_s = route.total_s - attempt.queued_s
+        if left_s < target.timeouts.total_s:
+            target = _hurried(target, left_s)
+        trace = call.context.trace
+        attempt.asking = Asking(target, attempt.output, trace, attempt.id, route.lossy, read, counted, relay)
+        book.ledger.spool.append(attempt.intent(tokens, purpose or "primary"))
         book.attempts += 1
-        return attempt
 
-    def _in_time(self, target: Target, attempt: "Attempt") -> Target:
-        """The route's deadline is shared by all attempts of a call: a later one gets what is left."""
-        left_s = self._call.route.total_s - attempt.queued_s
-        if left_s <= 0:
-            raise TargetTimeout("no time is left to ask it", target=target.name, stage="total")
-        if left_s >= target.timeouts.total_s:
-            return target
-        return replace(target, timeouts=replace(target.timeouts, total_s=left_s))
-
-    def _worst_case(self, terms: Terms, price: Price | None, request: Request, output: int) -> int | None:
-        """Nano-dollars that this attempt can cost at most; None where that can't be known and no budget asks."""
-        if price is None:
-            if terms.budget is not None:
-                target = terms.target
-                raise CostUnbounded(
-                    f"the price of target {target.name!r} is unknown, and {terms.budget.scope} has a budget",
-                    hint=f"set `price` in [targets.{target.name}], or run `fairlead catalog update`",
-                )
-            return None
-        if request.task == "count":
-            return 0  # nothing is generated, and no provider bills it
-        if request.input_bound is not None:
-            return terms.worst(price).nusd(request.input_bound, output, request.samples, request.searches)
-        if self._call.route.max_cost_nusd is None and terms.budget is not None:
-            raise CostUnbounded(
-                f"what this request can cost has no bound (it holds images, files or the provider's own tools, or asks "
-                f"for a dearer tier), and {terms.budget.scope} has a budget",
-                hint=f"set `max_cost_per_call` in [routes.{self._call.route.name}]",
-                code="cost_unbounded",
-            )
-        return self._call.route.max_cost_nusd
+    def _agree(self, target: Target) -> Terms:
+        """The terms keep the target, so that no other has its id while they are kept."""
+        terms = Terms(self.call, target, self._backends[target.backend], self._circuits.of(target))
+        self.call.terms[id(target)] = terms
+        return terms
 
 
 class Attempt:
-    """A context manager around one asking; leaving it appends the outcome and settles. Before it is entered it is given
-    `asking`, `price`, `worst` and `hold`."""
+    """A context manager around one asking; leaving it appends the outcome and settles. Before it is entered it is
+    reckoned, and given `asking` and `hold`."""
 
     asking: Asking
     price: Price | None
     worst: int | None
     hold: Any
+    output = 0  # tokens that it may generate
     usage: Usage | None = None
     cost_nusd: int | None = 0
     estimated = False
     probing = False  # its circuit closes, or stays open, by how this ends
+    counts: Sequence[Usage] = ()  # by the target, until a stream was cut; no method of ours, which were a cycle
+    _words: estimating.Words | None = None
     _first = _last = 0.0  # when words came; 0: never
     _bytes: int | None = None  # of a whole answer
     _model = ""
@@ -256,35 +220,72 @@ class Attempt:
     _finish: str | None = None
     _ended = False
 
-    def __init__(
-        self, call: Call, book: Book, purse: Purse, terms: Terms, request: Request, form: Form | None, at_us: int
-    ) -> None:
+    def __init__(self, asks: Attempts, terms: Terms, request: Request, form: Form | None) -> None:
+        self.at_us = at_us = now_us()
         self.id = new_id(at_us)
         self.terms = terms
-        self._call = call
-        self._book = book
-        self._purse = purse
-        self._target = terms.target
+        self._asks = asks
         self._request = request
         self._form = form
-        self._at_us = at_us
-        self._started = monotonic()
-        self.queued_s = self._started - book.context.started
-        self._words: estimating.Words | None = None
-        self.counts: list[Usage] = []  # by the target, until a stream was cut; no method of ours, which were a cycle
+        self._started = started = monotonic()
+        self.queued_s = started - asks.book.context.started
 
     def start(self) -> None:
         """Once more: a lease was waited for."""
         self._started = monotonic()
-        self.queued_s = self._started - self._book.context.started
+        self.queued_s = self._started - self._asks.book.context.started
+
+    def reckon(self) -> tuple[int, int, int, int]:
+        """The most that it can use, in the order of UNITS. A request belongs to the call, so that a fallback is no
+        second one; a place in flight, tokens and money belong to each attempt."""
+        terms, request = self.terms, self._request
+        output = request.max_output_tokens
+        if output is None or output > terms.most_output:
+            output = terms.most_output
+        self.output = output
+        price = self.price = terms.target.price_at(self.at_us)
+        first = 0 if self._asks.book.attempts else 1
+        bound = request.input_bound
+        if request.task == "count":  # nothing is generated, and no provider bills it
+            self.worst = 0 if price is not None else self._unbounded()
+            return 0, 0, first, 1
+        if request.task not in GENERATING:
+            output = 0
+        if bound is not None and price is not None:
+            worst = self.worst = terms.worst(price).nusd(bound, output, request.samples, request.searches)
+        else:
+            worst = self.worst = self._unbounded()
+        # Where the prompt has no bound, its bytes stand in.
+        return worst or 0, (request.input_bytes if bound is None else bound) + output * request.samples, first, 1
+
+    def _unbounded(self) -> int | None:
+        """Nano-dollars that it can cost at most where that can't be known; None where no budget asks."""
+        budget, route = self.terms.budget, self._asks.call.route
+        if self.price is None:
+            if budget is not None:
+                target = self.terms.target
+                raise CostUnbounded(
+                    f"the price of target {target.name!r} is unknown, and {budget.scope} has a budget",
+                    hint=f"set `price` in [targets.{target.name}], or run `fairlead catalog update`",
+                )
+            return None
+        if route.max_cost_nusd is None and budget is not None:
+            raise CostUnbounded(
+                f"what this request can cost has no bound (it holds images, files or the provider's own tools, or asks "
+                f"for a dearer tier), and {budget.scope} has a budget",
+                hint=f"set `max_cost_per_call` in [routes.{route.name}]",
+                code="cost_unbounded",
+            )
+        return route.max_cost_nusd
 
     def intent(self, tokens: int, purpose: str) -> Intent:
-        context = self._call.context
+        call = self._asks.call
+        context = call.context
         return replace(
             self.terms.intent,
             attempt=self.id,
-            call=self._call.id,
-            at_us=self._at_us,
+            call=call.id,
+            at_us=self.at_us,
             purpose=purpose,
             price=self.price.id if self.price else None,
             hold_nusd=self.worst,
@@ -295,7 +296,7 @@ class Attempt:
         )
 
     def __enter__(self) -> "Attempt":
-        self._book.target = self._target.name
+        self._asks.book.target = self.terms.target.name
         return self
 
     def answered(self, answer: Answer) -> None:
@@ -304,7 +305,8 @@ class Attempt:
         self._request_id = answer.request_id
         self._finish = answer.finish
         self._ended = True
-        self._bytes = len(answer.spoken) if answer.spoken else sum(len(said.text or "") for said in answer.said)
+        spoken = answer.spoken
+        self._bytes = len(spoken) if spoken else sum([len(said.text or "") for said in answer.said])
         self.usage = answer.usage
 
     def saw(self, item: Item) -> None:
@@ -318,7 +320,8 @@ class Attempt:
                 words.add(item)
                 if not self._first:
                     self._first = self._last
-                    self._book.first_word_us = self._book.first_word_us or self._book.elapsed_us()
+                    book = self._asks.book
+                    book.first_word_us = book.first_word_us or book.elapsed_us()
                     if self.probing and self.terms.circuit is not None:
                         self.terms.circuit.spoke()
             if item.finish:
@@ -335,33 +338,34 @@ class Attempt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        terms, book = self.terms, self._asks.book
         if self.asking.relay is not None:
             self.asking.relay.close()
         if isinstance(error, TargetError):
-            error.target = error.target or self._target.name
+            error.target = error.target or terms.target.name
             self._request_id = self._request_id or error.request_id
-        self._book.request_id = self._request_id
-        circuit = self.terms.circuit
-        if circuit is not None:
-            circuit.ended(error, probing=self.probing, hurried=error is not None and self._was_hurried())
+        book.request_id = self._request_id
+        if terms.circuit is not None:
+            hurried = error is not None and self._was_hurried()
+            terms.circuit.ended(error, probing=self.probing, hurried=hurried)
         usage = self.usage = self.usage or self._estimate(error)
         self.estimated = usage.estimated
-        self.cost_nusd = self._cost(usage)
+        cost = self.cost_nusd = self._cost(usage)
         if isinstance(error, TargetError):
             error.usage = usage
         if isinstance(error, OutputInvalid):
-            error.cost_nusd = self.cost_nusd
-        outcome = self._outcome(error, usage)
-        truth = {"nusd": self.cost_nusd or 0, "tokens": usage.input + usage.output, "requests": None, "concurrent": 0}
+            error.cost_nusd = cost
+        truth = (cost or 0, usage.input + usage.output, None, 0)  # in the order of UNITS; None: as reserved
         try:
-            self._book.attempted(outcome, soon=error is None and self.terms.soon and not self._request.stream)
-        finally:  # in the order in which they were taken; None: as reserved
-            self._purse.settle(self.hold, [truth[unit] for unit in self.terms.units])
+            soon = error is None and terms.soon and not self._request.stream
+            book.attempted(self._outcome(error, usage), soon=soon)
+        finally:
+            self._asks.purse.settle(self.hold, [truth[unit] for _, unit in terms.amounts])
 
     def _was_hurried(self) -> bool:
         """Whether it had less than half the time that the target and its route give."""
-        route = self._call.route
-        usual_s = min(self._target.timeouts.total_s, self._call.routes.get(route.name, route).total_s)
+        call = self._asks.call
+        usual_s = min(self.terms.target.timeouts.total_s, call.routes.get(call.route.name, call.route).total_s)
         return self.asking.target.timeouts.total_s < usual_s / 2
 
     def _estimate(self, error: BaseException | None) -> Usage:
@@ -395,40 +399,42 @@ class Attempt:
             status = error.status if isinstance(error, TargetError) else None
         else:
             name, why = "internal_error", type(error).__name__
-        ended = Outcome(
+        started, first, last = self._started, self._first, self._last
+        first_us = round((first - started) * 1_000_000) if first else None
+        ended = Outcome(  # no more names than these: Python makes a dictionary of more than 15, for ten times the time
             attempt=self.id,
-            call=self._call.id,
+            call=self._asks.call.id,
             outcome=name,
-            why=why,
-            status=status,
             finish=self._finish,
-            shape=self._form.verdict if self._form is not None else "",
             served_model=self._model,
             request_id=self._request_id,
+            input_tokens=usage.input,
+            output_tokens=usage.output,
+            cost_nusd=self.cost_nusd,
+            estimated=self.estimated,
             queued_us=round(self.queued_s * 1_000_000),
-            first_token_us=round((self._first - self._started) * 1_000_000) if self._first else None,
-            last_token_us=round((self._last - self._started) * 1_000_000) if self._last else None,
-            duration_us=round((monotonic() - self._started) * 1_000_000),
+            first_token_us=first_us,
+            last_token_us=first_us if last == first else round((last - started) * 1_000_000),
+            duration_us=round((monotonic() - started) * 1_000_000),
         )
-        return (
-            replace(  # in two steps: Python makes a dictionary of more than 15 named arguments, for ten times the time
-                ended,
-                input_tokens=usage.input,
-                output_tokens=usage.output,
-                cache_read_tokens=usage.cache_read,
-                cache_write_tokens=usage.cache_write,
-                reasoning_tokens=usage.reasoning,
-                usage_details=usage.details,
-                cost_nusd=self.cost_nusd,
-                overrun=self.worst is not None and (self.cost_nusd or 0) > self.worst,
-                estimated=self.estimated,
-            )
+        overrun = self.worst is not None and (self.cost_nusd or 0) > self.worst
+        if error is None and not overrun and self._form is None and usage.is_plain:  # as nearly always
+            return ended
+        return replace(
+            ended,
+            why=why,
+            status=status,
+            shape=self._form.verdict if self._form is not None else "",
+            cache_read_tokens=usage.cache_read,
+            cache_write_tokens=usage.cache_write,
+            reasoning_tokens=usage.reasoning,
+            usage_details=usage.details,
+            overrun=overrun,
         )
 
 
-def _worst_tokens(request: Request, output: int) -> int:
-    """Tokens that an attempt can use at most; where the prompt has no bound, its bytes stand in."""
-    if request.task == "count":
-        return 0
-    prompt = request.input_bound if request.input_bound is not None else request.input_bytes
-    return prompt + output * request.samples
+def _hurried(target: Target, left_s: float) -> Target:
+    """The route's deadline is shared by all attempts of a call: a later one gets what is left."""
+    if left_s <= 0:
+        raise TargetTimeout("no time is left to ask it", target=target.name, stage="total")
+    return replace(target, timeouts=replace(target.timeouts, total_s=left_s))

@@ -98,7 +98,7 @@ class Book:
     def _closed(self, error: BaseException | None) -> CallClosed:
         call, context = self.call, self.context
         status, code, why = ("ok", "", "") if error is None else _ending(error)
-        closed = CallClosed(
+        closed = CallClosed(  # no more names than these, as in `attempt.py`
             call=self.id,
             at_us=context.at_us,
             key=self.caller.key,
@@ -107,24 +107,27 @@ class Book:
             task=self.request.task,
             stream=self.request.stream,
             status=status,
+            attempts=self.attempts,
+            target=self.target if status != "denied" else "",
+            cost_nusd=self.cost_nusd,
+            duration_us=self.elapsed_us(),
+            request_hash=context.request_hash,
+            config=call.config if call else self.ledger.config,
+            trace=context.trace,
+        )
+        beside = self.estimated or self.cache or context.parent or context.session or context.tags
+        if error is None and not beside and self.first_word_us is None and call and not call.narrowed:
+            return closed
+        return replace(
+            closed,
             code=code,
             why=why,
             narrowed=call.narrowed if call else (),
-            attempts=self.attempts,
-            target=self.target if status != "denied" else "",
-        )
-        return replace(  # in two steps, as in `attempt.py`
-            closed,
-            cost_nusd=self.cost_nusd,
             estimated=self.estimated,
-            duration_us=self.elapsed_us(),
             first_word_us=self.first_word_us,
             cache=self.cache,
-            request_hash=context.request_hash,
-            config=call.config if call else self.ledger.config,
             parent=context.parent,
             session=context.session,
-            trace=context.trace,
             tags=context.tags,
         )
 

@@ -71,15 +71,29 @@ class Spool:
         Raises Unavailable (`spool_full`) where there is no room for an intent and what will follow it, or for the end
         of a call that never had one; then it was not written. What follows an intent always fits.
         """
+        try:
+            lines = ENCODER.encode_lines(records)
+        except UnicodeEncodeError:  # half a surrogate pair, out of somebody's broken answer
+            lines = None
+        owed = self._owed
+        left = self._segment_bytes - self._offset - (len(owed) + 3 * len(records) + 2) * LINE_BYTES
+        if lines is None or len(lines) > LINE_BYTES or left < 0:
+            self._append_each(records)
+        else:  # as nearly always: all that is owed, and this, fits well into this segment
+            self._write(lines)
+            for record in records:
+                if type(record) is Intent:
+                    owed.add(record.attempt)
+                    owed.add(record.call)
+                else:
+                    owed.discard(record.attempt if type(record) is Outcome else record.call)
+
+    def _append_each(self, records: tuple[Record, ...]) -> None:
+        """Line by line: a text may have to be cut, and the segment may end between two of them."""
         owed = self._owed
         lines = b""
         for record in records:
-            try:
-                line = ENCODER.encode(record) + b"\n"
-                if len(line) > LINE_BYTES:
-                    line = _cut_line(record)
-            except UnicodeEncodeError:  # half a surrogate pair, out of somebody's broken answer
-                line = _cut_line(record)
+            line = _line(record)
             ended = "" if type(record) is Intent else record.attempt if type(record) is Outcome else record.call
             if ended in owed:
                 owed.remove(ended)
@@ -236,6 +250,16 @@ def _reserve(fd: int, size_bytes: int) -> None:
 
 
 _sync_data: Any = getattr(os, "fdatasync", os.fsync)
+
+
+def _line(record: Record) -> bytes:
+    try:
+        line = ENCODER.encode(record) + b"\n"
+        if len(line) <= LINE_BYTES:
+            return line
+    except UnicodeEncodeError:
+        pass
+    return _cut_line(record)
 
 
 def _cut_line(record: Record) -> bytes:

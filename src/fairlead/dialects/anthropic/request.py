@@ -104,7 +104,7 @@ def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None,
         input_bytes=len(body),
         wants_usage=True,  # in this language a stream always tells it
         needs=frozenset(needs) if needs else NOTHING,
-        spoken=Spoken(DIALECT, fields),
+        spoken=Spoken(DIALECT, fields, body),
         read=Once(read_chat, fields),
     )
 

@@ -118,7 +118,7 @@ def _request(task: Task, body: bytes, fields: dict[str, Raw], route: str | None,
         input_bytes=len(body),
         wants_usage=stream,
         needs=needs or NOTHING,
-        spoken=Spoken(DIALECT, fields),
+        spoken=Spoken(DIALECT, fields, body),
         read=Once(read_chat, fields),
     )
 

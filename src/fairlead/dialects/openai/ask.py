@@ -113,10 +113,9 @@ def _limit_output(fields: dict[str, Any], limit: int, wanted: str | None) -> Non
     """
     named = False
     for name in LIMIT_NAMES:
-        raw = fields.get(name)
-        if raw is None:
+        if name not in fields:
             continue
-        own = read_output_limit(raw, name)
+        own = read_output_limit(fields[name], name)
         if own is None:
             del fields[name]
             continue

@@ -5,6 +5,7 @@ only done when somebody asks for it.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -27,7 +28,7 @@ from fairlead.dialects.reading import (
     take_needed,
     take_optional,
 )
-from fairlead.dialects.steering import DEARER, OTHER_LIMITS, check_steering, costs_more
+from fairlead.dialects.steering import DEARER, OTHER_LIMITS, check_steering, costs_more, may_steer
 from fairlead.errors import RequestInvalid
 
 MAX_SAMPLES = 1024  # more than any provider allows, and small enough to multiply a hold by
@@ -67,6 +68,28 @@ _READERS: dict[Task, Callable[[dict[str, Raw]], Chat | Embed]] = {
     "complete": read_completion,
     "embed": read_embed,
 }
+
+
+class _Names(Struct, frozen=True):
+    """What names of fields may mean, so that values are looked at only where they may: they would steer a server, say
+    how often is answered or how long, cost more, need more of a model."""
+
+    steer: bool
+    sample: bool
+    limit: bool
+    cost: bool
+    need: bool
+
+
+@lru_cache(maxsize=1024)  # callers send few different sets of fields
+def _names(task: Task, names: tuple[str, ...]) -> _Names:
+    return _Names(
+        steer=may_steer(names, OTHER_LIMITS if task != "embed" else NOTHING),
+        sample=not _SAMPLE_NAMES.isdisjoint(names),
+        limit=not _LIMITS.isdisjoint(names),
+        cost=not _COSTLY.isdisjoint(names),
+        need=not _BESIDE.isdisjoint(names),
+    )
 
 
 class _Typed(Struct):
@@ -115,36 +138,33 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
     that will be generated: `n` or `best_of`, times the prompts of a completion.
     """
     fields = read_fields(body)
-    check_steering(fields, OTHER_LIMITS if task != "embed" else NOTHING)
+    names = _names(task, tuple(fields))
+    if names.steer:
+        check_steering(fields, OTHER_LIMITS if task != "embed" else NOTHING)
     name = take_needed(_ROUTE, fields, "model") if route is None else route
     if task == "embed":
         if "messages" in fields:  # vLLM would embed those instead
             raise RequestInvalid("`messages` can't be embedded.", param="messages", hint="Send `input` alone.")
         read_inputs(fields, "input")
-        return _request(task, name, body, fields, needs=NOTHING)
+        return _request(task, name, body, fields, NOTHING, names)
     streams = stream or False
     if stream is None and "stream" in fields:
         streams = bool(take(_FLAG, fields["stream"], "stream"))
-    samples = 1
-    if not _SAMPLE_NAMES.isdisjoint(fields):
-        samples = max(take(_SAMPLES, raw, name) or 1 for name, raw in fields.items() if name in _SAMPLE_NAMES)
-    needs: frozenset[str] | None = NOTHING
+    samples = _samples(fields) if names.sample else 1
     if task == "complete":
         samples *= count_of(read_inputs(fields, "prompt"))
+        needs: frozenset[str] | None = NOTHING
     else:
         needs = _needed(take_needed(_MESSAGES, fields, "messages"))
     options = take_optional(_STREAM_OPTIONS, fields, "stream_options") if streams else None
+    limit = caller_limit(fields) if names.limit else None
     return _request(
-        task,
-        name,
-        body,
-        fields,
-        needs=needs,
-        stream=streams,
-        samples=samples,
-        max_output_tokens=None if _LIMITS.isdisjoint(fields) else caller_limit(fields),
-        wants_usage=bool(options and options.include_usage),
+        task, name, body, fields, needs, names, streams, samples, limit, bool(options and options.include_usage)
     )
+
+
+def _samples(fields: dict[str, Raw]) -> int:
+    return max(take(_SAMPLES, raw, name) or 1 for name, raw in fields.items() if name in _SAMPLE_NAMES)
 
 
 def _request(
@@ -152,29 +172,31 @@ def _request(
     route: str,
     body: bytes,
     fields: dict[str, Raw],
-    *,
     needs: frozenset[str] | None,
+    names: _Names,
     stream: bool = False,
     samples: int = 1,
     max_output_tokens: int | None = None,
     wants_usage: bool = False,
 ) -> Request:
     """`needs`: what the messages need, empty if they are nothing but text, None if nobody knows."""
-    bounded = needs is not None and not needs and (_COSTLY.isdisjoint(fields) or not _asks_for_more(fields))
-    needs = needs or NOTHING
-    if task == "chat":
-        needs = needs if _BESIDE.isdisjoint(fields) else _needed_beside(fields, needs)
+    size = len(body)
+    bounded = needs is not None and not needs and not (names.cost and _asks_for_more(fields))
+    if task != "chat":
+        needs = NOTHING
+    elif names.need:
+        needs = _needed_beside(fields, needs or NOTHING)
     return Request(
         task=task,
         route=route,
         stream=stream,
         samples=samples,
         max_output_tokens=max_output_tokens,
-        input_bound=len(body) + TEMPLATE_SLACK_TOKENS if bounded else None,
-        input_bytes=len(body),
+        input_bound=size + TEMPLATE_SLACK_TOKENS if bounded else None,
+        input_bytes=size,
         wants_usage=wants_usage,
-        needs=needs if task == "chat" else NOTHING,
-        spoken=Spoken(DIALECT, fields),
+        needs=needs or NOTHING,
+        spoken=Spoken(DIALECT, fields, body),
         read=Once(_READERS[task], fields),
     )
 
@@ -185,15 +207,15 @@ def _request(
 def _needed(messages: list[_Slim]) -> frozenset[str] | None:
     """The kinds of media in the messages, and whether there is a part of a kind that nobody knows yet. None where there
     is something beside the content: only what is known to be text has a bound."""
-    needs: set[str] = set()
+    needs: set[str] | None = None
     known = True
     for message in messages:
         content = message.content
-        if isinstance(content, list):
+        if type(content) is list:
             for part in content:
                 if type(part) is _Typed and part.type not in _TEXT_PARTS:
-                    kind = MODALITIES.get(part.type)
-                    needs.add(kind or OPAQUE)
+                    needs = needs or set()
+                    needs.add(MODALITIES.get(part.type) or OPAQUE)
         if not (message.audio is message.images is message.attachments is UNSET):
             known = known and not _has_more(message)
     if needs:

@@ -82,7 +82,7 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
         input_bound=None if pictured else bound,
         input_bytes=len(body) + (len(documents) - 1) * len(bytes(query)),
         needs=_IMAGES if pictured else NOTHING,
-        spoken=Spoken(DIALECT, fields),
+        spoken=Spoken(DIALECT, fields, body),
         read=Once(read_rerank, fields),
     )
 

@@ -93,7 +93,7 @@ def read_request(task: Task, body: bytes, *, route: str | None = None, stream: b
         input_bytes=len(body),
         wants_usage=True,
         needs=frozenset(needs),
-        spoken=Spoken(DIALECT, fields),
+        spoken=Spoken(DIALECT, fields, body),
         read=Once(read_chat, fields),
     )
 
