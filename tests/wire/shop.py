@@ -36,7 +36,7 @@ class Shop:
         try:
             await self._serve(incoming)
         except FairleadError as error:
-            await incoming.respond(413 if error.code == "body_too_large" else 400, error.code.encode(), [])
+            incoming.respond(413 if error.code == "body_too_large" else 400, error.code.encode(), [])
         except asyncio.CancelledError:
             self.left.set()
             raise
@@ -44,7 +44,7 @@ class Shop:
     async def _serve(self, incoming: Incoming) -> None:
         match incoming.path:
             case "/unread":
-                return await incoming.respond(401, b"who?", [])
+                return incoming.respond(401, b"who?", [])
             case "/wait":
                 self.begun.set()
                 await self.gate.wait()
@@ -60,12 +60,12 @@ class Shop:
                 while True:
                     await incoming.write(b"x" * 65536)
             case "/big":
-                return await incoming.respond(200, b"y" * 8_000_000, [])
+                return incoming.respond(200, b"y" * 8_000_000, [])
             case "/odd":
-                return await incoming.respond(200, b"", [b"x-said: a\r\nset-cookie: b=c\0d", b"x-more: \n\n"])
+                return incoming.respond(200, b"", [b"x-said: a\r\nset-cookie: b=c\0d", b"x-more: \n\n"])
         body = await incoming.body(LIMIT)
         said = f"{incoming.method} {incoming.path}?{incoming.query.decode()} ".encode()
-        await incoming.respond(200, said + (body if len(body) < 100 else b"%d" % len(body)), [])
+        incoming.respond(200, said + (body if len(body) < 100 else b"%d" % len(body)), [])
 
     def refusal(self, error: FairleadError) -> Refusal:
         return Refusal(400, [], error.code.encode())

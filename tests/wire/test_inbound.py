@@ -26,16 +26,16 @@ class Echo:
         try:
             body = await incoming.body(LIMIT)
         except FairleadError as error:
-            return await incoming.respond(400, error.code.encode(), [])
+            return incoming.respond(400, error.code.encode(), [])
         if incoming.path == "/length":
-            return await incoming.respond(200, b"%d" % len(body), [])
+            return incoming.respond(200, b"%d" % len(body), [])
         heard = repr((incoming.method, incoming.path, incoming.query, sorted(incoming.headers.items()), body))
         if incoming.path == "/stream":
             incoming.start([])
             for word in heard.encode().split(b" "):
                 await incoming.write(word)
             return await incoming.write(b"", more=False)
-        await incoming.respond(200, heard.encode(), [])
+        incoming.respond(200, heard.encode(), [])
 
     def refusal(self, error: FairleadError) -> Refusal:
         return Refusal(400, [], error.code.encode())

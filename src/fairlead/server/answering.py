@@ -28,7 +28,7 @@ HEARTBEAT = b": still waiting for the first word\n\n"
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]|,")
 _LONGEST_PATH = 120
 
-End = Callable[[], Awaitable[None]]  # sends what ends a response
+End = Callable[[], object]  # sends what ends a response
 
 
 class Writer(Protocol):
@@ -93,7 +93,7 @@ async def reply(
     else:
         with recording:
             end = await _served(exchange, recording.overhears(tongue), book, request, keep, recording.hear)
-    await end()
+    end()
 
 
 async def _served(
@@ -160,7 +160,7 @@ async def _streamed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writ
     last = writer.end()
     if keep is not None:
         await keep(None, writer)
-    return partial(exchange.write, last, more=False)
+    return partial(exchange.push, last, more=False)
 
 
 class _Heartbeat:
@@ -191,7 +191,7 @@ def _failed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writer | Non
     """Tell the caller. In a stream that has begun: a typed error event, and no end mark, so that no client takes what
     came for a whole answer."""
     if exchange.started and writer is not None:
-        return partial(exchange.write, writer.fail(body_of(error, tongue.language)), more=False)
+        return partial(exchange.push, writer.fail(body_of(error, tongue.language)), more=False)
     return partial(exchange.fail, error, _labels(book, tongue))
 
 

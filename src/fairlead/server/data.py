@@ -6,10 +6,10 @@ how bytes become requests in `wire/inbound.py`.
 
 import logging
 import re
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from hashlib import blake2b
+from time import monotonic, time_ns
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -20,7 +20,7 @@ from fairlead.errors import EndpointUnsupported, FairleadError, RequestInvalid, 
 from fairlead.gateway.call import Caller, Context
 from fairlead.gateway.flow import Gateway
 from fairlead.gateway.identity import Identities
-from fairlead.ids import new_trace, now_us
+from fairlead.ids import new_trace
 from fairlead.server.cors import Cors
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
 from fairlead.server.recording import Recorder
@@ -49,10 +49,12 @@ class Exchange(Incoming):
     call = ""  # the id of the call in the books, once there is one
 
     def __init__(self, listener: "DataListener", link: Link, head: Head) -> None:
-        super().__init__(link, head)
+        self.head = head
+        self.headers = head.headers
+        self._link = link
         self.listener = listener
-        self.at_us = now_us()
-        self.began = time.monotonic()
+        self.at_us = time_ns() // 1000
+        self.began = monotonic()
 
     @property
     def gateway(self) -> Gateway:
@@ -67,11 +69,13 @@ class Exchange(Incoming):
             proof = self.head.known = identities.prove(said.decode("latin-1"))
         return proof.caller
 
-    def content(self) -> Awaitable[bytes]:
+    async def content(self) -> bytes:
         """The whole body. Raises BodyTooLarge before more than the limit is held."""
         if self.headers.get(b"content-encoding", b"identity") != b"identity":
             raise RequestInvalid("compressed request bodies are not taken", hint="send the body as it is")
-        return self.body(self.listener.max_body_bytes)
+        limit = self.listener.max_body_bytes
+        body = self.whole(limit)
+        return await self.body(limit) if body is None else body
 
     def bounded(self, body: bytes) -> bytes:
         """The same body, if a request may be as long. Raises BodyTooLarge."""
@@ -101,10 +105,10 @@ class Exchange(Incoming):
             cache=_cache(headers.get(CACHE)),
         )
 
-    async def fail(self, error: FairleadError, lines: Lines) -> None:
+    def fail(self, error: FairleadError, lines: Lines) -> None:
         """The error as the whole response, in the caller's language."""
         told = told_in(self.language, error)
-        await self.respond(told.status, told.body, [*told.lines, *lines])
+        self.respond(told.status, told.body, [*told.lines, *lines])
 
 
 def _trace(said: bytes | None) -> str:
@@ -183,21 +187,22 @@ class DataListener:
         try:
             if self.cors is not None:
                 exchange.also = self.cors.lines(exchange.headers)
-            endpoint = self._endpoints.get((exchange.method, exchange.path)) or self._found(exchange)
+            head = exchange.head
+            endpoint = self._endpoints.get((head.method, head.path)) or self._found(exchange)
             await endpoint(exchange)
         except FairleadError as error:
-            await self._refuse(exchange, error)
+            self._refuse(exchange, error)
         except Exception as bug:  # noqa: BLE001  # the edge: a bug answers 500 and tells the log, never the caller
             log.error("%s %.100r: %s", exchange.method, exchange.path, trail(bug))
-            await self._refuse(exchange, INTERNAL)
+            self._refuse(exchange, INTERNAL)
 
     def refusal(self, error: FairleadError) -> Refusal:
         """What is said where it is not known yet who asks for what."""
         return told_in(openai, error)
 
-    async def _refuse(self, exchange: Exchange, error: FairleadError) -> None:
+    def _refuse(self, exchange: Exchange, error: FairleadError) -> None:
         if not exchange.started:  # else the connection breaks off: the caller sees a body that does not end
-            await exchange.fail(error, [])
+            exchange.fail(error, [])
 
     def _found(self, exchange: Exchange) -> Endpoint:
         method, path = exchange.method, exchange.path
@@ -209,7 +214,7 @@ class DataListener:
 
     async def _options(self, taken: list[str], exchange: Exchange) -> None:
         asked = self.cors.preflight(exchange.headers, taken) if self.cors is not None else None
-        await exchange.respond(204, b"", [b"allow: " + ", ".join([*taken, "OPTIONS"]).encode(), *(asked or ())])
+        exchange.respond(204, b"", [b"allow: " + ", ".join([*taken, "OPTIONS"]).encode(), *(asked or ())])
 
     def _below(self, method: str, path: str) -> Endpoint | None:
         found = (

@@ -10,7 +10,7 @@ from fairlead.server.premises import names_loopback
 
 
 async def _healthz(exchange: Exchange) -> None:
-    await exchange.respond(200, b'{"status":"ok"}', [JSON])
+    exchange.respond(200, b'{"status":"ok"}', [JSON])
 
 
 async def _readyz(exchange: Exchange) -> None:
@@ -18,7 +18,7 @@ async def _readyz(exchange: Exchange) -> None:
     draining = exchange.listener.draining
     config = exchange.gateway.generation.routes.config
     body = {"status": "draining" if draining else "ready", "config": config, "version": __version__}
-    await exchange.respond(503 if draining else 200, msgspec.json.encode(body), [JSON])
+    exchange.respond(503 if draining else 200, msgspec.json.encode(body), [JSON])
 
 
 async def _metrics(exchange: Exchange) -> None:
@@ -26,7 +26,7 @@ async def _metrics(exchange: Exchange) -> None:
     if exchange.listener.metrics is None or not names_loopback(asked_of):
         raise EndpointUnsupported("metrics are on the admin listener", hint="`admin` in [server] says where")
     body = await exchange.listener.metrics()
-    await exchange.respond(200, body, [b"content-type: text/plain; version=0.0.4; charset=utf-8"])
+    exchange.respond(200, body, [b"content-type: text/plain; version=0.0.4; charset=utf-8"])
 
 
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {

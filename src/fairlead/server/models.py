@@ -27,7 +27,7 @@ def _language(exchange: Exchange) -> ModuleType:
 async def _list(exchange: Exchange) -> None:
     exchange.language = language = _language(exchange)
     names = exchange.gateway.generation.routes.visible(exchange.caller())
-    await exchange.respond(200, language.models_body(names, created=0), [JSON])
+    exchange.respond(200, language.models_body(names, created=0), [JSON])
 
 
 async def _one(exchange: Exchange) -> None:
@@ -40,7 +40,7 @@ async def _one(exchange: Exchange) -> None:
         raise RouteUnknown(f"there is no route {name[:200]!r}", hint=f"GET {stem} lists this key's", param="model")
     listed = msgspec.json.decode(language.models_body([name], created=0))
     [model] = listed["models" if language is gemini else "data"]
-    await exchange.respond(200, msgspec.json.encode(model), [JSON])
+    exchange.respond(200, msgspec.json.encode(model), [JSON])
 
 
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {

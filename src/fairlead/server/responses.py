@@ -162,7 +162,7 @@ async def _one(exchange: Exchange) -> None:
     if archive is None or not await _soon(archive.forget(id, caller.key)):
         raise NotFound(f"there is no response {id[:200]!r}", hint="only routes with `keep_responses_s` keep them")
     gone = {"id": id, "object": "response", "deleted": True}
-    await exchange.respond(200, msgspec.json.encode(gone), [JSON])
+    exchange.respond(200, msgspec.json.encode(gone), [JSON])
 
 
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {

@@ -171,16 +171,23 @@ class Inbound(asyncio.Protocol):
             self._refuse(Unavailable("too many connections", hint="ask again soon", code="too_many_connections"))
 
     def data_received(self, data: bytes) -> None:
-        if self._requests.last:
+        requests = self._requests
+        if requests.last:
             return
         if self._paused or self._held:
             self._held += data
             return
+        if self._current is None and not self._queue and not self.congested:  # as nearly always
+            alike = requests.alike(data)
+            if alike is not None:
+                self._head_at = self._body_at = 0.0
+                self._begin(alike)
+                return
         if len(data) <= SLICE_BYTES:
-            self._requests.feed(data)
+            requests.feed(data)
         else:
             self._feed(data)
-        if self._requests.arriving is not None:
+        if requests.arriving is not None:
             self._progress_at = self.loop.time()
         if self._current is None:
             self._next()
@@ -282,8 +289,7 @@ class Inbound(asyncio.Protocol):
             if not isinstance(first, Incoming):
                 self._refuse(first)
                 return
-            self._current = first
-            self._task = asyncio.Task(self._serve(first), loop=self.loop, name="request")
+            self._begin(first)
             if first.complete:  # nothing is waited for, and the timer looks for itself when it rings
                 return
         elif self._requests.last or self._eof:
@@ -292,6 +298,10 @@ class Inbound(asyncio.Protocol):
         elif self._rings_at <= self._waits_since + self._house.bounds.idle_s and not self._requests.in_head:
             return
         self._rearm()
+
+    def _begin(self, incoming: Incoming) -> None:
+        self._current = incoming
+        self._task = asyncio.Task(self._serve(incoming), loop=self.loop, name="request")
 
     async def _serve(self, incoming: Incoming) -> None:
         try:

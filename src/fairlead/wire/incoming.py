@@ -10,10 +10,10 @@ from copy import copy
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from time import time
 from typing import Any, Protocol
 
 from fairlead.errors import BodyTooLarge, FairleadError
-from fairlead.ids import now_us
 
 AHEAD_BYTES = 64 * 1024  # of a body that nobody has asked for yet
 SMALL_BYTES = 64 * 1024  # copying up to here is cheaper than a write of two pieces
@@ -85,13 +85,27 @@ class Incoming:
 
     def __init__(self, link: Link, head: Head) -> None:
         self.head = head
-        self.method = head.method
-        self.path = head.path
-        self.query = head.query
         self.headers = head.headers
         self._link = link
 
+    @property
+    def method(self) -> str:
+        return self.head.method
+
+    @property
+    def path(self) -> str:
+        return self.head.path
+
+    @property
+    def query(self) -> bytes:
+        return self.head.query
+
     # --- for whoever serves it ---
+
+    def whole(self, limit: int) -> bytes | None:
+        """The body, if all of it came with its head, as of nearly all; None: `body` awaits it, or says why not."""
+        body = self._body
+        return body if self.complete and self.size <= limit and type(body) is bytes and self._fault is None else None
 
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises BodyTooLarge before more than `limit` is held, and what else is wrong with it."""
@@ -111,14 +125,14 @@ class Incoming:
             raise copy(self._fault)  # one that this holds, and that holds this, would be a cycle
         return self._body if type(self._body) is bytes else bytes(self._body)
 
-    async def respond(self, status: int, body: bytes, lines: Lines) -> None:
+    def respond(self, status: int, body: bytes, lines: Lines) -> None:
         """All of a response at once, in one write."""
         self.started = self.finished = True
         if status in NO_BODY:
             self._link.write(self._head(status, lines, None))
             return
         head = self._head(status, lines, b"content-length: %d" % len(body))
-        if self.method == "HEAD":
+        if self.head.method == "HEAD":
             self._link.write(head)
         elif len(body) < SMALL_BYTES:
             self._link.write(head + body)
@@ -202,7 +216,7 @@ class Incoming:
             self._waiter.set_result(None)
 
     def _head(self, status: int, lines: Lines, framing: bytes | None) -> bytes:
-        parts = [_STATUS.get(status) or status_line(status), *lines, *self.also, _date(now_us() // 1_000_000)]
+        parts = [_STATUS.get(status) or status_line(status), *lines, *self.also, _date(int(time()))]
         if framing is not None:
             parts.append(framing)
         ends_with_connection = self.plain and framing is None and status not in NO_BODY

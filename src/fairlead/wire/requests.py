@@ -34,6 +34,8 @@ class Read(Struct, frozen=True):
     before: bytes
     after: bytes
     head: Head
+    digits_at: int
+    rest: int  # bytes after the digits
 
 
 class Requests:
@@ -61,7 +63,8 @@ class Requests:
         if self._parser is None or self.last:
             return
         between = not self.in_head and self.arriving is None
-        if between and self._read is not None and self._is_alike(self._read, data):
+        if between and (alike := self.alike(data)) is not None:
+            self._take(alike)
             return
         self._overhead += len(data)
         self._begun, self._whole = 0, None
@@ -86,23 +89,23 @@ class Requests:
         elif between and self._whole is not None and self._begun == 1:
             self._read = _as_read(data, self._whole)
 
-    def _is_alike(self, read: Read, data: bytes) -> bool:
-        """Whether it is one whole request whose head differs from the one before in the body's length alone. The
-        parser is between two requests and need not see it."""
-        if not data.startswith(read.before):
-            return False
-        start = len(read.before)
+    def alike(self, data: bytes) -> Incoming | None:
+        """The request, if `data` is a whole one between two others whose head differs from the one before in the body's
+        length alone. Then the parser need not see it, and it is given here instead of taken."""
+        read = self._read
+        if read is None or self.in_head or self.arriving is not None or not data.startswith(read.before):
+            return None
+        start = read.digits_at
         end = data.find(b"\r", start, start + MAX_DIGITS + 1)
         digits = data[start:end]
         if end < 0 or not digits.isdigit() or not data.startswith(read.after, end):
-            return False
-        body = end + len(read.after)
-        if len(data) - body != int(digits):
-            return False
+            return None
+        body = data[end + read.rest :]
+        if len(body) != int(digits):
+            return None
         incoming = self._make(read.head)
-        incoming.take_all(data[body:])
-        self._take(incoming)
-        return True
+        incoming.take_all(body)
+        return incoming
 
     def spoil(self, fault: FairleadError) -> None:
         """Nothing that still comes can be understood."""
@@ -209,7 +212,7 @@ def _as_read(data: bytes, whole: Incoming) -> Read | None:
     found = LENGTH.search(head)
     if found is None or head.count(b"\n") != head.count(b"\r\n") or not whole.keep:
         return None
-    return Read(head[: found.start(1)], head[found.end(1) :], whole.head)
+    return Read(head[: found.start(1)], head[found.end(1) :], whole.head, found.start(1), len(head) - found.end(1))
 
 
 def _headers(lines: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -88,7 +88,8 @@ def take_usage(raw: Raw) -> Usage | None:
 def read_usage(said: UsageSaid) -> Usage:
     """Tokens as the house counts them: `input` with the cached ones, `output` with reasoning."""
     prompt, completion = said.prompt_tokens or 0, said.completion_tokens or 0
-    if prompt >= 0 and completion >= 0 and said == UsageSaid(said.prompt_tokens, said.completion_tokens, said.total_tokens):
+    plain = UsageSaid(said.prompt_tokens, said.completion_tokens, said.total_tokens)
+    if said == plain and prompt >= 0 and completion >= 0:
         return Usage(prompt, completion)
     inputs, outputs = said.prompt_tokens_details, said.completion_tokens_details
     detailed = inputs.cached_tokens if inputs else None
