@@ -30,13 +30,18 @@ def test_parquet_gives_the_same_cases_as_json_lines(tmp_path: Path) -> None:
     assert read_cases(CasesSettings(file="other.parquet"), tmp_path) == lines
 
 
+def test_cases_that_a_spreadsheet_parted_with_semicolons_are_read(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("\ufeffid;text\r\n1;one, two\r\n;\r\n", encoding="utf-8")
+    assert [row for _, row in read_rows(tmp_path / "cases.csv")] == [{"id": "1", "text": "one, two"}]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
         ("c.csv", "id,text\n1\n", "c.csv:2: not 2 cells as in the header"),
         ("c.csv", "id,text\n1,2,3\n", "c.csv:2: not 2 cells as in the header"),
         ("c.csv", "id,id\n1,2\n", "c.csv:1: two columns have the same name"),
-        ("c.csv", 'id,text\n1,"x\n', "c.csv:2: unexpected end of data"),
+        ("c.csv", 'id,text\n1,"x\n', "c.csv:2: this is no CSV: unexpected end of data"),
         ("c.csv", "id,weight\n1,heavy\n", "c.csv:2: `weight` is no number: 'heavy'"),
         ("c.csv", "id,vars\n1,{\n", "c.csv:2: `vars` is not JSON"),
         ("c.parquet", "PAR", "c.parquet: not Parquet"),

@@ -3,7 +3,6 @@
 Knows no cases: what a row must hold is said in `cases`, which of its columns mean what in `suite`.
 """
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fairlead.errors import ExtraMissing, SuiteInvalid
+from fairlead.evals.separated import separated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Row = tuple[str, dict[str, Any]]  # where it stands, and what it holds
 JSON_COLUMNS = ("vars", "messages", "turns", "tools", "utility")  # of a table: a cell of them is JSON
-LARGEST_CELL = 1 << 24
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -70,25 +69,15 @@ def _json_lines(path: Path) -> Iterator[Row]:
             yield where, row
 
 
-def _separated(path: Path, delimiter: str) -> Iterator[Row]:
-    if csv.field_size_limit() < LARGEST_CELL:
-        csv.field_size_limit(LARGEST_CELL)
+def _csv(path: Path) -> Iterator[Row]:
+    def wrong(line: int, problem: str) -> SuiteInvalid:
+        return SuiteInvalid(f"{path}:{line}: {problem}", file=str(path), line=line)
+
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter=delimiter, strict=True)
-        columns = reader.fieldnames or ()
-        if len(set(columns)) < len(columns):
-            raise SuiteInvalid(f"{path}:1: two columns have the same name", file=str(path), line=1)
-        try:
-            for row in reader:
-                where = f"{path}:{reader.line_num}"
-                if None in row or None in row.values():
-                    raise SuiteInvalid(
-                        f"{where}: not {len(columns)} cells as in the header", file=str(path), line=reader.line_num
-                    )
-                yield where, _from_text(row, where)
-        except csv.Error as error:
-            line = reader.reader.line_num  # the row that failed is not counted by the other
-            raise SuiteInvalid(f"{path}:{line}: {error}", file=str(path), line=line) from None
+        columns, rows = separated(file, wrong)
+        for line, cells in rows:
+            where = f"{path}:{line}"
+            yield where, _from_text(dict(zip(columns, cells, strict=True)), where)
 
 
 def _from_text(row: dict[str, str], where: str) -> dict[str, Any]:
@@ -141,7 +130,7 @@ def _parquet(path: Path) -> Iterator[Row]:
 
 READERS: "dict[str, Callable[[Path], Iterator[Row]]]" = {
     ".jsonl": _json_lines,
-    ".csv": lambda path: _separated(path, ","),
-    ".tsv": lambda path: _separated(path, "\t"),
+    ".csv": _csv,
+    ".tsv": _csv,
     ".parquet": _parquet,
 }

@@ -74,7 +74,7 @@ def packed_with_zstandard(path: Path) -> Path:
 def harness_sample(doc_id: int, score: float, **more: Any) -> dict[str, Any]:
     return {
         "doc_id": doc_id,
-        "doc": {"question": "q"},
+        "doc": {"question": f"q{doc_id}"},
         "target": "4",
         "arguments": {"gen_args_0": {"arg_0": f"Question {doc_id}", "arg_1": {"until": []}}},
         "resps": [["four"]],

@@ -91,9 +91,17 @@ def test_quoted_text_may_hold_lines_and_blank_lines(tmp_path: Path) -> None:
         ("item,model\n1,a\n", "no column has scores"),
         ("item,score\n", "there are no rows"),
         ("item,score\n1,good\n", "row 1: score is no number: 'good'"),
+        ("item,score\n1,0.5\n2,7 of 9\n", "row 2: score is no number: '7 of 9'"),
+        ("item,score\n1,87 %\n2,0.5\n", "row 2: score has no percent sign, as others have: '0.5'"),
+        ('item,score\n1,"1,250"\n2,"2,500"\n', "row 1: score may have decimals or thousands: '1,250'"),
+        ('item,score\n1,"0,5"\n2,0.5\n', "row 2: score is not written as others are: '0.5'"),
+        ("item,score\n1,1\n ,1\n", "row 2: item is blank"),
+        ("item,model,score\n1,,1\n", "row 1: model is blank"),
+        ("item,Item,score\n1,2,1\n", "columns that are there twice"),
+        ('[{"item": 1, "score": 1}, 2]', "no list of rows"),
         ("item,score\n1,inf\n", "row 1: score is infinite"),
-        ("item,score\n1,1,1\n", "2 columns are wanted, not 3"),
-        ("item,score,score\n1,1,1\n", "columns that are there twice"),
+        ("item,score\n1,1,1\n", "not 2 cells as in the header, but 3"),
+        ("item,score,score\n1,1,1\n", "two columns have the same name: score"),
         ("item,score\n1,1\n1,0\n", "cases are there twice"),
         ('item,score\n1,"1\n', "this is no CSV"),
         ('{"item": 1, "score": 1}\n[1]\n', "no JSON object"),
@@ -116,6 +124,75 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ResultsUnreadable, match="no such file"):
         read(tmp_path / "none.csv")
+
+
+# As spreadsheets and programs write the same four scores: 1, 0, 0.875 and none.
+WRITTEN = {
+    "Excel, with commas for decimals": "\ufeffitem;model;score\r\n1;a;1\r\n2;a;0\r\n3;a;0,875\r\n4;a;\r\n;;\r\n",
+    "Excel, which says its sign": "sep=;\nItem;Model;Score\n1;a;1,0\n2;a;0,0\n3;a;0,875\n4;a;NA\n",
+    "percent": "item,score\n1,100%\n2,0 %\n3,87.5%\n4,n/a\n",
+    "percent with commas": 'item,score\n1,"100,0 %"\n2,"0,0 %"\n3,"87,5 %"\n4,-\n',
+    "words among numbers": "item,score\n1,TRUE\n2,False\n3,0.875\n4,None\n",
+    "other words": "item\tcorrect\n1\tpass\n2\tFAIL\n3\t0.875\n4\tnan\n",
+    "pandas, with its index": ",item,score\n0,1,1.0\n1,2,0.0\n2,3,0.875\n3,4,\n",
+    "JSON": '[{"item": 1, "score": 1}, {"item": 2, "score": false}, {"item": 3, "score": 0.875}, {"item": 4}]',
+    "JSON of Python": '{"item":1,"score":1}\n{"item":2,"score":0}\n{"item":3,"score":0.875}\n{"item":4,"score":NaN}\n',
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_scores_are_read_as_spreadsheets_and_programs_write_them(tmp_path: Path, written: str) -> None:
+    table = of_text(tmp_path / "t.csv", WRITTEN[written]).table
+    assert table.item.tolist() == ["1", "2", "3", "4"]
+    (scores,) = table.metrics.values()
+    assert np.array_equal(scores, [1, 0, 0.875, np.nan], equal_nan=True)
+
+
+def test_a_table_without_a_score_says_what_decides(tmp_path: Path) -> None:
+    found = of_text(tmp_path / "wide.csv", "item,old,new\n1,1,0\n")
+    assert found.primary == "old" and any("old, decides unless --metric" in note for note in found.notes)
+    assert any("one candidate's" in note for note in found.notes)
+
+
+def test_half_a_character_is_no_reason_to_lose_a_file(tmp_path: Path) -> None:
+    found = of_text(tmp_path / "t.jsonl", '{"item": 1, "score": 1, "answer": "cut \\ud83d"}\n')
+    assert found.table.said.tolist() == ["cut \ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("t.csv", "item,score\nü,1\n".encode("latin-1"), "in UTF-8"),
+        ("t.csv", "item\tscore\n1\t1\n".encode("utf-16"), "in UTF-8"),
+        ("t.yaml", b"results: []\n", "-o results.json"),
+        ("t.json", b'{"rows": 1}', "--format table | inspect"),
+        ("t.json", b'{"results": [', "--format table | inspect"),
+    ],
+)
+def test_what_is_no_file_of_results_is_refused_with_what_to_do(
+    tmp_path: Path, name: str, content: bytes, hint: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ResultsUnreadable) as refused:
+        read(tmp_path / name)
+    assert hint in refused.value.hint
+
+
+def test_a_folder_is_refused_with_files_that_are_in_it(tmp_path: Path) -> None:
+    written(tmp_path / "samples_t.jsonl", [harness_sample(0, 1.0)])
+    with pytest.raises(ResultsUnreadable, match="this is a folder") as refused:
+        read(tmp_path)
+    assert "samples_t.jsonl" in refused.value.hint
+
+
+@pytest.mark.parametrize("format", ["table", "inspect", "lm-eval", "promptfoo"])
+def test_a_file_that_is_not_what_it_is_said_to_be_is_refused_with_a_hint(tmp_path: Path, format: str) -> None:
+    (tmp_path / "t").write_bytes(b"%PDF-1.7\n")
+    with pytest.raises(ResultsUnreadable) as refused:
+        read(tmp_path / "t", format)
+    assert refused.value.hint
+    with pytest.raises(ResultsUnreadable, match="no such file"):
+        read(tmp_path / "none", format)
 
 
 # --- Inspect ---------------------------------------------------------------------------------------------------------
@@ -148,7 +225,7 @@ def test_a_sample_that_ended_in_an_error_is_missing_and_told(tmp_path: Path) -> 
     broken = sample(1, None, scores={}, error={"message": "no", "traceback": ""})
     found = read(inspect_log(tmp_path / "l.eval", sample(0, "C"), broken))
     assert found.table.status.tolist() == ["ok", "missing"] and np.isnan(found.table.metrics["match"][1])
-    assert "1 samples ended in an error" in found.notes[0]
+    assert "1 of 2 samples ended in an error" in found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +243,21 @@ def test_a_log_of_another_shape_is_refused(tmp_path: Path, samples: list, header
         read(inspect_log(tmp_path / "l.eval", *samples, header=header))
 
 
+def test_a_log_whose_samples_all_ended_in_an_error_says_in_which(tmp_path: Path) -> None:
+    erred = sample(0, "C", scores=None, error={"message": "no way to the model"})
+    with pytest.raises(ResultsUnreadable, match="no sample of the log has a score") as refused:
+        read(inspect_log(tmp_path / "l.eval", erred))
+    assert "no way to the model" in refused.value.hint
+
+
+def test_a_workbook_is_told_from_a_log(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    with pytest.raises(ResultsUnreadable, match="a workbook") as refused:
+        read(tmp_path / "t.xlsx")
+    assert "CSV" in refused.value.hint
+
+
 # --- lm-evaluation-harness -------------------------------------------------------------------------------------------
 
 
@@ -177,7 +269,7 @@ def test_samples_of_the_harness_are_read_and_their_folder_names_the_model(tmp_pa
     table = found.table
     assert (found.format, found.primary, table.candidates) == ("lm-eval", "exact_match", ("EleutherAI/pythia-70m",))
     assert table.metrics["exact_match"].tolist() == [1, 0] and table.asked.tolist() == ["Question 0", "Question 1"]
-    assert table.content_hash.tolist() == ["p0", "p1"] and table.said.tolist() == ["4", "4"]
+    assert len(set(table.content_hash.tolist())) == 2 and table.said.tolist() == ["4", "4"]
     assert found.facts == {"task": "gsm8k", "date": "2026-01-02T03-04-05.678"}
 
 
@@ -220,9 +312,9 @@ def test_a_test_that_promptfoo_repeated_is_one_case(tmp_path: Path) -> None:
 
 
 def test_several_prompts_of_one_provider_are_several_candidates(tmp_path: Path) -> None:
-    other = promptfoo_result(1, "2+2", prompt={"raw": "Tell {{q}}", "label": "Tell {{q}}"})
+    other = promptfoo_result(1, "2+2", prompt={"raw": "Tell 2+2", "label": "Tell {{q}}"})
     found = read(written(tmp_path / "r.jsonl", [promptfoo_result(1, "2+2"), other])).table
-    assert found.candidates == ("openai:gpt, prompt 1", "openai:gpt, prompt 2")
+    assert found.candidates == ("openai:gpt, Say {{q}}", "openai:gpt, Tell {{q}}")
 
 
 def test_an_error_of_the_target_scores_0_and_one_of_an_assertion_is_missing(tmp_path: Path) -> None:
@@ -232,6 +324,20 @@ def test_an_error_of_the_target_scores_0_and_one_of_an_assertion_is_missing(tmp_
     found = read(written(tmp_path / "r.jsonl", [of_target, too_slow, of_ours])).table
     assert found.status.tolist() == ["failed", "timeout", "missing"]
     assert found.metrics["score"].tolist()[:2] == [0, 0] and np.isnan(found.metrics["score"][2])
+
+
+def test_results_that_promptfoo_lost_are_told(tmp_path: Path) -> None:
+    output = promptfoo_output([promptfoo_result(1, "2+2")])
+    output["results"]["stats"] = {"successes": 1, "failures": 1, "errors": 1}
+    found = read(written(tmp_path / "r.json", output))
+    assert "promptfoo counted 3 results, and 1 are in the file" in found.notes
+
+
+def test_prompts_whose_beginnings_are_the_same_are_told_apart(tmp_path: Path) -> None:
+    long = [{"raw": "", "label": "Answer in one word, and in no more than that. " + end} for end in ("Now.", "Then.")]
+    results = [promptfoo_result(1, "2+2", prompt=prompt) for prompt in long]
+    names = read(written(tmp_path / "r.jsonl", results)).table.candidates
+    assert len(set(names)) == 2 and all(name.startswith("openai:gpt, Answer in one word") for name in names)
 
 
 @pytest.mark.parametrize("content", [{"results": 5}, {"results": {"results": [{"score": "x"}]}}, {"a": 1}, [[1]]])

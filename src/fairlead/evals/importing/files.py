@@ -51,6 +51,15 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise unreadable(str(path), error.strerror or str(error)) from error
 
 
+def start(path: Path, count: int) -> bytes:
+    """The first bytes of the file itself, packed or not. Raises ResultsUnreadable."""
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise unreadable(str(path), error.strerror or str(error)) from error
+
+
 def lines(path: Path, limits: Limits, *, blank: bool = False) -> Iterator[tuple[int, str]]:
     """The lines with their numbers, those that are blank where `blank` says so. Raises ResultsUnreadable."""
     total = 0
@@ -141,7 +150,8 @@ def _text(line: bytes, path: Path, number: int) -> str:
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        raise unreadable(str(path), f"line {number} is not UTF-8: {error.reason}") from error
+        hint = "Save it as text in UTF-8 (in Excel: CSV UTF-8)."
+        raise unreadable(str(path), f"line {number} is not UTF-8: {error.reason}", hint) from error
 
 
 def _zstandard() -> Any:

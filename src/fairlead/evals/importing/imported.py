@@ -1,8 +1,9 @@
 """What a file of results becomes: a score table, and what the file says of how the scores were made."""
 
 import hashlib
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +11,7 @@ from msgspec import Struct
 from fairlead.errors import ResultsUnreadable
 from fairlead.evals.results import ScoreTable
 
+T = TypeVar("T")
 DIGEST = 16  # characters of a hash that names a content
 
 
@@ -27,6 +29,44 @@ class Imported(Struct, frozen=True, eq=False):
 def unreadable(source: str, problem: str, hint: str = "") -> ResultsUnreadable:
     """A file that is not what it should be."""
     return ResultsUnreadable(f"{source}: {problem}", hint=hint, file=source)
+
+
+def decoded(data: bytes | str, kind: type[T], where: str, problem: str, hint: str = "") -> T:
+    """JSON as `kind`; also with NaN, Infinity and halves of characters, which Python's and JavaScript's tools write and
+    JSON has not. Raises ResultsUnreadable, with the problem and what is wrong in particular."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise unreadable(where, f"{problem}: {error}", hint) from error
+    except msgspec.DecodeError as error:
+        found = error
+    try:
+        return msgspec.convert(_whole(json.loads(data)), kind)
+    except msgspec.ValidationError as error:
+        raise unreadable(where, f"{problem}: {error}", hint) from error
+    except (ValueError, RecursionError):
+        raise unreadable(where, f"{problem}: {found}", hint) from found
+
+
+def _whole(value: Any) -> Any:
+    """Without halves of characters (surrogates), which nothing can be done with."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole(name): _whole(of) for name, of in value.items()}
+    return [_whole(one) for one in value] if isinstance(value, list) else value
+
+
+def keys(data: bytes | str) -> frozenset[str]:
+    """Those of a JSON object; none of anything else."""
+    try:
+        return frozenset(msgspec.json.decode(data, type=dict[str, msgspec.Raw]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return frozenset(decoded(data, dict[str, Any], "", ""))
+    except ResultsUnreadable:
+        return frozenset()
 
 
 def digest(value: Any) -> str:

@@ -7,19 +7,22 @@ missing.
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from msgspec import Struct
 
-from fairlead.evals.importing.files import Archive, Limits, document
-from fairlead.evals.importing.imported import Imported, as_text, digest, unreadable
+from fairlead.evals.importing.files import Archive, Limits, document, start
+from fairlead.evals.importing.imported import Imported, as_text, decoded, digest, unreadable
 from fairlead.evals.results import UNKNOWN, ScoreTable
 from fairlead.money import NUSD
 
 # What Inspect's own metrics make of a scorer's word.
+LONGEST = 120  # of what is quoted
 WORDS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 YES, NO = ("yes", "true"), ("no", "false")
 HEADER, SAMPLES = "header.json", "samples/"
+RESCORE = "Score it first: inspect score LOG"
+NONE = "this is no log of Inspect"
+WORKBOOK = ("xl/", "content.xml")  # what is in zip files that are tables
 
 
 class Message(Struct):
@@ -27,8 +30,18 @@ class Message(Struct):
     content: Any = None
 
 
+class Choice(Struct):
+    message: Message | None = None
+
+
 class Answer(Struct):
     completion: str = ""
+    choices: list[Choice] = []  # older logs have no `completion`
+
+    @property
+    def text(self) -> str:
+        message = self.choices[0].message if self.choices and not self.completion else None
+        return as_text(message.content) if message else self.completion
 
 
 class Score(Struct):
@@ -76,24 +89,23 @@ class Log(Struct):
     samples: list[Sample] | None = None
 
 
-def is_document(path: Path, limits: Limits) -> bool:
-    """A log of one JSON document?"""
-    try:
-        msgspec.json.decode(document(path, limits), type=Log)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return False
-    return True
+def is_document(names: frozenset[str]) -> bool:
+    """The keys of a log of one JSON document?"""
+    return "eval" in names and not names.isdisjoint({"status", "plan", "samples"})
 
 
 def read(path: Path, limits: Limits) -> Imported:
     """Raises ResultsUnreadable; ExtraMissing for a log that is packed with Zstandard, where that is not installed."""
-    header, samples = _of_archive(path, limits) if _is_zip(path) else _of_document(path, limits)
+    header, samples = _of_archive(path, limits) if start(path, 2) == b"PK" else _of_document(path, limits)
     if not samples:
         raise unreadable(str(path), "the log has no samples", "Was it written with --no-log-samples?")
-    scores = [_scores(sample) for sample in samples]
-    names = dict.fromkeys(name for found in scores for name in found)
+    values = [_values(sample) for sample in samples]
+    scores = [{name: _number(value) for name, value in found.items()} for found in values]
+    names = dict.fromkeys(name for found in scores for name, value in found.items() if not np.isnan(value))
     if not names:
-        raise unreadable(str(path), "no sample of the log has a score", "Score it first: inspect score LOG")
+        erred = [sample for sample in samples if sample.error]
+        hint = f"All samples ended in an error: {_told(erred[0].error)}" if len(erred) == len(samples) else RESCORE
+        raise unreadable(str(path), "no sample of the log has a score", hint)
     table = ScoreTable.of(
         [str(sample.id) for sample in samples],
         [header.eval.model] * len(samples),
@@ -107,63 +119,68 @@ def read(path: Path, limits: Limits) -> Imported:
         latency_us=[_took_us(sample) for sample in samples],
         asked=[_asked(sample) for sample in samples],
         wanted=[as_text(sample.target) for sample in samples],
-        said=[sample.output.completion if sample.output else "" for sample in samples],
+        said=[sample.output.text if sample.output else "" for sample in samples],
     )
-    return Imported(table, "inspect", next(iter(names)), _facts(header), _notes(header, samples))
-
-
-def _is_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
+    return Imported(table, "inspect", next(iter(names)), _facts(header), _notes(header, samples, _strange(values)))
 
 
 def _of_archive(path: Path, limits: Limits) -> tuple[Log, list[Sample]]:
     archive = Archive(path, limits)
     try:
         if HEADER not in archive.names:
-            hint = "A log that is still being written has none yet: wait for its end."
+            if any(name.startswith(WORKBOOK) for name in archive.names):
+                raise unreadable(str(path), "this is a workbook", "Save its sheet as CSV (in Excel: CSV UTF-8).")
+            hint = "A log that is being written has none yet: wait for its end. After a crash: inspect log recover."
             raise unreadable(str(path), f"there is no {HEADER}: it is no finished log of Inspect", hint)
-        header = _decoded(archive.read(HEADER), Log, f"{path} ({HEADER})")
+        header = decoded(archive.read(HEADER), Log, f"{path} ({HEADER})", NONE)
         names = [name for name in archive.names if name.startswith(SAMPLES) and name.endswith(".json")]
-        return header, [_decoded(archive.read(name), Sample, f"{path} ({name})") for name in names]
+        return header, [decoded(archive.read(name), Sample, f"{path} ({name})", NONE) for name in names]
     finally:
         archive.close()
 
 
 def _of_document(path: Path, limits: Limits) -> tuple[Log, list[Sample]]:
-    log = _decoded(document(path, limits), Log, str(path))
+    log = decoded(document(path, limits), Log, str(path), NONE)
     return log, log.samples or []
 
 
-def _scores(sample: Sample) -> dict[str, float]:
-    """By metric. A scorer with several values gives one metric for each."""
-    found: dict[str, float] = {}
+def _values(sample: Sample) -> dict[str, Any]:
+    """What the scorers gave, by metric. A scorer with several values gives one metric for each."""
+    found: dict[str, Any] = {}
     given = sample.scores or ({"score": sample.score} if sample.score else {})
     for name, score in given.items():
         if isinstance(score.value, dict):
-            found |= {f"{name}.{key}": _number(value) for key, value in score.value.items()}
+            found |= {f"{name}.{key}": value for key, value in score.value.items()}
         elif isinstance(score.value, list):
-            found |= {f"{name}.{at}": _number(value) for at, value in enumerate(score.value)}
+            found |= {f"{name}.{at}": value for at, value in enumerate(score.value)}
         else:
-            found[name] = _number(score.value)
+            found[name] = score.value
     return found
 
 
 def _number(value: Any) -> float:
-    """NaN for what is no score."""
-    if isinstance(value, bool | int | float):
-        return float(value)
-    if not isinstance(value, str):
-        return np.nan
-    if value in WORDS:
-        return WORDS[value]
-    word = value.strip().lower()
-    if word in YES + NO:
-        return float(word in YES)
+    """As Inspect reads a score. NaN for what is none, where Inspect says 0 and warns."""
+    if isinstance(value, str):
+        if value in WORDS:
+            return WORDS[value]
+        word = value.strip().lower()
+        if word in YES + NO:
+            return float(word in YES)
     try:
-        return float(word)
-    except ValueError:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return np.nan
+    return number if np.isfinite(number) else np.nan
+
+
+def _strange(values: list[dict[str, Any]]) -> dict[str, str]:
+    """By metric the first value that is no number, though it is not missing either."""
+    found: dict[str, str] = {}
+    for given in values:
+        for name, value in given.items():
+            if value is not None and value == value and np.isnan(_number(value)):  # NaN is unlike itself
+                found.setdefault(name, as_text(value)[:LONGEST])
+    return found
 
 
 def _asked(sample: Sample) -> str:
@@ -196,16 +213,17 @@ def _facts(header: Log) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _notes(header: Log, samples: list[Sample]) -> tuple[str, ...]:
+def _notes(header: Log, samples: list[Sample], strange: dict[str, str]) -> tuple[str, ...]:
     notes = [] if header.status in ("success", "") else [f"the log ended with the status {header.status}"]
-    erred = sum(bool(sample.error) for sample in samples)
+    erred = [sample for sample in samples if sample.error]
     if erred:
-        notes.append(f"{erred} samples ended in an error and have no score from there on")
+        told = f"{len(erred)} of {len(samples)} samples ended in an error"
+        notes.append(f"{told} and have no score from there on, the first: {_told(erred[0].error)}")
+    notes += [f"{name}: scores such as {value} are no numbers, and missing" for name, value in strange.items()]
     return tuple(notes)
 
 
-def _decoded(data: bytes, kind: type[Any], where: str) -> Any:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise unreadable(where, f"this is no log of Inspect: {error}") from error
+def _told(error: Any) -> str:
+    """The first line of an error."""
+    text = as_text(error.get("message") if isinstance(error, dict) else error).strip()
+    return text.partition("\n")[0][:LONGEST]

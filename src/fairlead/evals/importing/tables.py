@@ -1,10 +1,10 @@
-"""Tables of anybody's numbers: CSV, JSONL or Parquet, one row per answer, packed with gzip or not.
+"""Tables of anybody's numbers: CSV, JSON, JSONL or Parquet, one row per answer, packed with gzip or not.
 
 | column | what |
 |---|---|
 | `item` (or `id`, `case`, `question`) | the case |
 | `model` (or `candidate`) | who answered; one candidate, named after the file, where there is none |
-| `score`, `correct`, `right` | the score, the first of these is the primary metric; blank: missing |
+| `score`, `correct`, `right` | the score, the first of these is the primary metric; blank or NA: missing |
 | `cluster` | what is not independent: a conversation, a document |
 | `repeat`, `turn`, `weight`, `content_hash`, `gold_version`, `status` | as a score table has them |
 | `category`, `dataset`, `split`, `tags` | tags; items that are numbered anew in each dataset are named after it |
@@ -14,18 +14,19 @@
 Any other column of numbers is a further metric, for whoever asks for it.
 """
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from fairlead.errors import ExtraMissing, ResultsUnreadable
-from fairlead.evals.importing.files import Limits, lines
-from fairlead.evals.importing.imported import Imported, as_text, unreadable
+from fairlead.evals.importing.files import Limits, document, lines, start
+from fairlead.evals.importing.imported import Imported, as_text, decoded, unreadable
+from fairlead.evals.importing.spelling import Unclear, scores
 from fairlead.evals.results import UNKNOWN, ScoreTable
+from fairlead.evals.separated import separated
 from fairlead.money import NUSD
 
 ITEM = ("item", "id", "case", "question")
@@ -38,63 +39,57 @@ PLAIN = ("cluster", "content_hash", "gold_version", "status")
 AMOUNTS = {"cost_usd": ("cost_nusd", NUSD), "latency_s": ("latency_us", 1_000_000)}
 KNOWN = {*ITEM, *CANDIDATE, *TAGS, "tags", *TEXTS, *COUNTS, *PLAIN, *AMOUNTS, "weight"}
 HINT = "Wanted are the columns item, model and score (or correct), and perhaps cluster."
+SCORES = "A score is 1 or 0, TRUE or FALSE, 0.87, 0,87 or 87 %; blank or NA where it is missing."
 MOST_COLUMNS = 1000
 
 
-def is_row(line: str) -> bool:
-    """A line of JSON that is a row of such a table?"""
-    try:
-        row = msgspec.json.decode(line, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return any(name in row for name in ITEM) and any(name in row for name in SCORE)
+def are_of_a_row(names: Collection[str]) -> bool:
+    """The keys of a JSON object that is a row of such a table?"""
+    known = {name.lower() for name in names}
+    return not known.isdisjoint(ITEM) and not known.isdisjoint(SCORE)
 
 
 def read(path: Path, limits: Limits) -> Imported:
     """Raises ResultsUnreadable; ExtraMissing for Parquet without pyarrow."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    columns = _parquet(path, limits) if start == b"PAR1" else _lines(path, limits)
+    columns = _parquet(path, limits) if start(path, 4) == b"PAR1" else _lines(path, limits)
     return _imported(path, columns)
 
 
 def _lines(path: Path, limits: Limits) -> dict[str, list[Any]]:
     numbered = lines(path, limits, blank=True)
-    first = next((line for line in numbered if line[1].strip()), None)
-    if first is None:
+    first: list[tuple[int, str]] = []
+    sign = ""
+    for line in numbered:
+        first.append(line)
+        if sign := line[1].lstrip()[:1]:
+            break
+    if not sign:
         raise unreadable(str(path), "it is empty", HINT)
-    rest = _again(first, numbered)
-    return _jsonl(path, rest) if first[1].lstrip().startswith("{") else _csv(path, (line for _, line in rest))
-
-
-def _again(first: tuple[int, str], rest: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    yield first
-    yield from rest
+    rest = chain(first, numbered)
+    if sign == "[":
+        rows = decoded(document(path, limits), list[dict[str, Any]], str(path), "this is no list of rows", HINT)
+        return _columns(path, enumerate(rows, 1))
+    return _jsonl(path, rest) if sign == "{" else _csv(path, (line for _, line in rest))
 
 
 def _csv(path: Path, found: Iterable[str]) -> dict[str, list[Any]]:
-    reader = csv.reader(found, strict=True)
-    try:
-        names = [name.strip() for name in next(reader)]
-        _check_names(path, names)
-        rows = []
-        for row in filter(None, reader):
-            if len(row) != len(names):
-                raise unreadable(f"{path}:{reader.line_num}", f"{len(names)} columns are wanted, not {len(row)}", HINT)
-            rows.append(row)
-    except csv.Error as error:
-        raise unreadable(f"{path}:{reader.line_num}", f"this is no CSV: {error}", HINT) from error
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
+    names, rows = separated(found, lambda line, problem: unreadable(f"{path}:{line}", problem, HINT))
+    _check_names(path, names)
+    columns = list(map(list, zip(*(cells for _, cells in rows), strict=True)))
+    return dict(zip(names, columns or [[] for _ in names], strict=True))
 
 
 def _jsonl(path: Path, found: Iterable[tuple[int, str]]) -> dict[str, list[Any]]:
-    decoder = msgspec.json.Decoder(dict[str, Any])
+    said = "this is no JSON object"
+    numbered = ((number, line) for number, line in found if line.strip())
+    return _columns(
+        path, ((number, decoded(line, dict[str, Any], f"{path}:{number}", said, HINT)) for number, line in numbered)
+    )
+
+
+def _columns(path: Path, rows: Iterable[tuple[int, dict[str, Any]]]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {}
-    for row, (number, line) in enumerate((number, line) for number, line in found if line.strip()):
-        try:
-            values = decoder.decode(line)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise unreadable(f"{path}:{number}", f"this is no JSON object: {error}", HINT) from error
+    for row, (number, values) in enumerate(rows):
         if len(columns) > MOST_COLUMNS:
             raise unreadable(f"{path}:{number}", f"more than {MOST_COLUMNS} columns")
         for name, value in values.items():
@@ -131,7 +126,15 @@ def _check_names(path: Path, names: list[str]) -> None:
         raise unreadable(str(path), f"columns that are there twice, or too many: {', '.join(twice)[:200]}", HINT)
 
 
+def _known(path: Path, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Columns that mean something here are known however their names are written: `Item`, `SCORE`."""
+    names = [name.lower() if name.lower() in (*KNOWN, *SCORE) else name for name in columns]
+    _check_names(path, names)
+    return dict(zip(names, columns.values(), strict=True))
+
+
 def _imported(path: Path, columns: Mapping[str, list[Any]]) -> Imported:
+    columns = _known(path, columns)
     item = next((name for name in ITEM if name in columns), None)
     if item is None:
         there = ", ".join(list(columns)[:20])
@@ -142,7 +145,7 @@ def _imported(path: Path, columns: Mapping[str, list[Any]]) -> Imported:
     by = next((name for name in CANDIDATE if name in columns), None)
     count = len(columns[item])
     name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
-    items, models = _cells(columns[item]), _cells(columns[by]) if by else [name] * count
+    items, models = _named(path, item, columns), _named(path, by, columns) if by else [name] * count
     if "dataset" in columns and "repeat" not in columns and len(set(zip(items, models, strict=True))) < count:
         items = [f"{dataset}/{id}" for dataset, id in zip(_cells(columns["dataset"]), items, strict=True)]
     table = ScoreTable.of(
@@ -152,7 +155,25 @@ def _imported(path: Path, columns: Mapping[str, list[Any]]) -> Imported:
         **_others(path, columns),
         tags=_tags(columns, count),
     )
-    return Imported(table, "table", next(iter(metrics)))
+    return Imported(table, "table", next(iter(metrics)), notes=_notes(columns, next(iter(metrics)), by))
+
+
+def _named(path: Path, column: str, columns: Mapping[str, list[Any]]) -> list[str]:
+    """Who or what a row is of. Raises ResultsUnreadable where a row does not say so."""
+    found = _cells(columns[column])
+    for row, cell in enumerate(found, 1):
+        if not cell.strip():
+            raise unreadable(str(path), f"row {row}: {column} is blank", HINT)
+    return found
+
+
+def _notes(columns: Mapping[str, list[Any]], primary: str, by: str | None) -> tuple[str, ...]:
+    if any(name in columns for name in SCORE):
+        return ()
+    notes = [f"no column is named score: the first that has numbers, {primary}, decides unless --metric names another"]
+    if by is None:
+        notes.append("no column is named model: all rows are one candidate's, named after the file")
+    return tuple(notes)
 
 
 def _metrics(path: Path, columns: Mapping[str, list[Any]]) -> dict[str, np.ndarray]:
@@ -209,21 +230,13 @@ def _words(listed: Any) -> tuple[str, ...]:
 def _numbers(path: Path, name: str, values: list[Any]) -> np.ndarray:
     """NaN for blanks. Raises ResultsUnreadable with the row of what is no number."""
     try:
-        found = np.array([np.nan if value is None or value == "" else float(value) for value in values])
-    except (TypeError, ValueError):
-        row, value = next((row, value) for row, value in enumerate(values, 1) if not _is_number(value))
-        raise unreadable(f"{path}", f"row {row}: {name} is no number: {as_text(value)[:40]!r}", HINT) from None
+        found = scores(values)
+    except Unclear as error:
+        told = f"row {error.at + 1}: {name} {error.problem}: {as_text(values[error.at])[:40]!r}"
+        raise unreadable(str(path), told, SCORES) from None
     if np.isinf(found).any():
-        raise unreadable(str(path), f"row {int(np.isinf(found).argmax()) + 1}: {name} is infinite", HINT)
+        raise unreadable(str(path), f"row {int(np.isinf(found).argmax()) + 1}: {name} is infinite", SCORES)
     return found
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value or 0)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _cells(values: list[Any]) -> list[str]:
