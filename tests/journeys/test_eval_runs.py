@@ -286,6 +286,33 @@ def test_runs_are_listed_shown_scored_again_and_forgotten(folder: Path) -> None:
     assert json.loads(fairlead(folder, "eval", "list", "--json").stdout) == []
 
 
+def test_old_runs_are_forgotten_but_for_those_that_stay_and_both_are_told_beforehand(folder: Path) -> None:
+    old, kept, labelled, fresh = (ran(folder, suite(folder), "--on", "good")["run"]["id"] for _ in range(4))
+    assert fairlead(folder, "eval", "keep", kept).exit_code == 0
+    label = "'l', 'words', 'exact', 'r', ?, 'good', 'c1', 0, 0, 'h', 1.0, 1, 1, 'ann', 'drawn', '{}'"
+    with sqlite3.connect(folder / "data" / "evals.db") as connection:
+        connection.execute(f"INSERT INTO label VALUES ({label})", (labelled,))
+        connection.execute("UPDATE run SET ended_us = 1 WHERE id <> ?", (fresh,))
+    would = json.loads(fairlead(folder, "eval", "forget", "--older-than", "30d", "--dry-run", "--json").stdout)
+    assert [(one["run"]["id"], one["stays"]) for one in would] == [
+        (old, ""),
+        (kept, "it is kept"),
+        (labelled, "people's labels hang on it: 1"),
+    ]
+    refused = fairlead(folder, "eval", "forget", labelled)
+    assert refused.exit_code == 1 and "--with-labels" in refused.output
+    done = fairlead(folder, "eval", "forget", "--older-than", "30d")
+    assert done.exit_code == 0 and "1 runs are forgotten, with 8 answers; 2 old ones stay." in done.output
+    assert "it is kept" in done.output
+    listed = json.loads(fairlead(folder, "eval", "list", "--json").stdout)
+    assert {one["run"]["id"] for one in listed} == {kept, labelled, fresh}
+    assert fairlead(folder, "eval", "forget", labelled, "--with-labels").exit_code == 0
+    assert fairlead(folder, "eval", "keep", kept, "--no-longer").exit_code == 0
+    assert fairlead(folder, "eval", "forget", kept).exit_code == 0
+    for wrong in ((), ("--older-than", "soon"), (fresh, "--older-than", "30d")):
+        assert fairlead(folder, "eval", "forget", *wrong).exit_code == 2
+
+
 def test_the_scores_of_a_sealed_holdout_are_shown_only_as_a_look_that_counts(folder: Path) -> None:
     text = (folder / "suite" / "suite.toml").read_text().replace("share = 0.0", "share = 0.5")
     (folder / "suite" / "suite.toml").write_text(text)

@@ -1,4 +1,4 @@
-"""`fairlead eval list`, `show`, `score` and `forget`: the runs that there are."""
+"""`fairlead eval list`, `show` and `score`: the runs that there are."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +73,7 @@ def list_(place: Place, suite: str, limit: int, wants_json: bool) -> None:
                 row.name,
                 row.split,
                 terminal.moment(row.at_us),
-                row.status,
+                f"{row.status}, kept" if row.kept else row.status,
                 f"{tally.answers} of {row.planned}",
                 names if len(names) <= SHOWN else f"{names[:SHOWN]}…",
                 terminal.money(tally.cost_nusd),
@@ -112,22 +112,6 @@ def score(place: Place, run: str, suite: Path | None, unsandboxed: bool) -> None
 
     count, missing = rescore(place.settings(), run, suite, unsandboxed=unsandboxed)
     note(f"{count} answers were scored again" + (f"; {missing} scores are missing." if missing else "."))
-
-
-@click.command()
-@click.argument("run")
-@placed
-@here
-def forget(place: Place, run: str) -> None:
-    """Remove a run: its answers, scores and labels. That its hold-out was looked at stays counted."""
-    from fairlead.store.evals import runs
-
-    with opened(place) as store:
-        with store.read() as connection:
-            found = runs.find_run(connection, run)
-        with store.begin() as connection:
-            count = runs.forget_run(connection, found.id)
-    note(f"Run {found.id} is forgotten, with {count} answers.")
 
 
 def show_run(found: "RunShown") -> None:

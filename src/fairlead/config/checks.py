@@ -104,8 +104,9 @@ class _Checks:
         self._bounded("store", self.config.store, 0.01, "ship_every_s")
         self._bounded("store", self.config.store, 0, "content_mb", below=10**6)
         self._span("store.keys_good_for", self.config.store.keys_good_for)
-        if self.config.store.keep:
-            self._span("store.keep", self.config.store.keep)
+        for name in ("keep", "keep_runs"):
+            if span := getattr(self.config.store, name):
+                self._span(f"store.{name}", span)
         check_store(self.config.store, self.wrong)
 
     def _backend(self, path: str, backend: BackendSettings) -> None:

@@ -78,6 +78,7 @@ class Server(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class StoreSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: StoreUrl = StoreUrl("", "")  # none: SQLite, in a file of the data directory
     keep: str = ""  # how long calls, attempts and the audit are kept, such as 90d; "": for ever
+    keep_runs: str = ""  # the same of evaluations
     sync: Literal["none", "interval"] = "none"  # of the spool: interval survives power loss, but for the last second
     ship_every_s: float = 0.25
     when_away: Literal["spend-leases", "go-on"] = "spend-leases"  # go-on: grant without it, and reckon later

@@ -23,6 +23,7 @@ from fairlead.store import budgets, calls, configs, contents, editions, keys, le
 from fairlead.store.audit import note
 from fairlead.store.calls import CallRow, CallShown, Summary
 from fairlead.store.contents import ContentRow
+from fairlead.store.evals.retention import forget_where
 from fairlead.store.keys import KeyLimits, KeyRow, LiveKey
 from fairlead.store.leases import AccountRow
 from fairlead.store.opening import Connection, Store, open_store
@@ -220,6 +221,19 @@ class Office:
             return
         if done.failed:
             log.warning("old partitions are left for the next time: %s", done.failed)
+
+    async def forget_runs(self, keep: str, data_dir: Path, url: str) -> None:
+        """Evaluations that ended longer than `keep` ("": for ever) ago go, but for those that are kept, that people
+        have labelled, or that somebody writes."""
+        if seconds := seconds_of(keep):
+            before_us = now_us() - seconds * 1_000_000
+            try:
+                done = await asyncio.to_thread(forget_where, data_dir, url, self.store, before_us)
+            except OperatorError as error:
+                log.error("%s; %s", error.message, error.hint)
+                return
+            if done.runs:
+                log.info("%d evaluations older than %s are forgotten, %d stay", done.runs, keep, len(done.left))
 
     async def new_key(self, wanted: KeyWanted, *, by: str, timezone: str = "UTC") -> KeyMade:
         """Raises RequestInvalid for a name that is taken or a budget that is none."""

@@ -270,11 +270,14 @@ class Steward:
                 await self.office.forget_expired()
 
     async def _prune(self) -> None:
-        """What is older than the books are to be kept goes; sums of long ago are put together."""
+        """What is older than the books, and runs of evaluations, are to be kept goes; sums of long ago are put
+        together."""
         while True:
             await asyncio.sleep(PRUNE_EVERY_S)
             with contextlib.suppress(Unavailable):
                 await self.office.prune(self.settings.store.keep)
+                where = Path(self.settings.data_dir), self.settings.store.url.value
+                await self.office.forget_runs(self.settings.store.keep_runs, *where)
 
     async def _note_configuration(self) -> None:
         """It is in force, whether that can be written down or not."""

@@ -5,7 +5,9 @@ to a day. When it is done is not known here.
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from msgspec import Struct
 from sqlalchemy import Connection, select
@@ -25,6 +27,7 @@ PAUSE_S = 0.005
 FRESH = 4  # what is younger than this part of what is kept may all have been booked since the clock jumped
 _WHOSE = "scope, owner, writer"
 _SUMS = ("nusd", "tokens", "requests")
+Newest = Callable[[int, int], int | None]
 
 
 class Pruned(Struct):
@@ -42,7 +45,10 @@ def prune(store: Store, before_us: int, *, is_sure: bool = False) -> Pruned:
     goes, where the clock may have jumped ahead; unless one `is_sure` of it."""
     if not is_sure:
         with store.read() as connection:
-            _check_clock(connection, before_us, now_us())
+            seen = partial(newest_us, connection)
+            check_clock(
+                seen, seen, before_us, now_us(), "`fairlead store prune --clock-is-right`, while no server runs"
+            )
     done = Pruned()
     if store.is_postgres:
         try:
@@ -67,27 +73,29 @@ def oldest_and_newest_us(connection: Connection) -> tuple[int | None, int | None
     return oldest, newest
 
 
-def _check_clock(connection: Connection, before_us: int, at_us: int) -> None:
+def newest_us(connection: Connection, since_us: int, until_us: int) -> int | None:
+    """The last call or change between the two."""
+    found = [
+        connection.execute(select(at).where(at >= since_us, at < until_us).order_by(at.desc()).limit(1)).scalar()
+        for at in (schema.call.c.at_us, schema.audit.c.at_us)
+    ]
+    return max((one for one in found if one is not None), default=None)
+
+
+def check_clock(going: Newest, seen: Newest, before_us: int, at_us: int, by_hand: str) -> None:
     """Nobody can tell a clock that jumped from a long silence, but for this: books that are kept going reach back from
-    now as far as they are kept. Where something would go and nothing stays but what is fresh, all would go at once."""
+    now as far as they are kept. Where something would go and nothing was seen since but what is fresh, all would go at
+    once. `going` and `seen` give the newest time between two; `by_hand` is how one who is sure says so. Raises
+    OperatorError."""
     fresh_us = at_us - (at_us - before_us) // FRESH
-    times = schema.call.c.at_us, schema.audit.c.at_us
-
-    def newest_us(since_us: int, until_us: int) -> int | None:
-        found = [
-            connection.execute(select(at).where(at >= since_us, at < until_us).order_by(at.desc()).limit(1)).scalar()
-            for at in times
-        ]
-        return max((one for one in found if one is not None), default=None)
-
-    goes = newest_us(0, before_us)
-    if goes is None or newest_us(before_us, fresh_us) is not None:
+    goes = going(0, before_us)
+    if goes is None or seen(before_us, fresh_us) is not None:
         return
     raise OperatorError(
         f"nothing is removed: this machine's clock says {_day(at_us)}, and what is older than {_day(before_us)} would "
         f"go, which is all until {_day(goes)} and thus nearly everything. Either nobody asked for so long, or the "
         "clock jumped ahead",
-        hint="if the clock is right: `fairlead store prune --clock-is-right`, while no server runs",
+        hint=f"if the clock is right: {by_hand}",
     )
 
 

@@ -41,6 +41,7 @@ class RunRow(Struct, frozen=True, kw_only=True):
     plan: str
     writer: str = ""
     beat: int = 0
+    kept: bool = False
 
 
 class SuiteRow(Struct, frozen=True, kw_only=True):
@@ -190,12 +191,16 @@ def looks_at(connection: Connection, name: str) -> list[LookRow]:
 class Claim:
     """The right to write one run, until `close` or the end of the process. `beat` says that its holder lives."""
 
-    def __init__(self, store: Store, run: str, folder: Path, writer: str, watch_s: float = WATCH_S) -> None:
-        """Raises InUse where somebody has it. A writer on another machine is watched for `watch_s`."""
+    def __init__(
+        self, store: Store, run: str, folder: Path, writer: str, watch_s: float = WATCH_S, *, opens: bool = True
+    ) -> None:
+        """Raises InUse where somebody has it. A writer on another machine is watched for `watch_s`. `opens`: the run is
+        not done, whatever it was before."""
         self._store = store
         self.run = run
         self._writer = writer
         self._watch_s = watch_s
+        self._opens = opens
         self._path = folder / f"evals.{run}.lock"
         self._fd = _locked(self._path, run)
         try:
@@ -230,7 +235,9 @@ class Claim:
             raise _taken(self.run)
         with self._store.begin() as connection:
             same = (table.c.id == self.run) & (table.c.beat == found.beat)
-            values = {"writer": self._writer, "beat": found.beat + 1, "status": "open", "why": "", "ended_us": None}
+            values = {"writer": self._writer, "beat": found.beat + 1}
+            if self._opens:
+                values |= {"status": "open", "why": "", "ended_us": None}
             if not connection.execute(update(table).where(same).values(values)).rowcount:
                 raise _taken(self.run)
 

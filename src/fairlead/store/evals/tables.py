@@ -5,9 +5,9 @@ by its id, the hash of its content and the version of its gold; a row of `item` 
 it.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
 
-HEAD = "0002"  # the revision of these tables; revisions sort as texts
+HEAD = "0003"  # the revision of these tables; revisions sort as texts
 
 metadata = MetaData()
 
@@ -52,6 +52,7 @@ run = Table(
     Column("plan", Text, nullable=False),  # JSON: all that it takes to repeat it
     Column("writer", Text, nullable=False),  # who last wrote it
     Column("beat", BigInteger, nullable=False),  # it counts up while that one lives
+    Column("kept", Boolean, nullable=False, server_default=false()),  # however old it gets
     Index("run_name", "name", "at_us"),
 )
 
