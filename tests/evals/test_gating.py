@@ -96,7 +96,7 @@ def test_junit_has_a_test_for_each_condition_and_what_is_open_is_a_failure() -> 
     assert suite is not None and (suite.get("tests"), suite.get("failures")) == ("2", "1")
     assert [case.find("failure") is not None for case in suite.findall("testcase")] == [False, True]
     undecided = ElementTree.fromstring(junit(of(discordant(1319, 29, 59)), 0.1)).find("testsuite/testcase/failure")
-    assert undecided is not None and undecided.get("type") == "undecided"
+    assert undecided is not None and undecided.get("type") == "undecided" and "is open" in (undecided.text or "")
 
 
 def test_a_candidates_name_does_no_harm_in_xml_or_in_a_workflow() -> None:

@@ -29,12 +29,13 @@ def junit(decision: Decision, took_s: float) -> str:
         case = ElementTree.SubElement(suite, "testcase", classname="fairlead.eval.gate", name=name)
         told = _xml(check_sentence(decision, check))
         if check.outcome != "pass":
-            ElementTree.SubElement(case, "failure", type=check.outcome, message=f"{check.outcome}: {told}")
+            failure = ElementTree.SubElement(case, "failure", type=check.outcome, message=f"{check.outcome}: {told}")
+            failure.text = told  # which is what some show alone
         ElementTree.SubElement(case, "system-out").text = told
     suites = ElementTree.Element("testsuites")
     suites.append(suite)
     ElementTree.indent(suites)
-    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+    return ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True).decode() + "\n"
 
 
 def annotations(decision: Decision) -> list[str]:

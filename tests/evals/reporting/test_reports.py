@@ -77,7 +77,7 @@ def page() -> Reader:
 
 def test_the_decision_stands_on_top() -> None:
     text = Reader(html(of(discordant(1319, 22, 11)))).text
-    assert "passnew is not worse than old by 2 points or more in right" in text
+    assert "pass new is not worse than old by 2 points or more in right" in text
     assert text.index("is not worse") < text.index("Difference") < text.index("Candidates")
 
 
@@ -180,3 +180,9 @@ def test_what_differs_is_found_word_by_word() -> None:
 def test_texts_that_are_too_long_to_compare_are_shown_as_they_are() -> None:
     left, right = pieces("a " * 5000, "b " * 5000)
     assert [of.is_other for of in (*left, *right)] == [False, False]
+
+
+def test_tables_and_charts_are_named_for_whoever_does_not_see_them(page: Reader) -> None:
+    regions = [of for name, of in page.tags if name == "div" and of.get("role") == "region"]
+    assert regions and all(of["aria-label"] and of["tabindex"] == "0" for of in regions)
+    assert all(spec["description"] for spec in json.loads(page.scripts[0]).values())

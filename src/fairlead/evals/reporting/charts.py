@@ -131,15 +131,15 @@ def _against(report: Report, what: str, title: str, unit: float) -> Chart | None
     if len(rows) < 2 or not any(row["takes"] for row in rows):
         return None
     base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("takes:Q", title=title, scale=alt.Scale(domain=[0, ROOM * max(row["takes"] for row in rows)])),
-        color=_by_name(report),
+        x=alt.X("takes:Q", title=title, scale=alt.Scale(domain=[0, ROOM * max(row["takes"] for row in rows)]))
     )
+    coloured = base.encode(color=_by_name(report))  # but for the names, which have to be read
     quality = f"{report.metric}{', %' if report.is_share else ''}"
     y = alt.Y("value:Q", title=quality, scale=alt.Scale(zero=False, padding=12))
     tooltip = [alt.Tooltip("name:N"), alt.Tooltip("takes:Q", title=title, format=",.4~f"), *_tooltip()]
     layers = (
-        base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
-        base.mark_point(filled=True, size=90).encode(y=y, tooltip=tooltip),
+        coloured.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        coloured.mark_point(filled=True, size=90).encode(y=y, tooltip=tooltip),
         base.mark_text(align="left", dx=9, limit=WIDEST_NAME).encode(y=y, text="name:N"),
     )
     return alt.layer(*layers).properties(width="container", height=260)

@@ -1,12 +1,11 @@
 """A report as Markdown: for a pull request, a wiki, a mail. Texts of strangers are fenced or escaped."""
 
 import re
-from collections.abc import Iterable, Sequence
 
-from fairlead.evals.comparing import Comparison, Measured
-from fairlead.evals.reporting.content import JUDGED_COLUMNS, Report, Worst
-from fairlead.evals.wording import amount, between, flip_sentence, interval, p_value, signed, words
-from fairlead.money import NUSD
+from fairlead.evals.comparing import Comparison
+from fairlead.evals.reporting import tables
+from fairlead.evals.reporting.content import Report, Worst
+from fairlead.evals.wording import flip_sentence
 
 # What could begin a link, an image, emphasis, code, HTML or a cell.
 MARKS = re.compile(r"([\\`*_{}\[\]()<>#|!~@&])")
@@ -16,13 +15,12 @@ def markdown(report: Report) -> str:
     """All of it."""
     parts = [f"# {plain(report.title)}"]
     parts += [f"**{one.outcome.upper()}**: {plain(one.decision)}\n\n{plain(one.found)}" for one in report.headlines]
-    parts += _candidates(report)
+    parts += ["## Candidates", _table(tables.candidates(report))]
     for one in report.comparisons:
         parts += _comparison(one)
     if report.judged is not None:
-        told = plain(report.judged.by)
-        table = _table(JUDGED_COLUMNS, report.judged.rows)
-        parts += [f"## What people would say: {plain(report.judged.metric)}", told, table]
+        shown = tables.judged(report.judged)
+        parts += [f"## {plain(shown.of)}", plain(report.judged.by), _table(shown)]
     parts += _turns(report)
     parts += _worst(report)
     parts += ["## How it was run", _made(report)]
@@ -43,83 +41,18 @@ def fenced(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def duration(us: int | None) -> str:
-    return "" if us is None else f"{us / 1_000_000:,.2f} s"
-
-
-def cost(nusd: int | None) -> str:
-    """Of 1,000 answers: one costs too little to be read."""
-    return "" if nusd is None else f"{1000 * nusd / NUSD:,.4g} USD"
-
-
-def _candidates(report: Report) -> list[str]:
-    rows = []
-    for one in report.candidates:
-        of = one.standing
-        known = (
-            (interval(of.mean, report.is_share), of.missing, cost(of.cost_nusd), duration(of.latency_us)) if of else ()
-        )
-        rows.append((one.name, f"{one.cases:,}", *(known or ("no score", "", "", ""))))
-    columns = ("candidate", "-cases", f"-{report.metric}, 95 %", "-missing", "-cost of 1,000 answers", "-median time")
-    return ["## Candidates", _table(columns, rows)]
-
-
 def _comparison(one: Comparison) -> list[str]:
-    rows = [_measured(measured) for measured in (one.primary, *one.others)]
-    columns = ("metric", "role", "-base", "-candidate", "-difference", "-95 %", "-won", "-lost", "-p", "said")
-    parts = [f"## {plain(one.candidate)} against {plain(one.base)}", _table(columns, rows)]
+    shown = tables.metrics(one)
+    parts = [f"## {plain(shown.of)}", _table(shown)]
     if one.flips is not None:
         parts.append(plain(flip_sentence(one.flips)))
-    if one.tags:
-        share = one.primary.is_share
-        tags = [
-            (
-                tagged.tag,
-                f"{tagged.cases:,}",
-                amount(tagged.base, share),
-                amount(tagged.candidate, share),
-                signed(tagged.paired.difference.value, share),
-                between(tagged.paired.difference, share),
-                p_value(tagged.p_adjusted),
-            )
-            for tagged in one.tags
-        ]
-        parts.append(_table(("tag", "-cases", "-base", "-candidate", "-difference", "-95 %", "-p, all tags"), tags))
-    return parts
-
-
-def _measured(measured: Measured) -> tuple[str, ...]:
-    sides = [amount(of.mean.value, measured.is_share) if of else "" for of in (measured.base, measured.candidate)]
-    if measured.verdict is None or measured.outer is None:
-        return (measured.metric, measured.role, *sides, "", "", "", "", "", "")
-    found = measured.verdict.paired
-    return (
-        measured.metric,
-        measured.role,
-        *sides,
-        signed(measured.outer.value, measured.is_share),
-        between(measured.outer, measured.is_share),
-        f"{found.wins:,}",
-        f"{found.losses:,}",
-        p_value(measured.p_value),
-        words(measured.said),
-    )
+    return [*parts, _table(tables.tags(one))] if one.tags else parts
 
 
 def _turns(report: Report) -> list[str]:
     if not report.turns:
         return []
-    rows = [
-        (
-            one.candidate,
-            " → ".join(amount(at.mean.value, report.is_share) for at in one.turns),
-            signed(one.slope.value, report.is_share) if one.slope else "",
-            between(one.slope, report.is_share) if one.slope else "",
-        )
-        for one in report.turns
-    ]
-    table = _table(("candidate", "mean by turn", "-slope per turn", "-95 %"), rows)
-    return ["## Turns", table, *map(plain, report.slopes)]
+    return ["## Turns", _table(tables.turns(report)), *map(plain, report.slopes)]
 
 
 def _worst(report: Report) -> list[str]:
@@ -142,13 +75,12 @@ def _case(one: Worst) -> list[str]:
 
 
 def _made(report: Report) -> str:
-    rows = [(source.name, name, value) for source in report.sources for name, value in source.facts.items()]
-    made = f"Reported {plain(report.made)}."
-    return f"{_table(('source', 'what', 'value'), rows)}\n\n{made}" if rows else made
+    shown, made = tables.sources(report), f"Reported {plain(report.made)}."
+    return f"{_table(shown)}\n\n{made}" if shown.rows else made
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    names = [plain(name.removeprefix("-")) for name in columns]
-    sides = ["--:" if name.startswith("-") else "---" for name in columns]
-    lines = [f"| {' | '.join(plain(str(cell)) for cell in row)} |" for row in rows]
+def _table(shown: tables.Table) -> str:
+    names = [plain(name.removeprefix("-")) for name in shown.columns]
+    sides = ["--:" if name.startswith("-") else "---" for name in shown.columns]
+    lines = [f"| {' | '.join(plain(cell) for cell in row)} |" for row in shown.rows]
     return "\n".join([f"| {' | '.join(names)} |", f"|{'|'.join(sides)}|", *lines])

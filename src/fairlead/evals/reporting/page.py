@@ -12,12 +12,12 @@ from html import escape
 from importlib import resources
 
 from fairlead.errors import ExtraMissing
-from fairlead.evals.comparing import Comparison, Measured
+from fairlead.evals.comparing import Comparison
+from fairlead.evals.reporting import tables
 from fairlead.evals.reporting.charts import Spec, charts
-from fairlead.evals.reporting.content import JUDGED_COLUMNS, Report, Text, Worst
+from fairlead.evals.reporting.content import Report, Text, Worst
 from fairlead.evals.reporting.differing import Piece, pieces
-from fairlead.evals.reporting.markdown import cost, duration
-from fairlead.evals.wording import amount, between, flip_sentence, interval, p_value, signed, size, words
+from fairlead.evals.wording import flip_sentence, size
 
 PAGE = """\
 <!doctype html>
@@ -42,6 +42,7 @@ PAGE = """\
 """
 FOOT = "Intervals, tests and the gate are told in Fairlead's docs/evaluation.md. This page loads nothing."
 CAPTIONS = {
+    "difference": "Candidate minus base: thin the 95 % interval, thick the 90 % one.",
     "means": "Mean and 95 % interval of each candidate, on its own.",
     "tags": "Candidate minus base within each tag, 95 % intervals. The p-values take all tags into account.",
     "turns": "Mean at each turn of a conversation, with 95 % intervals.",
@@ -52,7 +53,7 @@ CAPTIONS = {
 
 def html(report: Report) -> str:
     """All of it. Raises ExtraMissing without vl-convert."""
-    drawn = charts(report)
+    drawn = {name: {**spec, "description": CAPTIONS[name]} for name, spec in charts(report).items()}
     scripts = [_bundle(), _read("drawing.js")] if drawn else []
     body = "\n".join(_parts(report, drawn))
     data = f'<script type="application/json" id="charts">{_data(drawn)}</script>' if drawn else ""
@@ -71,96 +72,42 @@ def _parts(report: Report, drawn: dict[str, Spec]) -> Iterable[str]:
     yield f"<header><h1>{escape(report.title)}</h1><p>{escape(report.made)}</p></header>"
     for one in report.headlines:
         yield (
-            f'<section class="decision {one.outcome}"><p class="said"><span class="outcome">{one.outcome}</span>'
+            f'<section class="decision {one.outcome}"><p class="said"><span class="outcome">{one.outcome}</span> '
             f'{escape(one.decision)}</p><p class="found">{escape(one.found)}</p></section>'
         )
     if "difference" in drawn:
-        band = f" The band is the margin of {size(report.margin, report.is_share)}." if report.margin else ""
-        caption = f"Candidate minus base: thin the 95 % interval, thick the 90 % one.{band}"
-        yield f"<h2>Difference</h2>{_chart('difference', caption)}"
+        band = f"The band is the margin of {size(report.margin, report.is_share)}." if report.margin else ""
+        yield f"<h2>Difference</h2>{_chart('difference', band)}"
     for one in report.comparisons:
         if len(report.comparisons) > 1:
             yield f"<h3>{escape(one.candidate)} against {escape(one.base)}</h3>"
         yield _metrics(one)
-    yield f"<h2>Candidates</h2>{_chart('means', CAPTIONS['means']) if 'means' in drawn else ''}{_candidates(report)}"
+    yield f"<h2>Candidates</h2>{_chart('means') if 'means' in drawn else ''}{_table(tables.candidates(report))}"
     if report.judged is not None:
-        told = f'<p class="caption">{escape(report.judged.by)}</p>'
-        title = f"What people would say: {report.judged.metric}"
-        yield f"<h2>{escape(title)}</h2>{told}{_table(JUDGED_COLUMNS, report.judged.rows)}"
+        told, shown = f'<p class="caption">{escape(report.judged.by)}</p>', tables.judged(report.judged)
+        yield f"<h2>{escape(shown.of)}</h2>{told}{_table(shown)}"
     for name, title in (("cost", "Quality and cost"), ("latency", "Quality and time")):
         if name in drawn:
-            yield f"<h2>{title}</h2>{_chart(name, CAPTIONS[name])}"
+            yield f"<h2>{title}</h2>{_chart(name)}"
     if "turns" in drawn:
-        yield f"<h2>Turns</h2>{_chart('turns', CAPTIONS['turns'])}{_turns(report)}"
+        slopes = "".join(f"<p>{escape(line)}</p>" for line in report.slopes)
+        yield f"<h2>Turns</h2>{_chart('turns')}{_table(tables.turns(report))}{slopes}"
     if "tags" in drawn:
-        yield f"<h2>Tags</h2>{_chart('tags', CAPTIONS['tags'])}{''.join(map(_tags, report.comparisons))}"
+        shown = "".join(_table(tables.tags(one)) for one in report.comparisons)
+        yield f"<h2>Tags</h2>{_chart('tags')}{shown}"
     yield from _worst(report)
     yield from _run(report)
 
 
-def _chart(name: str, caption: str) -> str:
-    return f'<div class="chart" id="chart-{name}"></div><p class="caption">{escape(caption)}</p>'
+def _chart(name: str, also: str = "") -> str:
+    """Its numbers stand in tables, for whoever can't see it."""
+    caption = escape(f"{CAPTIONS[name]} {also}".strip())
+    return f'<div class="chart" id="chart-{name}"></div><p class="caption">{caption}</p>'
 
 
 def _metrics(one: Comparison) -> str:
-    rows = [_measured(measured) for measured in (one.primary, *one.others)]
-    columns = ("metric", "role", "-base", "-candidate", "-difference", "-95 %", "-won", "-lost", "-p", "said")
     flipped = f'<p class="caption">{escape(flip_sentence(one.flips))}</p>' if one.flips else ""
-    return _table(columns, rows) + flipped
-
-
-def _measured(measured: Measured) -> tuple[str, ...]:
-    share = measured.is_share
-    sides = [amount(of.mean.value, share) if of else "" for of in (measured.base, measured.candidate)]
-    if measured.verdict is None or measured.outer is None:
-        return (measured.metric, measured.role, *sides, "", "", "", "", "", "no score of both")
-    found = measured.verdict.paired
-    counts = (f"{found.wins:,}", f"{found.losses:,}", p_value(measured.p_value), words(measured.said))
-    difference = (signed(measured.outer.value, share), between(measured.outer, share))
-    return (measured.metric, measured.role, *sides, *difference, *counts)
-
-
-def _candidates(report: Report) -> str:
-    rows = []
-    for one in report.candidates:
-        of = one.standing
-        mean = interval(of.mean, report.is_share) if of else "no score"
-        rest = (str(of.missing), cost(of.cost_nusd), duration(of.latency_us)) if of else ("", "", "")
-        rows.append((one.name, f"{one.cases:,}", mean, *rest))
-    columns = ("candidate", "-cases", f"-{report.metric}, 95 %", "-missing", "-cost of 1,000 answers", "-median time")
-    return _table(columns, rows)
-
-
-def _turns(report: Report) -> str:
-    rows = [
-        (
-            one.candidate,
-            f"{one.cases:,}",
-            " → ".join(amount(at.mean.value, report.is_share) for at in one.turns),
-            f"{signed(one.slope.value, report.is_share)} ({between(one.slope, report.is_share)})" if one.slope else "",
-        )
-        for one in report.turns
-    ]
-    told = "".join(f"<p>{escape(line)}</p>" for line in report.slopes)
-    return _table(("candidate", "-conversations", "mean by turn", "-slope per turn, 95 %"), rows) + told
-
-
-def _tags(one: Comparison) -> str:
-    share = one.primary.is_share
-    rows = [
-        (
-            tagged.tag,
-            f"{tagged.cases:,}",
-            amount(tagged.base, share),
-            amount(tagged.candidate, share),
-            signed(tagged.paired.difference.value, share),
-            between(tagged.paired.difference, share),
-            p_value(tagged.p_adjusted),
-        )
-        for tagged in one.tags
-    ]
-    columns = (f"tag ({one.candidate})", "-cases", "-base", "-candidate", "-difference", "-95 %", "-p, all tags")
-    return _table(columns, rows) if rows else ""
+    return _table(tables.metrics(one)) + flipped
 
 
 def _worst(report: Report) -> Iterable[str]:
@@ -202,21 +149,27 @@ def _sides(answers: Sequence[Text]) -> Iterable[str]:
 
 
 def _run(report: Report) -> Iterable[str]:
-    rows = [(source.name, name, value) for source in report.sources for name, value in source.facts.items()]
-    if rows:
-        yield f"<h2>How it was run</h2>{_table(('source', 'what', 'value'), rows)}"
+    shown = tables.sources(report)
+    if shown.rows:
+        yield f"<h2>{shown.of}</h2>{_table(shown)}"
     if report.notes:
         yield f"<h2>Notes</h2><ul>{''.join(f'<li>{escape(note)}</li>' for note in report.notes)}</ul>"
     yield f"<footer>{FOOT}</footer>"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    kinds = [' class="number"' if name.startswith("-") else "" for name in columns]
-    named = zip(columns, kinds, strict=True)
+def _table(shown: tables.Table) -> str:
+    """Wider than a narrow screen it is scrolled, with the keyboard too."""
+    if not shown.rows:
+        return ""
+    kinds = [' class="number"' if name.startswith("-") else "" for name in shown.columns]
+    named = zip(shown.columns, kinds, strict=True)
     head = "".join(f'<th{kind} scope="col">{escape(name.removeprefix("-"))}</th>' for name, kind in named)
-    told = ("".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True)) for row in rows)
+    told = (
+        "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True)) for row in shown.rows
+    )
     body = "".join(f"<tr>{cells}</tr>" for cells in told)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(shown.of)}">{table}</div>'
 
 
 def _data(drawn: dict[str, Spec]) -> str:

@@ -1,0 +1,103 @@
+"""The tables of a report, whatever they are written in: what they are of, their columns, and their cells in words.
+
+A column whose name begins with `-` is of numbers. Cells may be words of strangers: whoever writes them escapes them.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from fairlead.evals.comparing import Comparison, Measured
+from fairlead.evals.reporting.content import JUDGED_COLUMNS, Judged, Report
+from fairlead.evals.wording import amount, between, interval, p_value, signed, words
+from fairlead.money import NUSD
+
+SAID = ("metric", "role", "-base", "-candidate", "-difference", "-95 %", "-won", "-lost", "-p", "said")
+ALONE = ("-cases", "-missing", "-cost of 1,000 answers", "-median time")
+TAGGED = ("-cases", "-base", "-candidate", "-difference", "-95 %", "-p, all tags")
+TURNS = ("candidate", "-conversations", "mean by turn", "-slope per turn", "-95 %")
+
+
+class Table(Struct, frozen=True):
+    """`of` says what it is of, for whoever does not see what stands above it."""
+
+    of: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def metrics(one: Comparison) -> Table:
+    rows = [_measured(measured) for measured in (one.primary, *one.others)]
+    return Table(f"{one.candidate} against {one.base}", SAID, rows)
+
+
+def candidates(report: Report) -> Table:
+    rows = []
+    for one in report.candidates:
+        of = one.standing
+        mean = interval(of.mean, report.is_share) if of else "no score"
+        rest = (str(of.missing), _cost(of.cost_nusd), _duration(of.latency_us)) if of else ("", "", "")
+        rows.append((one.name, f"{one.cases:,}", mean, *rest))
+    cases, *others = ALONE
+    return Table("Candidates", ("candidate", cases, f"-{report.metric}, 95 %", *others), rows)
+
+
+def tags(one: Comparison) -> Table:
+    share = one.primary.is_share
+    rows = [
+        (
+            tagged.tag,
+            f"{tagged.cases:,}",
+            amount(tagged.base, share),
+            amount(tagged.candidate, share),
+            signed(tagged.paired.difference.value, share),
+            between(tagged.paired.difference, share),
+            p_value(tagged.p_adjusted),
+        )
+        for tagged in one.tags
+    ]
+    return Table(f"{one.candidate} against {one.base}, by tag", (f"tag ({one.candidate})", *TAGGED), rows)
+
+
+def turns(report: Report) -> Table:
+    share = report.is_share
+    rows = [
+        (
+            one.candidate,
+            f"{one.cases:,}",
+            " → ".join(amount(at.mean.value, share) for at in one.turns),
+            signed(one.slope.value, share) if one.slope else "",
+            between(one.slope, share) if one.slope else "",
+        )
+        for one in report.turns
+    ]
+    return Table("Turns", TURNS, rows)
+
+
+def judged(told: Judged) -> Table:
+    return Table(f"What people would say: {told.metric}", JUDGED_COLUMNS, told.rows)
+
+
+def sources(report: Report) -> Table:
+    rows = [(source.name, name, value) for source in report.sources for name, value in source.facts.items()]
+    return Table("How it was run", ("source", "what", "value"), rows)
+
+
+def _measured(measured: Measured) -> tuple[str, ...]:
+    share = measured.is_share
+    sides = [amount(of.mean.value, share) if of else "" for of in (measured.base, measured.candidate)]
+    if measured.verdict is None or measured.outer is None:
+        return (measured.metric, measured.role, *sides, "", "", "", "", "", "no score of both")
+    found = measured.verdict.paired
+    difference = (signed(measured.outer.value, share), between(measured.outer, share))
+    counts = (f"{found.wins:,}", f"{found.losses:,}", p_value(measured.p_value), words(measured.said))
+    return (measured.metric, measured.role, *sides, *difference, *counts)
+
+
+def _duration(us: int | None) -> str:
+    return "" if us is None else f"{us / 1_000_000:,.2f} s"
+
+
+def _cost(nusd: int | None) -> str:
+    """Of 1,000 answers: one costs too little to be read."""
+    return "" if nusd is None else f"{1000 * nusd / NUSD:,.4g} USD"
