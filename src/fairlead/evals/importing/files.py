@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from fairlead.errors import ExtraMissing
-from fairlead.evals.importing.imported import unreadable
+from fairlead.evals.importing.imported import WHOLE, unreadable
 
 MAX_BYTES = 8 << 30  # of a file of lines, unpacked
 MAX_LINE = 64 << 20
@@ -46,7 +46,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             else:
                 yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise unreadable(str(path), f"it is broken gzip: {error}") from error
+        raise unreadable(str(path), f"it is broken gzip: {error}", WHOLE) from error
     except OSError as error:
         raise unreadable(str(path), error.strerror or str(error)) from error
 
@@ -90,7 +90,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise unreadable(str(path), f"it is no zip file: {error}") from error
+            raise unreadable(str(path), f"it is no zip file: {error}", WHOLE) from error
         except OSError as error:
             raise unreadable(str(path), error.strerror or str(error)) from error
         self.names = self._zip.namelist()
@@ -112,7 +112,7 @@ class Archive:
                 with self._zip.open(entry) as file:
                     found = _bounded(file, most, where)
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, OSError) as error:
-            raise unreadable(where, f"the entry can't be unpacked: {error}") from error
+            raise unreadable(where, f"the entry can't be unpacked: {error}", WHOLE) from error
         self._left -= len(found)
         return found
 
@@ -131,9 +131,9 @@ class Archive:
             stream = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed), read_across_frames=True)
             found = _bounded(stream, most, where)
         except zstandard.ZstdError as error:
-            raise unreadable(where, f"it is broken Zstandard: {error}") from error
+            raise unreadable(where, f"it is broken Zstandard: {error}", WHOLE) from error
         if zlib.crc32(found) != entry.CRC:
-            raise unreadable(where, "its check sum is wrong")
+            raise unreadable(where, "its check sum is wrong", WHOLE)
         return found
 
 

@@ -12,6 +12,7 @@ from fairlead.errors import ResultsUnreadable
 from fairlead.evals.results import ScoreTable
 
 T = TypeVar("T")
+WHOLE = "Is the file whole? Copy or download it once more."
 DIGEST = 16  # characters of a hash that names a content
 
 
@@ -45,7 +46,7 @@ def decoded(data: bytes | str, kind: type[T], where: str, problem: str, hint: st
     except msgspec.ValidationError as error:
         raise unreadable(where, f"{problem}: {error}", hint) from error
     except (ValueError, RecursionError):
-        raise unreadable(where, f"{problem}: {found}", hint) from found
+        raise unreadable(where, f"{problem}: {found}", hint or WHOLE) from found
 
 
 def _whole(value: Any) -> Any:

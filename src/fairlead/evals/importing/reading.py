@@ -5,7 +5,7 @@ from pathlib import Path
 from fairlead.errors import ResultsUnreadable
 from fairlead.evals.importing import harness, inspect_logs, promptfoo, tables
 from fairlead.evals.importing.files import Limits, document, lines, opened
-from fairlead.evals.importing.imported import Imported, keys, unreadable
+from fairlead.evals.importing.imported import WHOLE, Imported, keys, unreadable
 
 READERS = {
     "table": tables.read,
@@ -62,8 +62,9 @@ def _of_keys(path: Path, names: frozenset[str]) -> str:
             return format
     if path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson")):
         return "table"  # which tells what is missing
-    there = f": its keys are {', '.join(sorted(names)[:10])}" if names else ", and is broken JSON"
-    raise unreadable(str(path), f"this looks like no results{there}", HINT)
+    if not names:
+        raise unreadable(str(path), "this is broken JSON", WHOLE)
+    raise unreadable(str(path), f"this looks like no results: its keys are {', '.join(sorted(names)[:10])}", HINT)
 
 
 def _check_is_file(path: Path) -> None:

@@ -23,9 +23,9 @@ import numpy as np
 
 from fairlead.errors import ExtraMissing, ResultsUnreadable
 from fairlead.evals.importing.files import Limits, document, lines, start
-from fairlead.evals.importing.imported import Imported, as_text, decoded, unreadable
+from fairlead.evals.importing.imported import WHOLE, Imported, as_text, decoded, unreadable
 from fairlead.evals.importing.spelling import Unclear, scores
-from fairlead.evals.results import UNKNOWN, ScoreTable
+from fairlead.evals.results import STATUSES, UNKNOWN, ScoreTable
 from fairlead.evals.separated import separated
 from fairlead.money import NUSD
 
@@ -91,7 +91,7 @@ def _columns(path: Path, rows: Iterable[tuple[int, dict[str, Any]]]) -> dict[str
     columns: dict[str, list[Any]] = {}
     for row, (number, values) in enumerate(rows):
         if len(columns) > MOST_COLUMNS:
-            raise unreadable(f"{path}:{number}", f"more than {MOST_COLUMNS} columns")
+            raise unreadable(f"{path}:{number}", f"more than {MOST_COLUMNS} columns", HINT)
         for name, value in values.items():
             column = columns.setdefault(name, [])
             column.extend([None] * (row - len(column)))
@@ -117,13 +117,14 @@ def _parquet(path: Path, limits: Limits) -> dict[str, list[Any]]:
         _check_names(path, file.schema_arrow.names)
         return file.read().to_pydict()
     except (OSError, pyarrow.ArrowException) as error:
-        raise unreadable(str(path), f"this is no Parquet: {error}") from error
+        raise unreadable(str(path), f"this is no Parquet: {error}", WHOLE) from error
 
 
 def _check_names(path: Path, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(names) <= MOST_COLUMNS else ["…"]
-    if twice:
-        raise unreadable(str(path), f"columns that are there twice, or too many: {', '.join(twice)[:200]}", HINT)
+    if len(names) > MOST_COLUMNS:
+        raise unreadable(str(path), f"more than {MOST_COLUMNS} columns", HINT)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise unreadable(str(path), f"columns that are there twice: {', '.join(twice)[:200]}", HINT)
 
 
 def _known(path: Path, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
@@ -198,19 +199,30 @@ def _others(path: Path, columns: Mapping[str, list[Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {name: _cells(columns[name]) for name in PLAIN if name in columns}
     if "status" in found:
         found["status"] = [status or "ok" for status in found["status"]]
+        _check_rows(path, "status", columns, [status in STATUSES for status in found["status"]], ", ".join(STATUSES))
     found |= {of: _cells(columns[name]) for name, of in TEXTS.items() if name in columns}
     for name in COUNTS:
         if name in columns:
-            found[name] = np.nan_to_num(_numbers(path, name, columns[name])).astype(np.int64)
+            counts = np.nan_to_num(_numbers(path, name, columns[name]))
+            _check_rows(path, name, columns, (counts >= 0) & (counts < 2**31) & (counts % 1 == 0), "0, 1, 2, …")
+            found[name] = counts.astype(np.int64)
     if "weight" in columns:
         weights = _numbers(path, "weight", columns["weight"])
         found["weight"] = np.where(np.isnan(weights), 1.0, weights)
+        _check_rows(path, "weight", columns, found["weight"] >= 0, "numbers from 0 up")
     for name, (of, unit) in AMOUNTS.items():
         if name in columns:
             amounts = _numbers(path, name, columns[name])
             is_known = (amounts >= 0) & (amounts * unit < 2**62)
             found[of] = np.where(is_known, np.round(np.where(is_known, amounts, 0) * unit), UNKNOWN).astype(np.int64)
     return found
+
+
+def _check_rows(path: Path, name: str, columns: Mapping[str, list[Any]], fits: Iterable[Any], wanted: str) -> None:
+    """Raises ResultsUnreadable with the first row that does not fit, and with what would."""
+    for row, (value, fit) in enumerate(zip(columns[name], fits, strict=True), 1):
+        if not fit:
+            raise unreadable(str(path), f"row {row}: {name} is {as_text(value)[:40]!r}", f"Wanted are {wanted}.")
 
 
 def _tags(columns: Mapping[str, list[Any]], count: int) -> list[tuple[str, ...]]:
