@@ -16,30 +16,8 @@ from fairlead.cli.terminal import as_json, note, warn
 from fairlead.errors import RequestInvalid
 
 if TYPE_CHECKING:
-    from fairlead.evals.comparing import Comparison, Measured
-    from fairlead.stats.intervals import Interval
-
-METRICS = (
-    ("metric", "left"),
-    ("role", "left"),
-    ("base", "right"),
-    ("candidate", "right"),
-    ("difference", "right"),
-    ("95 % interval", "right"),
-    ("won", "right"),
-    ("lost", "right"),
-    ("p", "right"),
-    ("verdict", "left"),
-)
-TAGS = (
-    ("tag", "left"),
-    ("cases", "right"),
-    ("base", "right"),
-    ("candidate", "right"),
-    ("difference", "right"),
-    ("95 % interval", "right"),
-    ("p, all tags", "right"),
-)
+    from fairlead.evals.comparing import Comparison
+    from fairlead.evals.reporting.tables import Table
 
 
 @click.command()
@@ -155,28 +133,18 @@ def gate(
 
 
 def _show(comparison: "Comparison") -> None:
-    from fairlead.evals.wording import flip_sentence, judged_sentence, p_value, sentence
+    from fairlead.evals.reporting import tables
+    from fairlead.evals.wording import flip_sentence, judged_sentence, sentence
 
     terminal.say(sentence(comparison))
     for measured in (comparison.primary, *comparison.others):
         if measured.people is not None:
             terminal.say(judged_sentence(measured))
     terminal.say()
-    terminal.show_table(METRICS, map(_row, (comparison.primary, *comparison.others)), empty="")
-    share = comparison.primary.is_share
+    _show_table(tables.metrics(comparison))
     if comparison.tags:
         terminal.say()
-        rows = [
-            (
-                tagged.tag,
-                f"{tagged.cases:,}",
-                *(_amount(mean, share) for mean in (tagged.base, tagged.candidate)),
-                *_difference(tagged.paired.difference, share),
-                p_value(tagged.p_adjusted),
-            )
-            for tagged in comparison.tags
-        ]
-        terminal.show_table(TAGS, rows, empty="")
+        _show_table(tables.tags(comparison))
     if comparison.flips is not None:
         terminal.say()
         terminal.say(flip_sentence(comparison.flips))
@@ -185,36 +153,10 @@ def _show(comparison: "Comparison") -> None:
         note(f"note: {text}")
 
 
-def _row(measured: "Measured") -> tuple[str, ...]:
-    from fairlead.evals.wording import p_value, words
-
-    sides = (measured.base, measured.candidate)
-    means = [_amount(side.mean.value, measured.is_share) if side else terminal.NOTHING for side in sides]
-    if measured.verdict is None or measured.outer is None:
-        return (measured.metric, measured.role, *means, *[terminal.NOTHING] * 6)
-    found = measured.verdict.paired
-    return (
-        measured.metric,
-        measured.role,
-        *means,
-        *_difference(measured.outer, measured.is_share),
-        f"{found.wins:,}",
-        f"{found.losses:,}",
-        p_value(measured.p_value),
-        words(measured.said),
-    )
-
-
-def _amount(value: float, is_share: bool) -> str:
-    from fairlead.evals.wording import amount
-
-    return amount(value, is_share)
-
-
-def _difference(found: "Interval", is_share: bool) -> tuple[str, str]:
-    from fairlead.evals.wording import between, signed
-
-    return signed(found.value, is_share), between(found, is_share)
+def _show_table(shown: "Table") -> None:
+    columns = [(name.removeprefix("-"), "right" if name.startswith("-") else "left") for name in shown.columns]
+    rows = [[cell or terminal.NOTHING for cell in row] for row in shown.rows]
+    terminal.show_table(columns, rows, empty="")
 
 
 def _show_costs(comparison: "Comparison") -> None:

@@ -1,4 +1,5 @@
-"""The tables of a report, whatever they are written in: what they are of, their columns, and their cells in words.
+"""The tables of a comparison, whatever they are shown in (page, Markdown, terminal): what they are of, their columns,
+and their cells in words.
 
 A column whose name begins with `-` is of numbers. Cells may be words of strangers: whoever writes them escapes them.
 """
@@ -12,10 +13,10 @@ from fairlead.evals.reporting.content import JUDGED_COLUMNS, Judged, Report
 from fairlead.evals.wording import amount, between, interval, p_value, signed, words
 from fairlead.money import NUSD
 
-SAID = ("metric", "role", "-base", "-candidate", "-difference", "-95 %", "-won", "-lost", "-p", "said")
+SAID = ("metric", "role", "-base", "-candidate", "-difference", "-95 % interval", "-won", "-lost", "-p", "verdict")
 ALONE = ("-cases", "-missing", "-cost of 1,000 answers", "-median time")
-TAGGED = ("-cases", "-base", "-candidate", "-difference", "-95 %", "-p, all tags")
-TURNS = ("candidate", "-conversations", "mean by turn", "-slope per turn", "-95 %")
+TAGGED = ("-cases", "-base", "-candidate", "-difference", "-95 % interval", "-p, all tags")
+TURNS = ("candidate", "-conversations", "mean by turn", "-slope per turn", "-95 % interval")
 
 
 class Table(Struct, frozen=True):
