@@ -139,9 +139,15 @@ def test_mount(): assert ctypes.CDLL(None).mount(b"tmpfs", b"/tmp", b"tmpfs", 0,
 
 
 def test_a_program_that_forks_without_end_is_ended(walls: Walls) -> None:
-    ran = run("import os\nwhile True:\n  try: os.fork()\n  except OSError: pass", walls, wall_s=10)
+    ran = run("import os\nwhile True:\n  try: os.fork()\n  except OSError: pass", walls, wall_s=3)
     assert ran.end in ("processes", "timeout", "memory")
     assert ran.results is None
+
+
+def test_the_kernel_itself_gives_it_no_more_processes_also_where_root_runs_it(walls: Walls) -> None:
+    many = "import os, time\nfor made in range(100):\n  try:\n    if os.fork() == 0: time.sleep(60)\n"
+    many += "  except OSError: break\n"
+    assert run(many, walls, "from solution import made\ndef test_it(): assert made < 8").results == {"test_it": ""}
 
 
 def test_daemons_do_not_outlive_it(walls: Walls, tmp_path: Path) -> None:

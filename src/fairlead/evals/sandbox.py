@@ -4,13 +4,15 @@ bounds of time, processor, memory, processes, files and output.
 `bwrap` (bubblewrap) makes the walls: namespaces for users, processes, network, mounts and names, a root that can't be
 written to, no capabilities. Where it is not installed, `unshare` and `setpriv` (util-linux) make the same namespaces.
 Both need that the kernel lets this user make them. Limits alone (`setrlimit`) are no sandbox: without walls nothing
-runs, unless somebody says so.
+runs, unless somebody says so. Root steps down first and builds the walls as nobody: the kernel bounds nobody's
+processes, and never root's, not even inside.
 
 What is left open: programs share the processor's caches and the kernel itself with everybody; who needs more than a
 kernel between himself and a program runs the whole evaluation in a virtual machine. Knows no suites and no scores.
 """
 
 import contextlib
+import itertools
 import os
 import secrets
 import selectors
@@ -110,7 +112,8 @@ def available() -> tuple[Walls | None, str]:
 
 def tried(walls: Walls) -> tuple[bool, str]:
     """Whether these walls can be made here, and what was said if not."""
-    missing = [name for name in _PROGRAMS[walls] if shutil.which(name) is None]
+    needed = _PROGRAMS[walls] + (_PROGRAMS["unshare"] if _is_root() else ())
+    missing = sorted({name for name in needed if shutil.which(name) is None})
     if missing:
         return False, f"{', '.join(missing)} is not installed"
     ran = run_tests("", "def test_it(): pass", Limits(), walls)
@@ -129,12 +132,11 @@ def _started(
     walls: Walls, files: Mapping[str, str], limits: Limits, nonce: str, report: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     with tempfile.TemporaryDirectory(prefix="fairlead-sandbox-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
+        home = _Home(Path(folder), steps_down=walls != "none" and _is_root())
         for name, text in files.items():
-            (home / name).write_text(text, encoding="utf-8", errors="replace")
-        command = _COMMANDS[walls](home, limits)
+            (home.work / name).write_text(text, encoding="utf-8", errors="replace")
         process = subprocess.Popen(
-            [*command, *_python(limits, report, "/work" if walls != "none" else folder)],
+            [*home.down, *_COMMANDS[walls](home, limits), *_python(limits, report, home.seen_at(walls))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -159,18 +161,61 @@ def _python(limits: Limits, report: int, work: str) -> list[str]:
     return [os.path.realpath(sys.executable), "-I", "-S", "-B", f"{work}/{DRIVER}", str(report), told]
 
 
-def _places() -> list[str]:
-    """What Python needs to run: its own files, and the system's libraries."""
-    there = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
-    own = {os.path.realpath(sys.base_prefix), os.path.realpath(sys.base_exec_prefix)}
-    return [*filter(os.path.exists, there), *sorted(one for one in own if not one.startswith("/usr"))]
+_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
+
+# Pairs of a folder and where it is to be reached, `--`, a command that runs as nobody.
+_DOWN = """
+set -e
+while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done
+shift
+exec "$@"
+"""
 
 
-def _bwrap(home: Path, limits: Limits) -> list[str]:
+class _Home:
+    """A run's folder: `work` for the program's files, and how root steps down with what nobody could not reach."""
+
+    def __init__(self, folder: Path, steps_down: bool) -> None:
+        self.folder = folder
+        self.work = folder / "work"
+        self.work.mkdir()
+        own = sorted({os.path.realpath(sys.base_prefix), os.path.realpath(sys.base_exec_prefix)})
+        self.places = {place: place for place in _SYSTEM if Path(place).exists()}
+        self.places |= {place: place for place in own if not place.startswith("/usr/")}
+        self.down: list[str] = []
+        if steps_down:
+            self._step_down([place for place in self.places if place in own and not _is_open(Path(place))])
+
+    def seen_at(self, walls: Walls) -> str:
+        return str(self.work) if walls == "none" else "/work"
+
+    def _step_down(self, closed: list[str]) -> None:
+        os.chown(self.folder, 0, NOBODY)
+        self.folder.chmod(0o750)
+        pairs: list[str] = []
+        for number, place in enumerate(closed):
+            self.places[place] = str(self.folder / f"own{number}")
+            Path(self.places[place]).mkdir()
+            pairs += [place, self.places[place]]
+        if pairs:
+            self.down = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _DOWN, "sh", *pairs, "--"]
+        self.down += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _is_open(path: Path) -> bool:
+    """Whether everybody may go there."""
+    return all(one.stat().st_mode & 0o001 for one in (path, *path.parents))
+
+
+def _bwrap(home: _Home, limits: Limits) -> list[str]:
     bound: list[str] = []
-    for place in _places():
+    for place, source in home.places.items():
         path = Path(place)
-        bound += ["--symlink", str(path.readlink()), place] if path.is_symlink() else ["--ro-bind", place, place]
+        bound += ["--symlink", str(path.readlink()), place] if path.is_symlink() else ["--ro-bind", source, place]
     disk = ["--size", str(limits.disk_mb << 20)]
     return [
         *("bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"),
@@ -178,20 +223,21 @@ def _bwrap(home: Path, limits: Limits) -> list[str]:
         *("--setenv", "LANG", "C.UTF-8", "--setenv", "HOME", "/tmp", "--setenv", "PYTHONHASHSEED", "0"),
         *bound,
         *("--proc", "/proc", "--dev", "/dev", *disk, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
-        *(*disk, "--tmpfs", "/tmp", "--ro-bind", str(home), "/work", "--remount-ro", "/", "--chdir", "/tmp", "--"),
+        *(*disk, "--tmpfs", "/tmp", "--ro-bind", str(home.work), "/work", "--remount-ro", "/", "--chdir", "/tmp", "--"),
     ]
 
 
-# $1: the folder that becomes the root; $2: the program's files; $3: megabytes of /tmp; then places, `--`, a command.
+# $1: the folder that becomes the root; $2: the program's files; $3: megabytes of /tmp; then pairs of a place within
+# and what is shown there, `--`, a command.
 # The shell stays as the parent of all within.
 _SCRIPT = """
 set -e
 root=$1 work=$2 disk=$3; shift 3
 mount -t tmpfs -o size=1m,mode=755 tmpfs "$root"
 while [ "$1" != -- ]; do
-  if [ -L "$1" ]; then ln -s "$(readlink "$1")" "$root$1"; shift; continue; fi
-  if [ -d "$1" ]; then mkdir -p "$root$1"; else mkdir -p "$root$(dirname "$1")"; : > "$root$1"; fi
-  mount --rbind "$1" "$root$1"; mount -o remount,bind,ro,nosuid "$root$1"; shift
+  if [ -L "$1" ]; then ln -s "$(readlink "$1")" "$root$1"; shift 2; continue; fi
+  if [ -d "$2" ]; then mkdir -p "$root$1"; else mkdir -p "$root$(dirname "$1")"; : > "$root$1"; fi
+  mount --rbind "$2" "$root$1"; mount -o remount,bind,ro,nosuid "$root$1"; shift 2
 done
 shift
 mkdir -p "$root/work" "$root/tmp" "$root/proc" "$root/dev" "$root/old"
@@ -205,17 +251,17 @@ setpriv --no-new-privs --bounding-set=-all --inh-caps=-all --ambient-caps=-all "
 """
 
 
-def _unshare(home: Path, limits: Limits) -> list[str]:
-    root = home / "root"
+def _unshare(home: _Home, limits: Limits) -> list[str]:
+    root = home.folder / "root"
     root.mkdir()
     return [
         *("unshare", "--user", "--map-root-user", "--mount", "--propagation", "private", "--net", "--ipc", "--uts"),
         *("--cgroup", "--pid", "--fork", "--kill-child=KILL", "sh", "-c", _SCRIPT, "sh"),
-        *(str(root), str(home), str(limits.disk_mb), *_places(), "--"),
+        *(str(root), str(home.work), str(limits.disk_mb), *itertools.chain.from_iterable(home.places.items()), "--"),
     ]
 
 
-def _none(home: Path, limits: Limits) -> list[str]:
+def _none(home: _Home, limits: Limits) -> list[str]:
     return []
 
 
