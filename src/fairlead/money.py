@@ -123,11 +123,14 @@ def parse_usd(text: str) -> int:
 
 def format_usd(nusd: int | None) -> str:
     """Nano-dollars for people: at least two decimals, as many as are needed, and `unknown` for None."""
-    if nusd is None:
-        return "unknown"
+    return "unknown" if nusd is None else f"{plain_usd(nusd)}usd"
+
+
+def plain_usd(nusd: int) -> str:
+    """The same of a known amount, without the currency."""
     whole, rest = divmod(abs(nusd), NUSD)
     decimals = f"{rest:09d}".rstrip("0").ljust(2, "0")
-    return f"{'-' if nusd < 0 else ''}{whole}.{decimals}usd"
+    return f"{'-' if nusd < 0 else ''}{whole}.{decimals}"
 
 
 def _rate(price: Price, input_tokens: int) -> Price | Tier:

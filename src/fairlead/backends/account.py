@@ -8,6 +8,7 @@ target's name on it and no credential in it.
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
@@ -110,8 +111,9 @@ class Account:
         return response
 
     def request_id(self, response: Response) -> str:
-        found = response.some_headers(_IDS)
-        return request_id(found) if found else ""
+        said = dict(response.lines)
+        named = _ids_among(tuple(said))
+        return request_id({name: said[short].decode("latin-1").strip() for short, name in named}) if named else ""
 
     def named(self, error: Failure, asking: "Asking") -> Failure:
         """The same error, with the target's name on it and without what nobody may see."""
@@ -164,6 +166,12 @@ class Account:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+
+@lru_cache(maxsize=256)
+def _ids_among(names: tuple[bytes, ...]) -> tuple[tuple[bytes, str], ...]:
+    """Which of these headers, the same with nearly every answer of a server, name the request."""
+    return tuple([(name, _IDS[short]) for name in names if (short := name.lower()) in _IDS])
 
 
 def _credential(key: str | None, auth: str) -> dict[str, str]:

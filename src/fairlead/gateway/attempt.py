@@ -115,7 +115,9 @@ class Attempts:
         self._whole = whole
 
     async def answer(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Answer:
-        attempt = await self._begin(target, request, purpose, form)
+        attempt = self._begin(target, request, purpose, form)
+        if attempt is None:
+            attempt = await self._begin_later(target, request, purpose, form)
         with attempt:
             answer = await attempt.terms.backend.answer(request, attempt.asking)
             attempt.answered(answer)
@@ -127,7 +129,9 @@ class Attempts:
         )
 
     async def stream(self, target: Target, request: Request, purpose: str = "", form: Form | None = None) -> Stream:
-        attempt = await self._begin(target, request, purpose, form)
+        attempt = self._begin(target, request, purpose, form)
+        if attempt is None:
+            attempt = await self._begin_later(target, request, purpose, form)
         with attempt:
             async with aclosing(attempt.terms.backend.stream(request, attempt.asking)) as items:
                 async for item in items:
@@ -141,32 +145,36 @@ class Attempts:
             for told in () if form is None else form.end():
                 yield told
 
-    async def _begin(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
-        """Reserve the worst case, then put the intent on record. Raises CircuitOpen before anything is held, where the
-        target is left alone."""
+    def _begin(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt | None":
+        """Reserve the worst case, then put the intent on record. None, and nothing is done: somebody is to be asked."""
+        terms = self.call.terms.get(id(target)) or self._agree(target)
+        if terms.circuit is not None and terms.circuit.shut:
+            return None
+        attempt = Attempt(self, terms, request, form)
+        most = attempt.reckon()
+        attempt.hold = self.purse.spare([(limit, most[unit]) for limit, unit in terms.amounts], attempt.at_us)
+        if attempt.hold is None:
+            return None
+        self._note(attempt, request, most[1], purpose, form)
+        return attempt
+
+    async def _begin_later(self, target: Target, request: Request, purpose: str, form: Form | None) -> "Attempt":
+        """The same where a circuit is not closed, or a lease is to be waited for. Raises CircuitOpen before anything is
+        held, where the target is left alone."""
         terms = self.call.terms.get(id(target)) or self._agree(target)
         circuit = terms.circuit
-        probing = circuit is not None and circuit.shut and circuit.admit()
+        probing = circuit is not None and circuit.admit()
         try:
             attempt = Attempt(self, terms, request, form)
             most = attempt.reckon()
-            amounts = [(limit, most[unit]) for limit, unit in terms.amounts]
-            hold = self.purse.spare(amounts, attempt.at_us)
-            if hold is None:
-                hold = await self.purse.reserve(amounts, attempt.at_us)
-                attempt.start()
-            attempt.hold = hold
-            try:
-                self._note(attempt, request, most[1], purpose, form)
-            except (Unavailable, TargetTimeout):
-                self.purse.settle(hold, [0] * len(amounts))
-                raise
+            attempt.hold = await self.purse.reserve([(limit, most[at]) for limit, at in terms.amounts], attempt.at_us)
+            attempt.start()
+            self._note(attempt, request, most[1], purpose, form)
         except BaseException:
             if probing and circuit is not None:
                 circuit.leave()
             raise
-        if probing:
-            attempt.probing = True
+        attempt.probing = probing
         return attempt
 
     def _note(self, attempt: "Attempt", request: Request, tokens: int, purpose: str, form: Form | None) -> None:
@@ -184,11 +192,15 @@ class Attempts:
         book.relay = relay
         target, route = terms.target, call.route
         left_s = route.total_s - attempt.queued_s
-        if left_s < target.timeouts.total_s:
-            target = _hurried(target, left_s)
         trace = call.context.trace
-        attempt.asking = Asking(target, attempt.output, trace, attempt.id, route.lossy, read, counted, relay)
-        book.ledger.spool.append(attempt.intent(tokens, purpose or "primary"))
+        try:
+            if left_s < target.timeouts.total_s:
+                target = _hurried(target, left_s)
+            attempt.asking = Asking(target, attempt.output, trace, attempt.id, route.lossy, read, counted, relay)
+            book.ledger.spool.append(attempt.intent(tokens, purpose or "primary"))
+        except (Unavailable, TargetTimeout):
+            self.purse.settle(attempt.hold, [0] * len(terms.amounts))
+            raise
         book.attempts += 1
 
     def _agree(self, target: Target) -> Terms:

@@ -94,13 +94,17 @@ class LeasedPurse:
         hold: Hold = []
         for limit, amount in amounts:
             account = self._accounts.get(limit.id)
-            if account is None or account.limit is not limit or not account.window_us <= at_us < account.ends_us:
+            if (
+                account is None
+                or account.limit is not limit
+                or not account.window_us <= at_us < account.ends_us
+                or account.leased - account.spent - account.held < amount
+            ):
+                for taken, back in hold:
+                    taken.held -= back
                 return None
-            if account.leased - account.spent - account.held < amount:
-                return None
-            hold.append((account, amount))
-        for account, amount in hold:
             account.held += amount
+            hold.append((account, amount))
         return hold
 
     def settle(self, hold: Hold, amounts: Sequence[int | None]) -> None:

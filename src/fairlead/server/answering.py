@@ -19,7 +19,7 @@ from fairlead.errors import FairleadError
 from fairlead.gateway.call import Caller
 from fairlead.gateway.ledger import Book
 from fairlead.ids import now_us
-from fairlead.money import format_usd
+from fairlead.money import plain_usd
 from fairlead.server.data import JSON, Exchange
 from fairlead.server.errors import body_of
 from fairlead.wire.incoming import Lines
@@ -39,7 +39,6 @@ class Writer(Protocol):
     def fail(self, body: bytes) -> bytes: ...
 
 
-Hear = Callable[[bytes], object]  # is told what an error says
 Keep = Callable[[bytes | None, Writer | None], Awaitable[None]]
 
 
@@ -68,10 +67,17 @@ class Tongue(Struct, frozen=True):
     id_headers: tuple[bytes, ...] = (b"x-request-id", b"request-id")  # OpenAI's and Anthropic's clients
 
 
-async def serve(exchange: Exchange, tongue: Tongue, read: Callable[[bytes], Request]) -> None:
+def serve(exchange: Exchange, tongue: Tongue, read: Callable[[bytes], Request]) -> Awaitable[None]:
     """One request from its key to its last byte. `read` makes it of the body."""
     exchange.language = tongue.language  # in which errors are told from here on
     caller = exchange.caller()
+    body = exchange.at_once()
+    if body is None:
+        return _served_later(exchange, tongue, caller, read)
+    return reply(exchange, tongue, caller, body, read(body))
+
+
+async def _served_later(exchange: Exchange, tongue: Tongue, caller: Caller, read: Callable[[bytes], Request]) -> None:
     body = await exchange.content()
     await reply(exchange, tongue, caller, body, read(body))
 
@@ -80,53 +86,47 @@ async def reply(
     exchange: Exchange, tongue: Tongue, caller: Caller, body: bytes, request: Request, keep: Keep | None = None
 ) -> None:
     """Ask the gateway and send what comes. `body` is what was received; `keep` is told the whole answer before it ends:
-    the body, or None and the writer of the stream."""
+    the body, or None and the writer of the stream. The books are closed before the end of the response goes out, so
+    that whoever has an answer finds its call in them."""
     listener = exchange.listener
-    gateway, recorder = listener.gateway, listener.recorder
+    gateway = listener.gateway
     book = gateway.open(caller, request, exchange.describe(body))
     exchange.call = book.id
-    recording = None
-    if recorder is not None:
-        recording = recorder.begin(gateway.generation.routes.get(request.route), book, body)
-    if recording is None:
-        end = await _served(exchange, tongue, book, request, keep)
-    else:
-        with recording:
-            end = await _served(exchange, recording.overhears(tongue), book, request, keep, recording.hear)
-    end()
-
-
-async def _served(
-    exchange: Exchange, tongue: Tongue, book: Book, request: Request, keep: Keep | None, hear: Hear | None = None
-) -> End:
-    """All but the end of the response: the books are closed before it goes out, so that whoever has an answer finds its
-    call in them."""
+    recording = None if listener.recorder is None else listener.recorder.begin(gateway, book, body)
+    if recording is not None:
+        tongue = recording.overhears(tongue)
     writer = tongue.writer(tongue.language, request) if request.stream else None
     try:
         with book:
             if writer is None:
-                return await _unary(exchange, tongue, book, request, keep)
-            return await _streamed(exchange, tongue, book, writer, keep)
+                answer = await gateway.answer(book)
+                said = tongue.body(tongue.language, answer, request)
+                if keep is not None:
+                    book.write_down()
+                    await keep(said, None)
+                end = partial(exchange.respond, 200, said, _lines_of(answer, book, tongue))
+            else:
+                end = await _streamed(exchange, tongue, book, writer, keep)
     except FairleadError as error:
-        if hear is not None and not exchange.started:
-            hear(body_of(error, tongue.language))
-        return _failed(exchange, tongue, book, writer, error)
+        if recording is not None and not exchange.started:
+            recording.hear(body_of(error, tongue.language))
+        end = _failed(exchange, tongue, book, writer, error)
+    finally:
+        if recording is not None:
+            recording.close()
+    end()
 
 
-async def _unary(exchange: Exchange, tongue: Tongue, book: Book, request: Request, keep: Keep | None) -> End:
-    answer = await exchange.listener.gateway.answer(book)
-    body = tongue.body(tongue.language, answer, request)
-    if keep is not None:
-        book.write_down()
-        await keep(body, None)
+def _lines_of(answer: Answer, book: Book, tongue: Tongue) -> Lines:
+    """What stands above a whole answer."""
     lines = [JSON, *_labels(book, tongue)]
     if answer.cost_nusd is not None:
-        lines.append(b"x-fairlead-cost-usd: " + format_usd(answer.cost_nusd).removesuffix("usd").encode())
+        lines.append(b"x-fairlead-cost-usd: %b" % plain_usd(answer.cost_nusd).encode())
     if answer.estimated:  # the tokens, and so the cost: the target did not count
         lines.append(b"x-fairlead-estimated: true")
     if answer.dropped:
         lines += _dropped(answer.dropped)
-    return partial(exchange.respond, 200, body, lines)
+    return lines
 
 
 async def _streamed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writer, keep: Keep | None) -> End:
@@ -202,7 +202,9 @@ def _stream_lines(tongue: Tongue) -> Lines:
 def _labels(book: Book, tongue: Tongue, upstream: str = "") -> Lines:
     """The call's id by its own name and by those that the language's clients look for."""
     id = book.id.encode()
-    labels = [name + b": " + id for name in (b"x-fairlead-call", *tongue.id_headers)]
+    labels = [b"x-fairlead-call: " + id]
+    for name in tongue.id_headers:
+        labels.append(b"%b: %b" % (name, id))
     if book.target:
         labels.append(b"x-fairlead-target: " + book.target.encode())
     if request_id := book.request_id or upstream:

@@ -69,13 +69,17 @@ class Exchange(Incoming):
             proof = self.head.known = identities.prove(said.decode("latin-1"))
         return proof.caller
 
-    async def content(self) -> bytes:
+    def at_once(self) -> bytes | None:
+        """The body, if all of it came with its head, as of nearly all; None: `content` awaits it, or says why not."""
+        if b"content-encoding" in self.headers or self.size > self.listener.max_body_bytes:
+            return None
+        return self.whole
+
+    def content(self) -> Awaitable[bytes]:
         """The whole body. Raises BodyTooLarge before more than the limit is held."""
         if self.headers.get(b"content-encoding", b"identity") != b"identity":
             raise RequestInvalid("compressed request bodies are not taken", hint="send the body as it is")
-        limit = self.listener.max_body_bytes
-        body = self.whole(limit)
-        return await self.body(limit) if body is None else body
+        return self.body(self.listener.max_body_bytes)
 
     def bounded(self, body: bytes) -> bytes:
         """The same body, if a request may be as long. Raises BodyTooLarge."""

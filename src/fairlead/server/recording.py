@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from fairlead.chat import Answer, Item, Request
-from fairlead.gateway.call import ZONES, RecordRules, Route, Zone
+from fairlead.gateway.call import ZONES, RecordRules, Zone
+from fairlead.gateway.flow import Gateway
 from fairlead.gateway.ledger import Book
 from fairlead.store.recordings import Recorded, Recordings
 
@@ -53,10 +54,7 @@ class Recording:
             self._size += len(piece)
         return piece
 
-    def __enter__(self) -> "Recording":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         """The call is over but for its last bytes, or was broken off."""
         book, call = self._book, self._book.call
         zone: Zone = call.zone if call is not None else book.caller.zone
@@ -115,8 +113,9 @@ class Recorder:
         """Calls whose content was given up."""
         return self._recordings.lost
 
-    def begin(self, route: Route | None, book: Book, body: bytes) -> Recording | None:
+    def begin(self, gateway: Gateway, book: Book, body: bytes) -> Recording | None:
         """None where the route does not record, or not this one of its calls."""
+        route = gateway.generation.routes.get(book.request.route)
         rules = None if route is None else route.record
         if route is None or rules is None or int(book.id[-8:], 16) >= rules.share * 2**32:
             return None

@@ -77,6 +77,7 @@ class Incoming:
     keeps = False  # the response leaves the connection open
     hung_up = False
     size = 0  # bytes of the body that came
+    whole: bytes | None = None  # the body, where all of it came with the head
     _body: bytes | bytearray = b""
     _limit = 0
     _fault: FairleadError | None = None
@@ -101,11 +102,6 @@ class Incoming:
         return self.head.query
 
     # --- for whoever serves it ---
-
-    def whole(self, limit: int) -> bytes | None:
-        """The body, if all of it came with its head, as of nearly all; None: `body` awaits it, or says why not."""
-        body = self._body
-        return body if self.complete and self.size <= limit and type(body) is bytes and self._fault is None else None
 
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises BodyTooLarge before more than `limit` is held, and what else is wrong with it."""
@@ -178,7 +174,7 @@ class Incoming:
     def take_all(self, body: bytes) -> None:
         """All of the body at once."""
         self.announced = self.size = len(body)
-        self._body = body
+        self.whole = self._body = body
         self.complete = True
 
     def take(self, data: bytes) -> None:

@@ -6,7 +6,7 @@ bounds, but neither sockets nor what the bytes mean.
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy
 from typing import Protocol
 
@@ -64,8 +64,8 @@ class Response:
     missing) or by `release` (the connection is kept if the rest comes at once). Cancelling a read closes it.
     """
 
-    __slots__ = ("_deadlines", "_failure", "_headers", "_held", "_lines", "_link", "_over", "_parts", "_poured_by",
-                 "_reason", "_stage", "_tap", "_total_at", "_waiter", "sent_at", "status")  # fmt: skip
+    __slots__ = ("_deadlines", "_failure", "_headers", "_held", "_link", "_over", "_parts", "_poured_by",
+                 "_reason", "_stage", "_tap", "_total_at", "_waiter", "lines", "sent_at", "status")  # fmt: skip
 
     def __init__(self, link: Link, deadlines: Deadlines, sent_at: float, total_at: float) -> None:
         self.status = 0
@@ -82,7 +82,7 @@ class Response:
         self._poured_by = 0.0  # when more must have come, since that took something
         self._waiter: asyncio.Future[None] | None = None
         self._reason = b""
-        self._lines: list[tuple[bytes, bytes]] = []
+        self.lines: list[tuple[bytes, bytes]] = []
         self._headers: dict[str, str] | None = None
 
     # --- for whoever asked ---
@@ -96,21 +96,11 @@ class Response:
         """By name in lower case; what came several times stands side by side. Read when first asked for: few are."""
         if self._headers is None:
             self._headers = {}
-            for name, value in self._lines:
+            for name, value in self.lines:
                 key, said = name.decode("latin-1").lower(), value.decode("latin-1").strip()
                 before = self._headers.get(key)
                 self._headers[key] = said if before is None else f"{before}, {said}"
         return self._headers
-
-    def some_headers(self, wanted: Mapping[bytes, str]) -> dict[str, str]:
-        """Those of the wanted names that came, without reading the others. `wanted` has each in lower case, as bytes
-        and as text."""
-        found: dict[str, str] = {}
-        for name, said in self._lines:
-            key = name.lower()
-            if key in wanted:
-                found[wanted[key]] = said.decode("latin-1").strip()
-        return found
 
     async def head(self) -> None:
         """Wait until status and headers are there."""
@@ -184,7 +174,7 @@ class Response:
     # --- for the connection ---
 
     def begin(self, status: int, reason: bytes, lines: list[tuple[bytes, bytes]]) -> None:
-        self.status, self._reason, self._lines = status, reason, lines
+        self.status, self._reason, self.lines = status, reason, lines
         if self._waiter is not None:
             self._wake()
 
