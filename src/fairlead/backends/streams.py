@@ -3,7 +3,7 @@
 It knows when a stream is whole, and none of the languages: a reader of the dialect is handed in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
@@ -98,19 +98,22 @@ class _Short:
 
     def tell(self, batch: list[Event]) -> bool:
         """Whether the next batch may come this way as well."""
-        relay, read = self._relay, self._reader.read
-        assert relay.tell is not None
-        items: list[Item] = []
+        relay, reader = self._relay, self._reader
+        tell, saw = relay.tell, relay.saw
+        assert tell is not None
+        items: Sequence[Item] = ()
         try:
             for event, data in batch:
-                items += read(event, data)
+                items = (*items, *reader.read(event, data)) if items else reader.read(event, data)
         except FairleadError as failure:  # not for whoever brings the bytes: `check` raises it where they are read
             self._failure = failure
-        for item in items:
-            relay.saw(item)
-        if items and not relay.tell(items):
-            relay.tell = None
-        return self._failure is None and relay.tell is not None and not self._reader.ended
+        if items:
+            for item in items:
+                saw(item)
+            if not tell(items):
+                relay.tell = None
+                return False
+        return not reader.ended and self._failure is None
 
     def check(self) -> None:
         """Raises what went wrong on the way."""

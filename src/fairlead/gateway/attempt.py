@@ -329,14 +329,13 @@ class Attempt:
                 words = self._words
                 if words is None:
                     words = self._words = estimating.Words()
-                words.add(item)
-                if not self._first:
                     self._first = self._last
                     book = self._asks.book
                     book.first_word_us = book.first_word_us or book.elapsed_us()
                     if self.probing and self.terms.circuit is not None:
                         self.terms.circuit.spoke()
-            if item.finish:
+                words.add(item)
+            if item.finish is not None:
                 self._finish = item.finish
         elif isinstance(item, Usage):
             self.usage = item

@@ -28,17 +28,17 @@ class Words(Struct):
 
     def add(self, chunk: Chunk) -> None:
         spoken = chunk.spoken
-        if spoken is None or chunk.text or chunk.reasoning:
-            self.chunks += 1
-            self.said += len(chunk.text) + len(chunk.reasoning) + len(chunk.refusal)
-            if chunk.tool is not None:
-                self.said += len(chunk.tool.arguments)
+        if spoken is not None and not chunk.text and not chunk.reasoning:
+            size = len(spoken)
+            self.events += 1
+            self.spoken += size
+            if size < self.shortest:
+                self.shortest = size
             return
-        size = len(spoken)
-        self.events += 1
-        self.spoken += size
-        if size < self.shortest:
-            self.shortest = size
+        self.chunks += 1
+        self.said += len(chunk.text) + len(chunk.reasoning) + len(chunk.refusal)
+        if chunk.tool is not None:
+            self.said += len(chunk.tool.arguments)
 
     @property
     def tokens(self) -> int:

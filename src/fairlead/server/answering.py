@@ -145,10 +145,10 @@ async def _streamed(exchange: Exchange, tongue: Tongue, book: Book, writer: Writ
             exchange.start([*_stream_lines(tongue), *_labels(book, tongue, upstream), *_told(early)])
         await exchange.write(b"".join([writer.write(item) for item in early]))
 
+        write, push = writer.write, exchange.push
+
         def tell(items: Sequence[Item]) -> bool:
-            if len(items) == 1:
-                return exchange.push(writer.write(items[0]))
-            return exchange.push(b"".join([writer.write(item) for item in items]))
+            return push(write(items[0]) if len(items) == 1 else b"".join([write(item) for item in items]))
 
         if book.relay is not None:
             book.relay.tell = tell

@@ -83,6 +83,7 @@ class Incoming:
     _fault: FairleadError | None = None
     _waiter: asyncio.Future[None] | None = None
     _pending = b""  # a head that goes out with the first piece
+    _flows = False  # the head is out, and pieces are chunks
 
     def __init__(self, link: Link, head: Head) -> None:
         self.head = head
@@ -147,6 +148,10 @@ class Incoming:
 
     def push(self, piece: bytes, more: bool = True) -> bool:
         """The same without waiting, for what is small. False: the caller reads too slowly, and it waits here."""
+        link = self._link
+        if self._flows and more and piece:  # as nearly always
+            link.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            return not link.congested
         if piece and not self.plain:
             piece = b"%x\r\n%b\r\n" % (len(piece), piece)
         if not more:
@@ -156,8 +161,9 @@ class Incoming:
         if self._pending:
             piece, self._pending = self._pending + piece, b""
         if piece:
-            self._link.write(piece)
-        return not self._link.congested
+            link.write(piece)
+            self._flows = not self.plain
+        return not link.congested
 
     # --- for the connection ---
 

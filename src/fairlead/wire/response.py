@@ -181,9 +181,9 @@ class Response:
     def take(self, data: bytes) -> None:
         if self._over:  # released: what still comes is dropped
             return
-        waiter = self._waiter
-        if self._tap is not None and waiter is not None and not waiter.done():
-            self._tap(data)
+        waiter, tap = self._waiter, self._tap
+        if tap is not None and waiter is not None and not waiter.done():
+            tap(data)
             return
         self._parts.append(data)
         self._held += len(data)
@@ -314,8 +314,9 @@ class EventStream:
         if not batch:
             return
         self._begun = True
-        assert self.tap is not None
-        if self.tap(batch):
+        tap = self.tap
+        assert tap is not None
+        if tap(batch):
             response._poured_by = response._link.loop.time() + self._deadlines.between_tokens_s
         else:
             self._refused = True

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from fairlead.chat import Chunk, Head, Item, Task, Thinking, ToolDelta, Usage
+from fairlead.dialects.alike import Alike
 from fairlead.dialects.anthropic.answer import (
     BlockSaid,
     BodySaid,
@@ -53,6 +54,7 @@ class _Event(Struct):
 
 _EVENT = msgspec.json.Decoder(_Event)
 _NOTHING = Chunk()
+_PIECE = b"content_block_delta"
 
 
 class StreamReader:
@@ -67,6 +69,7 @@ class StreamReader:
         self.ended = False  # message_stop was seen
         self.usage: Usage | None = None  # the latest that was told, also in the middle of a stream
         self._full = full
+        self._alike = Alike(b"text")
         self._origin = origin
         self._begun = False
         self._told: dict[str, Any] = {}  # usage so far, by field
@@ -87,6 +90,11 @@ class StreamReader:
         """
         if self.ended:
             return ()
+        piece = self._alike.text(data)
+        if piece is not None:  # as nearly always
+            if self._full:
+                return (Chunk(0, piece, "", "", None, None, UNSET, True),)
+            return (Chunk(0, "", "", "", None, None, UNSET, True, b"event: %b\ndata: %b\n\n" % (_PIECE, data)),)
         try:
             check_utf8(data)
             said = _EVENT.decode(data)
@@ -100,6 +108,9 @@ class StreamReader:
             if kind == "ping":
                 return ()
             raise StreamBroken(f"The stream said {kind} before message_start.", body=data, dialect=DIALECT)
+        text = said.delta.text if kind == "content_block_delta" and said.delta is not None else None
+        if text and 10 not in data and items == (Chunk(text=text, words=True),):
+            self._alike.learn(data, text)
         return items if self._full else _spoken(items, kind, data)
 
     def close(self) -> tuple[Item, ...]:

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 from msgspec.structs import replace
 
-from fairlead.chat import Chunk, Head, Item, Part, Task, Text, Thinking, ToolDelta, Usage
+from fairlead.chat import Chunk, Finish, Head, Item, Part, Task, Text, Thinking, ToolDelta, Usage
+from fairlead.dialects.alike import Alike
 from fairlead.dialects.failures import failure
 from fairlead.dialects.openai.language import DIALECT
 from fairlead.dialects.openai.pieces import (
@@ -131,10 +132,12 @@ class StreamReader:
         self.ended = False  # the provider said [DONE]
         self.usage: Usage | None = None  # the latest that was told, also in the middle of a stream
         self._full = full
+        self._index = 0  # of the choice that the last piece of text was of
         self._task = task
         self._samples = samples
         self._origin = origin
         self._decode = _FULL.decode if full else _SLIM.decode
+        self._alike = Alike(b"content")
         self._begun = False
         self._held: Usage | None = None
         self._finished: set[int] = set()
@@ -152,6 +155,9 @@ class StreamReader:
 
         Raises the TargetError that fits where the provider reports an error, and StreamBroken for what can't be read.
         """
+        text = self._alike.text(data)
+        if text is not None:  # as nearly always
+            return (Chunk(self._index, text if self._full else "", "", "", None, None, UNSET, True, data),)
         if data == _DONE or (len(data) < _SHORT and data.strip() == _DONE):
             return self._end()
         try:
@@ -162,12 +168,28 @@ class StreamReader:
         if said.error or said.object == "error":
             raise failure(data, DIALECT)
         if self._begun:
-            if said.usage is _NULL and said.x_groq is _NULL and isinstance(said, _Slim):  # as nearly always
-                return self._slim(said.choices or (), data)
-            return self._items(said, data)
+            if said.usage is not _NULL or said.x_groq is not _NULL:
+                return self._items(said, data)
+            items = (
+                self._chunks(said.choices or [], data)
+                if isinstance(said, _Full)
+                else self._slim(said.choices or (), data)
+            )
+            self._learn(said.choices or (), items, data)
+            return items
         self._begun = True
         head = Head(str(said.id or ""), said.model or "", "", DIALECT, data)
         return (head, *self._items(said, None))
+
+    def _learn(self, choices: Sequence[_SlimChoice | _FullChoice], items: tuple[Item, ...], data: bytes) -> None:
+        """Events that say nothing but a piece of text are like each other but for that."""
+        delta = choices[0].delta if len(choices) == 1 else None
+        text = delta.content if delta is not None else None
+        if isinstance(text, str) and len(items) == 1 and choices[0].usage is _NULL:
+            index, said = choices[0].index, text if self._full else ""
+            if items[0] == Chunk(index, said, "", "", None, None, UNSET, True, data):
+                self._index = index
+                self._alike.learn(data, text)
 
     def close(self) -> tuple[Item, ...]:
         """What was held back, once the provider's bytes have ended. It does not judge the end: ask `complete`."""
@@ -212,7 +234,7 @@ class StreamReader:
     def _slim(self, choices: Sequence[_SlimChoice], spoken: bytes | None) -> tuple[Item, ...]:
         """One Chunk for the whole event: all that it says is in `spoken`."""
         words = False
-        finish = None
+        finish: Finish | None = None
         for choice in choices:
             delta = choice.delta
             words = words or (bool(choice.text) if delta is None else bool(delta.content) or _has_words(delta))

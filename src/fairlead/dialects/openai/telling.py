@@ -82,15 +82,16 @@ class StreamWriter:
     def _text(self, chunk: Chunk) -> bytes:
         """A piece of text after another, as nearly all chunks are. Nothing but the text changes from one to the next:
         to write the rest only once takes 1.7 µs instead of 2.5."""
+        around = self._around.get(chunk.index)
+        if around is not None:
+            return around[0] + _ENCODER.encode(chunk.text) + around[1]
         progress = self._choices.get(chunk.index)
         if progress is None or not progress.has_text or progress.thoughts is not None or self._task != "chat":
             return self._chunk(chunk)
-        around = self._around.get(chunk.index)
-        if around is None:
-            whole = self._chunk(replace(chunk, text=_MARK))
-            before, _, after = whole.rpartition(_ENCODER.encode(_MARK))
-            around = self._around[chunk.index] = before, after
-        return around[0] + _ENCODER.encode(chunk.text) + around[1]
+        whole = self._chunk(replace(chunk, text=_MARK))
+        before, _, after = whole.rpartition(_ENCODER.encode(_MARK))
+        self._around[chunk.index] = before, after
+        return before + _ENCODER.encode(chunk.text) + after
 
     def _chunk(self, chunk: Chunk) -> bytes:
         logprobs = None if chunk.logprobs is UNSET else chunk.logprobs
@@ -108,6 +109,7 @@ class StreamWriter:
             progress = self._choices[chunk.index] = _Progress()
             delta["role"] = "assistant"
         if chunk.reasoning:
+            self._around.pop(chunk.index, None)  # the text that follows ends the thoughts
             delta["reasoning_content"] = chunk.reasoning
             if progress.thoughts is None:
                 progress.thoughts = []
