@@ -46,7 +46,7 @@ def test_a_run_is_a_table_with_its_cases_its_scores_and_what_is_missing(tmp_path
                     ScoreRow(**usual, metric="judge", value=None, why="it broke"),
                 ],
             )
-        table = table_of(store, "last")
+        table = table_of(store, "last", texts=True)
     assert table.candidates == ("x", "y") and table.item.tolist() == ["a", "a", "b"]
     assert table.metrics["exact"][:2].tolist() == [1.0, 0.0] and math.isnan(table.metrics["exact"][2])
     assert all(math.isnan(value) for value in table.metrics["judge"])

@@ -1,11 +1,12 @@
 """Numbers are read as people write them, and what is ambiguous is read as declared."""
 
+import random
 from decimal import Decimal
 
 import pytest
 
 from fairlead.scoring.number import number
-from fairlead.scoring.numbers import numbers_in, read_number
+from fairlead.scoring.numbers import Sign, numbers_in, read_number
 from fairlead.scoring.score import GoldUnfit
 from scoring.items import Case, said
 
@@ -107,3 +108,13 @@ def test_what_is_near_enough_is_declared() -> None:
 def test_a_gold_that_is_no_number_is_the_cases_fault() -> None:
     with pytest.raises(GoldUnfit, match="no number: 'many'"):
         number(said("1"), Case("many"))
+
+
+@pytest.mark.parametrize("decimal", [".", ",", "either"])
+def test_what_is_read_the_short_way_is_what_the_long_way_reads(decimal: Sign) -> None:
+    drawn = random.Random(7)
+    texts = ["".join(drawn.choice("0123456789,,..+- ") for _ in range(drawn.randint(1, 9))) for _ in range(3000)]
+    signs, ends = ["", "-", "+"], ["", ".25"]
+    texts += [f"{drawn.choice(signs)}{drawn.randint(0, 10**8):,}{drawn.choice(ends)}" for _ in range(500)]
+    for text in texts:
+        assert read_number(text, decimal) == read_number(f"\N{NO-BREAK SPACE}{text}", decimal), text

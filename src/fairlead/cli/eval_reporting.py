@@ -53,7 +53,7 @@ def report(
     for out in outs:
         if out.suffix.lower() not in KINDS:
             raise click.BadParameter(f"{out}: a report is {', '.join(KINDS)}", param_hint="--out")
-    sources = gathered(place, typed, "report")
+    sources = gathered(place, typed, "report", texts=True)
     at_least(sources.names, 1)
     rules = rules_of(sources, typed)
     with people(place, sources.names, sources.stored) as labels:

@@ -17,15 +17,14 @@ from fairlead.errors import RequestInvalid
 from fairlead.evals import beginning
 from fairlead.evals.cases import Case
 from fairlead.evals.examining import Examiners
-from fairlead.evals.holdout import split
+from fairlead.evals.holdout import sealed
 from fairlead.evals.plans import Plan, Wanted
 from fairlead.evals.running import score_rows
 from fairlead.evals.scorers import Ready, check_gold, load
 from fairlead.evals.spending import LONGEST_TAG, Meter
 from fairlead.evals.suite import Suite, read_suite
-from fairlead.server.guest import Visit, visiting
 from fairlead.store.evals import runs
-from fairlead.store.evals.answers import AnswerRow, answers_of
+from fairlead.store.evals.answers import AnswerRow, ScoreRow, said_in
 from fairlead.store.evals.opening import open_evals
 from fairlead.store.evals.runs import Claim
 from fairlead.store.evals.writing import Writer
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from fairlead.config import Config
 
 AT_ONCE = 8  # answers, where a judge is asked
-BATCH = 500
+BATCH = 2000
 
 
 def rescore(settings: "Config", ref: str, folder: Path | None, *, unsandboxed: bool) -> tuple[int, int]:
@@ -48,13 +47,13 @@ async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxe
     with open_evals(data_dir, settings.store.url.value, create=False) as store:
         with store.read() as connection:
             run = runs.find_run(connection, ref)
-            answers = answers_of(connection, run.id)
-            items = {one.id: one for one in runs.items_of(connection, run.suite)}
+            answers = said_in(connection, run.id)
+            contents = runs.contents_of(connection, run.suite)
         plan = beginning.read_plan(run)
         suite = read_suite(folder or Path(plan.folder))
         cases = {case.id: case for case in suite.cases}
         for id in {answer.item for answer in answers}:
-            if id not in cases or cases[id].content_hash != items[id].content_hash:
+            if id not in cases or cases[id].content_hash != contents[id]:
                 raise RequestInvalid(
                     f"case {id!r} is not what it was when the run asked it", hint="run the suite again: eval run"
                 )
@@ -67,6 +66,8 @@ async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxe
                 if not any(ready.asks for ready in before.values()):
                     found = await _all(store, Writer(store, claim), suite, plan, before, answers, cases)
                 else:
+                    from fairlead.server.guest import Visit, visiting  # here, as it takes long to load
+
                     routes = beginning.asked_routes(suite, ())
                     visit = Visit(name=f"eval-{run.id}", doing="eval score", routes=routes, zone=suite.zone)
                     async with visiting(settings, visit) as guest:
@@ -91,32 +92,47 @@ async def _all(
 ) -> tuple[int, int]:
     """The run belongs to this version of the suite then, and what was scored before by other names is gone."""
     changed = replace(plan, hash=suite.hash, scorers={name: ready.version for name, ready in scorers.items()})
-    items = beginning.items_of(suite, split(suite).sealed)
+    with store.read() as connection:
+        is_known = runs.has_suite(connection, suite.hash)
+    items = [] if is_known else beginning.items_of(suite, sealed(suite))
     with store.begin() as connection:
         runs.note_suite(connection, beginning.version_of(suite), items)
         runs.take_over(connection, writer.run, suite=suite.hash, plan=msgspec.json.encode(changed).decode())
     candidates = {one.name: one for one in plan.candidates}
     room = asyncio.Semaphore(AT_ONCE)
 
-    async def one(rows: list[AnswerRow]) -> int:
+    async def scored(rows: list[AnswerRow]) -> list[ScoreRow]:
         wanted = Wanted(candidates[rows[0].candidate], cases[rows[0].item], rows[0].repeat)
+        return await score_rows(scorers, wanted, rows)
+
+    async def waited_for(rows: list[AnswerRow]) -> int:
         async with room:
-            scores = await score_rows(scorers, wanted, rows)
+            scores = await scored(rows)
         await writer.write([], scores)  # at once: what a judge said is paid for
-        return sum(score.value is None for score in scores)
+        return _missing(scores)
 
     missing = 0
     together = list(_together(answers))
+    nobody_waits = all(ready.is_here for ready in scorers.values())
     try:
         for start in range(0, len(together), BATCH):
             some = together[start : start + BATCH]
-            for found in await asyncio.gather(*map(one, some), return_exceptions=True):
+            if nobody_waits:
+                scores = [score for rows in some for score in await scored(rows)]
+                await writer.write([], scores)
+                missing += _missing(scores)
+                continue
+            for found in await asyncio.gather(*map(waited_for, some), return_exceptions=True):
                 if isinstance(found, BaseException):
                     raise found
                 missing += found
     finally:
         await writer.close()
     return len(together), missing
+
+
+def _missing(scores: list[ScoreRow]) -> int:
+    return sum(score.value is None for score in scores)
 
 
 def _together(answers: list[AnswerRow]) -> Iterator[list[AnswerRow]]:

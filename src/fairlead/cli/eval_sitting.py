@@ -21,7 +21,7 @@ from fairlead.evals import beginning
 from fairlead.evals.anchors import judge_anchors
 from fairlead.evals.beginning import Wish
 from fairlead.evals.examining import Examiners
-from fairlead.evals.holdout import split
+from fairlead.evals.holdout import sealed
 from fairlead.evals.labelling.book import StoredLabels
 from fairlead.evals.plans import Plan, Wanted, questions
 from fairlead.evals.running import Pace, Progress, Run, Stopped
@@ -131,7 +131,7 @@ class _Sitting:
         self._suite = suite
         self._row = row
         self._run = row.id if row is not None else new_id()
-        self._sealed = frozenset(split(suite).sealed)
+        self._sealed = sealed(suite)
 
     async def hold(self) -> Outcome:
         """A run that is resumed is claimed before anything is done in its name."""

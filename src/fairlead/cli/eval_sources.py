@@ -40,16 +40,20 @@ class Sources(Struct, frozen=True, eq=False):
     stored: "tuple[Stored, ...]" = ()
 
 
-def gathered(place: Place, typed: Typed, what: str) -> Sources:
+def gathered(place: Place, typed: Typed, what: str, *, texts: bool = False) -> Sources:
     """The scores of what was named: candidates of files, or runs and files. That a sealed hold-out is in them is noted
-    in the store before anything is shown, and told; `what` says for what it is looked at.
+    in the store before anything is shown, and told; `what` says for what it is looked at. `texts`: with what was asked
+    and said, where runs have it.
 
     Raises NotFound, RequestInvalid, ResultsUnreadable, ExtraMissing, StoreMismatch.
     """
     if not typed.refs and not typed.files:
         raise click.UsageError("nothing is named: runs, files, or candidates of what --from names")
     format_ = typed.format_
-    found = _of_files(typed.refs, typed.files, format_) if typed.files else _of_refs(place, typed.refs, format_)
+    if typed.files:
+        found = _of_files(typed.refs, typed.files, format_)
+    else:
+        found = _of_refs(place, typed.refs, format_, texts=texts)
     table = found.table
     if typed.split != "all":
         table = table.where(table.holdout == (typed.split == "holdout"))
@@ -118,11 +122,11 @@ def _of_files(refs: Sequence[str], files: Sequence[Path], format_: str | None) -
     return _sources(table, names, imports, files)
 
 
-def _of_refs(place: Place, refs: Sequence[str], format_: str | None) -> Sources:
+def _of_refs(place: Place, refs: Sequence[str], format_: str | None, *, texts: bool) -> Sources:
     """Runs of the store and files, one candidate of each; all candidates of one that is alone."""
     from fairlead.evals.results import joined
 
-    parts = [_part(place, ref, format_) for ref in refs]
+    parts = [_part(place, ref, format_, texts=texts) for ref in refs]
     if len(parts) == 1:
         return parts[0]
     for ref, part in zip(refs, parts, strict=True):
@@ -150,12 +154,12 @@ def _of_refs(place: Place, refs: Sequence[str], format_: str | None) -> Sources:
     )
 
 
-def _part(place: Place, ref: str, format_: str | None) -> Sources:
+def _part(place: Place, ref: str, format_: str | None, *, texts: bool) -> Sources:
     if Path(ref).is_file():
         imports = _imports([Path(ref)], format_)
         return _sources(imports[0].table, imports[0].table.candidates, imports, [Path(ref)])
     try:
-        found = stored(place, ref)
+        found = stored(place, ref, texts=texts)
     except NotFound as error:
         raise NotFound(f"there is no file {ref}; {error.message}", hint=error.hint) from error
     except StoreMismatch as error:

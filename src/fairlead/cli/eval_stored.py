@@ -49,8 +49,8 @@ class Stored(Struct, frozen=True, eq=False):
         return self.run.status != "done"
 
 
-def stored(place: Place, ref: str) -> Stored:
-    """`RUN` or `RUN:CANDIDATE`. Raises NotFound, StoreMismatch, OperatorError."""
+def stored(place: Place, ref: str, *, texts: bool = False) -> Stored:
+    """`RUN` or `RUN:CANDIDATE`; `texts`: with what was said. Raises NotFound, StoreMismatch, OperatorError."""
     from fairlead.evals.beginning import read_plan
     from fairlead.evals.recorded import table_of
     from fairlead.store.evals import runs
@@ -62,7 +62,7 @@ def stored(place: Place, ref: str) -> Stored:
             row = _found(connection, name, candidate)
             declared = _declared(runs.find_suite(connection, row.suite).declared)
             by_judge = tuple(sorted(judged(connection, row.id)))
-        table = table_of(store, row.id)
+        table = table_of(store, row.id, texts=texts)
     plan = read_plan(row)
     if candidate:
         table = table.of_candidate(candidate)

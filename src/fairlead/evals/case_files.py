@@ -78,6 +78,8 @@ def _file(settings: CasesSettings, folder: Path) -> Path:
 
 def _arranged(row: dict[str, Any], settings: CasesSettings, *, strict: bool) -> dict[str, Any]:
     """A row with our names. What is not ours fills prompts: the columns that `vars` names, else all that are left."""
+    if strict and not settings.columns and settings.ids != CONTENT:  # as nearly all are: with our names alone
+        return {**row, "id": str(row["id"])} if isinstance(row.get("id"), int) else row
     taken: dict[str, Any] = {}
     used: set[str] = set()
     for ours, theirs in settings.columns.items():

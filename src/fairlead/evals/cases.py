@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct, field, structs
 
 LONGEST_ID = 200
+_ORDERED = msgspec.json.Encoder(order="deterministic")
 
 
 class CaseWrong(ValueError):
@@ -106,7 +107,7 @@ ASKED = ("vars", "messages", "turns", "user")
 
 def digest(value: Any, length: int = 16) -> str:
     """The hash of a JSON value, however its keys are ordered."""
-    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()[:length]
+    return hashlib.sha256(_ORDERED.encode(value)).hexdigest()[:length]
 
 
 def read_case(row: Mapping[str, Any]) -> Case:
@@ -124,10 +125,20 @@ def read_case(row: Mapping[str, Any]) -> Case:
     for message in one.messages:
         if not isinstance(message.get("role"), str):
             raise CaseWrong("a message without a `role`", '{"role": "user", "content": "..."}')
-    content = {name: getattr(one, name) for name in (*ASKED, "tools")}
+    content = {
+        "vars": one.vars,
+        "messages": one.messages,
+        "turns": one.turns,
+        "user": one.user,
+        "tools": one.tools,
+    }
     return Case(
         id=one.id,
-        **content,
+        vars=one.vars,
+        messages=one.messages,
+        turns=one.turns,
+        user=one.user,
+        tools=one.tools,
         gold=one.gold,
         cluster=one.cluster,
         tags=one.tags,

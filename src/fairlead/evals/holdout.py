@@ -60,6 +60,11 @@ def split(suite: Suite) -> Split:
     return split_cases(suite.cases, suite.holdout.share, suite.holdout.near, suite.seed)
 
 
+def sealed(suite: Suite) -> frozenset[str]:
+    """Ids. Which cases are alike need not be known where none is sealed."""
+    return frozenset(split(suite).sealed) if suite.holdout.share else frozenset()
+
+
 def split_cases(cases: Sequence[Case], share: float, near: float, seed: int) -> Split:
     pairs = near_pairs([case.text for case in cases], near)
     first: dict[int, int] = {}

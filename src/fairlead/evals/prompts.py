@@ -91,13 +91,14 @@ def messages(prompt: Prompt, case: Case) -> list[dict[str, Any]]:
 
 def check(prompt: Prompt, cases: Iterable[Case]) -> None:
     """That each case has what the prompt names, and that the prompt says something of each. Raises SuiteInvalid."""
+    variables = prompt.variables
     for case in cases:
-        if not (prompt.variables or case.messages or case.turns or case.user):
+        if not (variables or case.messages or case.turns or case.user):
             raise SuiteInvalid(
                 f"{prompt.source or 'no prompt'}: nothing of case {case.id!r} would be said",
                 hint=f"name its variables in the prompt: {', '.join(f'{{{name}}}' for name in case.vars)}",
             )
-        for name in prompt.variables:
+        for name in variables:
             if name not in case.vars:
                 raise _missing(prompt, name, case)
 

@@ -110,9 +110,10 @@ def told(said: Any, name: str) -> Scored:
         value, reasons = said.value, said.reasons
     else:
         value, reasons = said if isinstance(said, tuple) and len(said) == 2 else (said, {})
-    if not isinstance(value, int | float) or not math.isfinite(value) or not isinstance(reasons, Mapping):
+    is_mapping = type(reasons) is dict or isinstance(reasons, Mapping)
+    if not isinstance(value, int | float) or not math.isfinite(value) or not is_mapping:
         return Scored(None, f"scorer {name} gave {str(said)[:100]!r}, which is no number with its reasons")
-    return Scored(Score(float(value), reasons))
+    return Scored(said if type(said) is Score and type(value) is float else Score(float(value), reasons))
 
 
 def missing(error: Exception, name: str) -> Scored:

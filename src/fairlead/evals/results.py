@@ -235,9 +235,9 @@ def joined(tables: Iterable[ScoreTable]) -> ScoreTable:
 
 def codes(values: Iterable[Any]) -> tuple[Counts, list[Any]]:
     """A number for each distinct value, in the order in which they come first, and the values of the numbers."""
-    known: dict[Any, int] = {}
-    found = np.fromiter((known.setdefault(value, len(known)) for value in values), _COUNT)
-    return found, list(known)
+    values = list(values)
+    known = {value: code for code, value in enumerate(dict.fromkeys(values))}
+    return np.fromiter(map(known.__getitem__, values), _COUNT, len(values)), list(known)
 
 
 def _column(values: Any, length: int, kind: type, usual: Any) -> NDArray[Any]:

@@ -21,7 +21,7 @@ from fairlead.evals.conversing import PlayedUser, converse, score_turns
 from fairlead.evals.patience import BesideDenied, PatientAsker
 from fairlead.evals.plans import Plan, Wanted, body, cache_key
 from fairlead.evals.prompts import Prompt
-from fairlead.evals.scorers import FAILED, Ready, Scored
+from fairlead.evals.scorers import FAILED, Ready
 from fairlead.evals.spending import Meter
 from fairlead.evals.suite import Suite
 from fairlead.evals.written import answer_row, conversation_of, conversation_rows, output_of, score_row
@@ -296,19 +296,18 @@ class Run:
         return self.progress
 
 
-async def scored(ready: Ready, row: AnswerRow, wanted: Wanted) -> Scored:
-    """One answer by one scorer. An answer that did not come, or not as it should, is worth nothing."""
-    if row.status in FAILED:
-        return ready.failed(row.status, wanted.case)
-    return await ready.score(output_of(row), wanted.case)
-
-
 async def score_rows(scorers: Mapping[str, Ready], wanted: Wanted, rows: Sequence[AnswerRow]) -> list[ScoreRow]:
     """One answer by all scorers; a conversation turn by turn, and as a whole. Its row, or the whole's, comes first."""
-    if not wanted.case.is_conversation:
-        return [
-            score_row(rows[0], name, ready.version, await scored(ready, rows[0], wanted))
-            for name, ready in scorers.items()
-        ]
-    found = await score_turns(scorers, wanted.case, conversation_of(wanted.case, rows))
-    return [score_row(rows[0], one.metric, scorers[one.metric].version, one.scored, one.turn) for one in found]
+    row, case = rows[0], wanted.case
+    if case.is_conversation:
+        turns = await score_turns(scorers, case, conversation_of(case, rows))
+        return [score_row(row, one.metric, scorers[one.metric].version, one.scored, one.turn) for one in turns]
+    scores = []
+    for name, ready in scorers.items():
+        if row.status in FAILED:  # an answer that did not come, or not as it should, is worth nothing
+            found = ready.failed(row.status, case)
+        else:
+            output = output_of(row)
+            found = ready.at_once(output, case) or await ready.score(output, case)
+        scores.append(score_row(row, name, ready.version, found))
+    return scores

@@ -21,6 +21,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from fairlead.errors import SuiteInvalid
 from fairlead.evals.asking import Asker
@@ -60,6 +61,7 @@ APART = frozenset(("chrf", "citations", "regex", "rouge"))  # they take long ove
 LONG = 10_000  # characters of an answer, from which on any scorer may take long
 LONGEST_LIMIT_S = 86_400
 AT_ONCE = 500  # cases whose golds are checked together
+NOTHING = Output("")
 
 
 class Means(Struct, frozen=True):
@@ -72,7 +74,8 @@ class Means(Struct, frozen=True):
 
 class Ready(Struct, frozen=True):
     """One scorer with its options. `version` changes with its settings and with its code; `recipe` is what it can be
-    made of elsewhere, `is_strange` that this house did not write it. `limit_s` 0: there is no limit."""
+    made of elsewhere, `is_strange` that this house did not write it. `limit_s` 0: there is no limit. `asks`: it waits
+    for something, a model or a process."""
 
     name: str
     kind: str
@@ -84,11 +87,25 @@ class Ready(Struct, frozen=True):
     recipe: Recipe | None = None
     is_strange: bool = False
     examiners: Examiners | None = None
+    asks: bool = False  # by what it calls
+
+    def __post_init__(self) -> None:
+        function = self.call.func if isinstance(self.call, partial) else self.call
+        force_setattr(self, "asks", inspect.iscoroutinefunction(function))
 
     @property
-    def asks(self) -> bool:
-        """It waits for something: a model, or a process."""
-        return inspect.iscoroutinefunction(self.call.func if isinstance(self.call, partial) else self.call)
+    def is_here(self) -> bool:
+        """It waits for nobody, unless an answer is very long."""
+        return not self.asks and not (self._leaves and self._is_slow)
+
+    @property
+    def _leaves(self) -> bool:
+        """It may score in another process."""
+        return self.examiners is not None and self.recipe is not None and self.limit_s != 0
+
+    @property
+    def _is_slow(self) -> bool:
+        return self.is_strange or self.kind in APART
 
     def plain(self, output: Output, case: Case) -> Scored:
         """Of a scorer that does not wait, here and now."""
@@ -98,12 +115,18 @@ class Ready(Struct, frozen=True):
             return missing(error, self.name)
         return self._worth(scored(self.name, self.call, output, view), case)
 
+    def at_once(self, output: Output, case: Case) -> Scored | None:
+        """None: somebody has to be waited for."""
+        if self.asks or ((self._is_slow or len(output.text) > LONG) and self._leaves):
+            return None
+        return self.plain(output, case)
+
     async def score(self, output: Output, case: Case) -> Scored:
         if self.asks:
             return await self._asked(output, case)
-        is_long = self.is_strange or self.kind in APART or len(output.text) > LONG
-        if not is_long or self.limit_s == 0 or self.examiners is None or self.recipe is None:
-            return self.plain(output, case)
+        if (found := self.at_once(output, case)) is not None:
+            return found
+        assert self.examiners is not None and self.recipe is not None
         try:
             view = self.view(case)
         except GoldUnfit as error:
@@ -158,15 +181,27 @@ async def check_gold(ready: Iterable[Ready], cases: Iterable[Case]) -> None:
     """That each scorer can do with the gold of each case, and with an answer that is empty, before anybody is asked.
     Raises SuiteInvalid."""
     plain = [one for one in ready if not one.asks]
-    asked = ((one, case, turn) for case in cases for turn in range(1, max(len(case.turns), 1) + 1) for one in plain)
+    ours, strange = [one for one in plain if not one.is_strange], [one for one in plain if one.is_strange]
+    for case in cases:
+        for turn in _turns(case):
+            seen = case.at_turn(turn)
+            for one in ours:
+                _check(one.plain(NOTHING, seen), case, turn)
+    asked = ((one, case, turn) for case in cases for turn in _turns(case) for one in strange)
     while some := list(islice(asked, AT_ONCE)):
-        await asyncio.gather(*(_check(*one) for one in some))
+        await asyncio.gather(*(_check_strange(*one) for one in some))
 
 
-async def _check(one: Ready, case: Case, turn: int) -> None:
+def _turns(case: Case) -> range:
+    return range(1, max(len(case.turns), 1) + 1)
+
+
+async def _check_strange(one: Ready, case: Case, turn: int) -> None:
+    _check(await one.score(NOTHING, case.at_turn(turn)), case, turn)
+
+
+def _check(found: Scored, case: Case, turn: int) -> None:
     at = f"case {case.id!r}" + (f" at turn {turn}" if case.turns else "")
-    nothing, seen = Output(""), case.at_turn(turn)
-    found = await one.score(nothing, seen) if one.is_strange else one.plain(nothing, seen)
     if found.unfit:
         raise SuiteInvalid(f"{at}: {found.why}")
     if found.stuck:

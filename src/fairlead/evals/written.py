@@ -16,6 +16,7 @@ from fairlead.store.evals.answers import AnswerRow, ScoreRow
 
 _CALLS = msgspec.json.Decoder(tuple[ToolCall, ...])
 _MESSAGES = msgspec.json.Decoder(tuple[dict[str, Any], ...])
+_REASONS = msgspec.json.Encoder(enc_hook=str)
 NO_CALLS = "[]"
 BROKEN = "user_failed"  # of a conversation whose user could not be played on: that is no target's fault
 
@@ -101,7 +102,7 @@ def output_of(row: AnswerRow) -> Output:
 
 def score_row(row: AnswerRow, metric: str, version: str, found: Scored, turn: int = WHOLE) -> ScoreRow:
     score = found.score
-    reasons = msgspec.json.encode(score.reasons if score is not None else found.reasons, enc_hook=str).decode()
+    reasons = _REASONS.encode(score.reasons if score is not None else found.reasons).decode()
     return ScoreRow(
         run=row.run,
         candidate=row.candidate,
@@ -110,7 +111,7 @@ def score_row(row: AnswerRow, metric: str, version: str, found: Scored, turn: in
         turn=turn,
         metric=metric,
         value=None if score is None else score.value,
-        why=storable(found.why),
+        why=storable(found.why) if found.why else "",
         reasons=storable(reasons),
         version=version,
     )

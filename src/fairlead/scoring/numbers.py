@@ -20,25 +20,43 @@ _ANYWHERE = re.compile(
     r"[-−–+]?[$€£¥₹]?(?:\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3}(?!\d))+|\d+)(?:[.,]\d+)?(?:[eE][+-]?\d+)?(?:\s?%)?"
 )
 LONGEST = 100
+_DIGIT = re.compile(r"\d")
+BEFORE = 2  # signs that may stand before the first digit of a number
+_SIMPLE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 
 
 def read_number(value: Any, decimal: Sign = "either", *, percent: bool = False) -> Decimal | None:
     """None where it is no number. `percent`: a percent sign divides by a hundred; else it says nothing."""
-    if isinstance(value, bool) or value is None:
+    if not isinstance(value, str):
+        return _decimal(value)
+    if not value or len(value) > LONGEST:
         return None
-    if isinstance(value, int | float | Decimal):
-        found = Decimal(str(value))
-        return found if found.is_finite() else None
-    if not isinstance(value, str) or len(value) > LONGEST:
-        return None
-    if value.isascii() and value.isdecimal():  # as nearly all are
-        return Decimal(value)
+    if value.isascii():  # as nearly all are, which can be read in one way only
+        if value.isdecimal():
+            return Decimal(value)
+        if decimal != "," and _SIMPLE.fullmatch(value):
+            return Decimal(value)
+        if decimal != "," and _GROUPED.fullmatch(value):
+            return Decimal(value.replace(",", ""))
     return _read(value, decimal, percent=percent)
+
+
+def _decimal(value: Any) -> Decimal | None:
+    if type(value) is int:
+        return Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    found = Decimal(str(value))
+    return found if found.is_finite() else None
 
 
 def numbers_in(text: str) -> list[str]:
     """What looks like a number in running text, in its order."""
-    return [match[0].strip() for match in _ANYWHERE.finditer(text)]
+    digit = _DIGIT.search(text)
+    if digit is None:
+        return []
+    return [match[0].strip() for match in _ANYWHERE.finditer(text, max(0, digit.start() - BEFORE))]
 
 
 def _read(text: str, decimal: Sign, *, percent: bool) -> Decimal | None:

@@ -24,9 +24,9 @@ from fairlead.store.evals.answers import (
     answered,
     answers_of,
     cached,
-    joined,
+    columns_of,
     scores_of,
-    values,
+    values_of,
     write_answers,
 )
 from fairlead.store.evals.labels import LabelRow, labels_of, write_labels
@@ -82,12 +82,13 @@ def test_a_run_is_read_as_it_was_written(store: Store) -> None:
         ]
         assert answered(connection, RUN) == {("x", "a", 0), ("x", "b", 1)}
         assert runs.items_of(connection, "s1") == ITEMS and runs.find_suite(connection, "s1") == SUITE
-        assert values(connection, RUN) == [("x", "a", 0, 0, "exact", 1.0), ("x", "b", 0, 0, "exact", None)]
-        beside = joined(connection, RUN)
-        assert beside["tags"] == [("long", "de"), ()] and beside["cluster"] == ["doc", ""]
-        assert (beside["weight"], beside["content_hash"]) == ([2.0, 1.0], ["ca", "cb"])
-        assert (beside["holdout"], beside["asked"], beside["wanted"]) == ([False, True], ["", "hi?"], ["", "yes"])
-        assert beside["status"] == ["ok", "timeout"]
+        assert values_of(connection, RUN) == {"exact": (1.0, None)}
+        found = columns_of(connection, RUN, texts=True)
+        assert (found["item"], found["repeat"], found["status"]) == (("a", "b"), (0, 1), ("ok", "timeout"))
+        assert (found["text"], found["cost_nusd"]) == (("yes ✓", ""), (7, None))
+        cases = runs.item_columns(connection, "s1", ["tags", "weight", "holdout", "asked"])
+        assert cases["tags"] == [("long", "de"), ()] and cases["weight"] == (2.0, 1.0)
+        assert (cases["holdout"], cases["asked"]) == ((False, True), ("", "hi?"))
         told = runs.tally(connection, RUN)
         assert (told.statuses, told.cost_nusd, told.missing, told.answers) == ({"ok": 1, "timeout": 1}, 0, 1, 2)
 

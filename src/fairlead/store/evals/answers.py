@@ -5,14 +5,14 @@ parameters and prompt, for the same repeat of the same case may take it instead.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, and_, select
 
 from fairlead.store.evals import tables
-from fairlead.store.evals.rows import Upsert, rows_of, texts
+from fairlead.store.evals.rows import Upsert, columns, rows_of
 
 AT_ONCE = 500  # cache keys in one question
 
@@ -68,10 +68,7 @@ class ScoreRow(Struct, frozen=True, kw_only=True, gc=False):
 _ANSWER, _SCORE = Upsert(tables.answer, AnswerRow), Upsert(tables.score, ScoreRow)
 
 
-BESIDE = (
-    "candidate item repeat turn status text cost_nusd took_us "  # of the answer
-    "content_hash gold_version cluster tags weight holdout asked wanted"  # of its case
-).split()
+COLUMNS = "candidate item repeat turn status cost_nusd took_us".split()
 
 
 def write_answers(connection: Connection, answers: Sequence[AnswerRow], scores: Sequence[ScoreRow]) -> None:
@@ -108,6 +105,33 @@ def answers_of(connection: Connection, run: str) -> list[AnswerRow]:
     return rows_of(connection, AnswerRow, query.order_by(table.candidate, table.item, table.repeat, table.turn))
 
 
+_SAID = "candidate item repeat turn status code message text tool_calls messages".split()
+
+
+def said_in(connection: Connection, run: str) -> list[AnswerRow]:
+    """The same answers with what scorers look at: neither what they cost nor what they took."""
+    table = tables.answer.c
+    query = select(*(table[name] for name in _SAID)).where(table.run == run)
+    rows: Any = connection.execute(query.order_by(table.candidate, table.item, table.repeat, table.turn))
+    return [
+        AnswerRow(
+            run=run,
+            candidate=candidate,
+            item=item,
+            repeat=repeat,
+            turn=turn,
+            at_us=0,
+            status=status,
+            code=code,
+            message=message,
+            text=text,
+            tool_calls=tool_calls,
+            messages=messages,
+        )
+        for candidate, item, repeat, turn, status, code, message, text, tool_calls, messages in rows
+    ]
+
+
 def scores_of(connection: Connection, run: str) -> list[ScoreRow]:
     table = tables.score.c
     query = select(tables.score).where(table.run == run)
@@ -125,17 +149,29 @@ def cached(connection: Connection, keys: Iterable[str]) -> Iterator[AnswerRow]:
         yield from rows_of(connection, AnswerRow, query.order_by(table.at_us))
 
 
-def joined(connection: Connection, run: str) -> dict[str, list[Any]]:
-    """All answers of a run beside their cases, as columns of one length by the names in `BESIDE`."""
-    answer, item = tables.answer, tables.item
-    suite = select(tables.run.c.suite).where(tables.run.c.id == run).scalar_subquery()
-    of_case = and_(item.c.suite == suite, item.c.id == answer.c.item)
-    columns = [getattr(answer.c if name in answer.c else item.c, name) for name in BESIDE]
-    query = select(*columns).select_from(answer.join(item, of_case)).where(answer.c.run == run)
-    order = (answer.c.candidate, answer.c.item, answer.c.repeat, answer.c.turn)
-    rows = connection.execute(query.order_by(*order)).all()
-    found = {name: [row[at] for row in rows] for at, name in enumerate(BESIDE)}
-    return {**found, "tags": [texts(tags) for tags in found["tags"]]}
+def columns_of(connection: Connection, run: str, *, texts: bool = False) -> dict[str, Sequence[Any]]:
+    """All answers of a run as columns of one length; with what was said, if `texts`."""
+    return columns(connection, [tables.answer.c[name] for name in (*COLUMNS, *(("text",) if texts else ()))], _of(run))
+
+
+def values_of(connection: Connection, run: str) -> dict[str, Sequence[float | None]]:
+    """Scores by metric, in the order of `columns_of`; None where one is missing, or is none of that answer."""
+    score = tables.score.c
+    metrics = connection.scalars(select(score.metric).where(score.run == run).distinct().order_by(score.metric)).all()
+    return {metric: _values(connection, run, metric) for metric in metrics}
+
+
+def _values(connection: Connection, run: str, metric: str) -> Sequence[float | None]:
+    answer, score = tables.answer, tables.score
+    same = [score.c[name] == answer.c[name] for name in ("run", "candidate", "item", "repeat", "turn")]
+    beside = answer.outerjoin(score, and_(*same, score.c.metric == metric))
+    return columns(connection, [score.c.value], lambda query: _of(run)(query.select_from(beside)))["value"]
+
+
+def _of(run: str) -> Callable[[Any], Any]:
+    answer = tables.answer.c
+    order = (answer.candidate, answer.item, answer.repeat, answer.turn)
+    return lambda query: query.where(answer.run == run).order_by(*order)
 
 
 def judged(connection: Connection, run: str) -> set[str]:
@@ -143,10 +179,3 @@ def judged(connection: Connection, run: str) -> set[str]:
     table = tables.score.c
     is_verdict = table.reasons.contains('"judge":{', autoescape=True)
     return set(connection.scalars(select(table.metric).where(table.run == run, is_verdict).distinct()))
-
-
-def values(connection: Connection, run: str) -> list[tuple[Any, ...]]:
-    """(candidate, item, repeat, turn, metric, value) of all scores of a run."""
-    table = tables.score.c
-    query = select(table.candidate, table.item, table.repeat, table.turn, table.metric, table.value)
-    return [tuple(row) for row in connection.execute(query.where(table.run == run))]

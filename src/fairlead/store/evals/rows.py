@@ -1,14 +1,14 @@
 """Structs as rows of the tables, and rows as structs. A field of several texts stands as JSON."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, astuple
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, select
 
 Row = TypeVar("Row", bound=Struct)
 TEXTS = ("tags",)
@@ -44,21 +44,38 @@ def rows_of(connection: Connection, kind: type[Row], query: Any) -> list[Row]:
     return rows
 
 
+def columns(connection: Connection, wanted: Sequence[Any], of: Callable[[Any], Any]) -> dict[str, Sequence[Any]]:
+    """The columns of what a query over them finds, by their names: no object is made of a row."""
+    rows = connection.execute(of(select(*wanted))).all()
+    found = zip(*rows, strict=True) if rows else ((),) * len(wanted)
+    return {column.name: values for column, values in zip(wanted, found, strict=True)}
+
+
 class Upsert:
     """Inserts rows of one kind, each in the place of the one with the same key. The statement is the driver's own:
     SQLAlchemy takes as long over the parameters of a row as SQLite over the row."""
 
     def __init__(self, table: Table, kind: type[Struct]) -> None:
+        self._texts = [at for at, name in enumerate(kind.__struct_fields__) if name in TEXTS]
         self._sqlite, self._postgres = _statement(table, kind, "?"), _statement(table, kind, "%s")
 
     def write(self, connection: Connection, rows: Sequence[Struct]) -> None:
         if rows:
             statement = self._postgres if connection.dialect.name == "postgresql" else self._sqlite
-            connection.exec_driver_sql(statement, list(map(astuple, rows)))
+            connection.exec_driver_sql(statement, list(self._values(rows)))
 
     def put(self, connection: sqlite3.Connection, rows: Sequence[Struct]) -> None:
         """The same without SQLAlchemy."""
-        connection.executemany(self._sqlite, map(astuple, rows))
+        connection.executemany(self._sqlite, self._values(rows))
+
+    def _values(self, rows: Sequence[Struct]) -> Iterator[tuple[Any, ...]]:
+        return map(self._written, rows) if self._texts else map(astuple, rows)
+
+    def _written(self, row: Struct) -> tuple[Any, ...]:
+        values = list(astuple(row))
+        for at in self._texts:
+            values[at] = msgspec.json.encode(values[at]).decode()
+        return tuple(values)
 
 
 def _statement(table: Table, kind: type[Struct], mark: str) -> str:

@@ -7,9 +7,10 @@ share, who counts up the run's beat. What a plan says is not known here.
 import fcntl
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, delete, func, select, update
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from fairlead.errors import InUse, NotFound, Unavailable
 from fairlead.ids import new_id, now_us
 from fairlead.store.evals import tables
-from fairlead.store.evals.rows import rows_of, values_of
+from fairlead.store.evals.rows import Upsert, columns, rows_of, texts, values_of
 from fairlead.store.evals.spending import spent_by
 from fairlead.store.opening import Store
 
@@ -90,14 +91,20 @@ class Tally(Struct, frozen=True):
         return sum(self.statuses.values())
 
 
+_ITEM = Upsert(tables.item, ItemRow)
+
+
+def has_suite(connection: Connection, hash: str) -> bool:
+    query = select(tables.suite.c.hash).where(tables.suite.c.hash == hash)
+    return connection.execute(query).scalar_one_or_none() is not None
+
+
 def note_suite(connection: Connection, suite: SuiteRow, items: Iterable[ItemRow]) -> None:
     """What is there of that hash stays as it is: a version of a suite never changes."""
-    known = select(tables.suite.c.hash).where(tables.suite.c.hash == suite.hash)
-    if connection.execute(known).scalar_one_or_none() is not None:
+    if has_suite(connection, suite.hash):
         return
     connection.execute(tables.suite.insert().values(values_of(suite)))
-    if rows := [values_of(one) for one in items]:
-        connection.execute(tables.item.insert(), rows)
+    _ITEM.write(connection, list(items))
 
 
 def find_suite(connection: Connection, hash: str) -> SuiteRow:
@@ -110,6 +117,20 @@ def find_suite(connection: Connection, hash: str) -> SuiteRow:
 
 def items_of(connection: Connection, hash: str) -> list[ItemRow]:
     return rows_of(connection, ItemRow, select(tables.item).where(tables.item.c.suite == hash))
+
+
+def item_columns(connection: Connection, hash: str, names: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """All cases of that version as columns of one length."""
+    table = tables.item.c
+    found = columns(connection, [table[name] for name in names], lambda query: query.where(table.suite == hash))
+    return {**found, "tags": list(map(texts, found["tags"]))} if "tags" in found else found
+
+
+def contents_of(connection: Connection, hash: str) -> dict[str, str]:
+    """What each case of that version says, as a hash, by its id."""
+    table = tables.item.c
+    query = select(table.id, table.content_hash).where(table.suite == hash)
+    return dict(connection.execute(query).tuples().all())
 
 
 def new_run(connection: Connection, row: RunRow) -> None:
