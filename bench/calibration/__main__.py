@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from calibration import clusters, gates, judged, outcomes, recorded, scores, trials
+from calibration import clusters, gates, judged, looking, outcomes, recorded, scores, trials
 from calibration.report import page, table
 from calibration.rows import Goal, Row, Task, set_fraction
 
@@ -46,7 +46,15 @@ def main() -> int:
 
 
 def _tasks(folder: Path | None) -> list[Task]:
-    found = [*outcomes.tasks(), *gates.tasks(), *scores.tasks(), *clusters.tasks(), *trials.tasks(), *judged.tasks()]
+    found = [
+        *outcomes.tasks(),
+        *looking.tasks(),
+        *gates.tasks(),
+        *scores.tasks(),
+        *clusters.tasks(),
+        *trials.tasks(),
+        *judged.tasks(),
+    ]
     return found + (recorded.tasks(folder) if folder else [])
 
 
@@ -58,6 +66,7 @@ def _goals(rows: list[Row], only: Sequence[str], has_tables: bool) -> list[Goal]
         ("scores", scores),
         ("clusters", clusters),
         ("gates", gates),
+        ("looks", looking),
         ("recorded", recorded),
         ("judged", judged),
     ):

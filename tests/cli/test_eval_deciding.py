@@ -45,6 +45,17 @@ def test_a_gate_is_for_one_candidate(table: Path) -> None:
     assert run("eval", "gate", "--from", str(table)).exit_code == 2
 
 
+def test_a_gate_that_is_looked_at_early_says_so(table: Path) -> None:
+    gate = ("eval", "gate", "--from", str(table), "old", "new", "--margin", "0.03")
+    for planned, which in (("300", "The last"), ("600", "One")):
+        done = run(*gate, "--looks", "10", "--planned", planned)
+        assert done.stdout.endswith(f" {which} of 10 planned looks, which are right together with 95 %.\n")
+    assert "may be looked at at any time" in run(*gate, "--looks", "any").stdout
+    unplanned = run(*gate, "--looks", "10")
+    assert unplanned.exit_code == 1 and "--planned" in unplanned.output
+    assert run(*gate, "--looks", "often").exit_code == 2
+
+
 def test_compare_tells_the_sentence_and_the_numbers(table: Path) -> None:
     done = run("eval", "compare", "--from", str(table), "old", "new", "--margin", "0.03")
     assert done.exit_code == 0

@@ -4,7 +4,7 @@ import pytest
 
 from evals.scored import NAN, answers, discordant, rules
 from fairlead.errors import NotFound, RequestInvalid
-from fairlead.evals.comparing import Comparison, compare, flips, paired_cases
+from fairlead.evals.comparing import Comparison, compare, flipped, paired_cases
 from fairlead.evals.results import ScoreTable, joined
 from fairlead.evals.suite import Metric
 from fairlead.evals.wording import flip_sentence, sentence
@@ -126,7 +126,7 @@ def test_repeats_of_a_case_count_as_one() -> None:
 def test_flips_are_told_beside_what_the_base_flips_against_itself() -> None:
     table = joined([discordant(400, 20, 20), answers("again", [0] * 20 + [1] * 380)])
     pairs = paired_cases(table, "old", "new", "right", rules())
-    quiet, noisy = flips(pairs), flips(pairs, table.scores("again", "right"))
+    quiet, noisy = flipped(pairs), flipped(pairs, table.scores("again", "right"))
     assert quiet is not None and quiet.noise is None and quiet.flipped == 40
     assert "was not measured" in flip_sentence(quiet)
     assert noisy is not None and noisy.noise is not None and noisy.noise.value == 0
@@ -145,3 +145,9 @@ def test_repeats_of_the_base_tell_what_noise_is() -> None:
 
 def test_scores_that_are_not_right_or_wrong_flip_nothing() -> None:
     assert of(joined([answers("old", [0.5, 1, 0]), answers("new", [0.25, 1, 0])])).flips is None
+
+
+def test_what_the_test_does_not_bear_out_is_not_called_better() -> None:
+    table = joined([answers("old", [0.5] * 30), answers("new", [0.8, 0.81, 0.82, 0.83] + [0.5] * 26)])
+    text = sentence(of(table))
+    assert "is undecided: the interval excludes 0, and the test does not (p = 0.12)" in text

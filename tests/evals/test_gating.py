@@ -5,11 +5,13 @@ from xml.etree import ElementTree
 import pytest
 
 from evals.scored import NAN, answers, discordant, rules
+from fairlead.errors import RequestInvalid
 from fairlead.evals.announcing import annotations, junit
 from fairlead.evals.gating import Decision, decide
 from fairlead.evals.results import ScoreTable, joined
 from fairlead.evals.suite import Metric
 from fairlead.evals.wording import decision_sentence
+from fairlead.stats.looks import Looks
 
 
 def of(table: ScoreTable, **more: object) -> Decision:
@@ -109,11 +111,26 @@ def test_a_candidates_name_does_no_harm_in_xml_or_in_a_workflow() -> None:
     assert "\n" not in line and "%0A::error::boo%25" in line
 
 
-def test_looks_that_are_planned_share_the_error() -> None:
+def test_looks_before_the_end_are_very_sure_and_the_last_is_nearly_as_sure_as_one() -> None:
     table = discordant(1319, 22, 11)
-    once, often = of(table), decide(table, "old", "new", rules(), looks=10)
-    assert often.checks[0].measured.low < once.checks[0].measured.low
-    assert often.checks[0].measured == decide(table, "old", "new", rules(confidence=0.995)).checks[0].measured
-    assert often.confidence == pytest.approx(0.995)
-    assert "(99.5 %)" in decision_sentence(often)
-    assert decision_sentence(often).endswith("One of 10 planned looks, which are right together with 95 %.")
+    once = of(table)
+    early, last = (decide(table, "old", "new", rules(), looks=Looks(10, is_last=end)) for end in (False, True))
+    assert early.checks[0].measured.low < last.checks[0].measured.low <= once.checks[0].measured.low
+    assert (early.confidence, last.confidence) == (pytest.approx(1 - 0.05 * 0.05 / 9), pytest.approx(0.9525))
+    assert decision_sentence(early).endswith("One of 10 planned looks, which are right together with 95 %.")
+    assert decision_sentence(last).endswith("The last of 10 planned looks, which are right together with 95 %.")
+
+
+def test_at_any_time_bets_hold_margins_and_floors() -> None:
+    guarded = {"guardrails": (Metric(name="tone", at_least=0.9),)}
+    found = decide(two_metrics([1.0] * 500, 500), "old", "new", rules(**guarded), looks=Looks(None))
+    assert found.outcome == "pass" and [check.method for check in found.checks] == ["betting", "betting"]
+    assert decision_sentence(found).endswith("at any time: all looks together are right with 95 %.")
+    below = decide(two_metrics([1.0] * 150 + [0.0] * 150), "old", "new", rules(**guarded), looks=Looks(None))
+    assert below.outcome == "fail"
+
+
+def test_what_has_no_bounds_can_not_be_looked_at_at_any_time() -> None:
+    table = joined([answers("old", [1.0, 7.5] * 20), answers("new", [2.0, 7.0] * 20)])
+    with pytest.raises(RequestInvalid, match="needs bounds"):
+        decide(table, "old", "new", rules(), looks=Looks(None))

@@ -68,3 +68,15 @@ def test_a_gate_fails_only_if_it_would_with_what_is_missing_at_its_best(outcomes
 def test_a_margin_is_from_nought_up(outcomes) -> None:
     with pytest.raises(ValueError, match="margin"):
         gate(*outcomes(1, 1, 10), margin=-0.1)
+
+
+def test_nothing_is_called_better_at_a_p_value_that_speaks_against_it() -> None:
+    base = np.full(30, 0.5)
+    candidate = base.copy()
+    candidate[:4] += [0.3, 0.31, 0.32, 0.33]  # four that differ: p is 1/8 at best
+    found = compared(base, candidate, 0.02)
+    assert found.paired.p_value == pytest.approx(0.125)
+    assert found.words == ("undecided",) and not found.is_sure and found.more is None
+    candidate[:6] += 0.3
+    sure = compared(base, candidate, 0.02)
+    assert sure.paired.p_value < 0.05 and sure.words == ("better",) and sure.is_sure

@@ -6,7 +6,9 @@ import pytest
 from scipy import stats
 
 from fairlead.stats.betting import guaranteed, guaranteed_mean
-from fairlead.stats.intervals import Interval, mean_share, wilson
+from fairlead.stats.clustered import estimate
+from fairlead.stats.columns import column
+from fairlead.stats.intervals import Interval, mean_share, score_interval, wilson
 from fairlead.stats.means import mean
 from fairlead.stats.paired import paired
 
@@ -62,9 +64,9 @@ def test_scales_and_missing_scores() -> None:
 
 def test_what_holds_for_any_distribution_is_wider_and_holds_it() -> None:
     rng, held = np.random.default_rng(3), 0
-    for seed in range(200):
+    for _ in range(200):
         scores = np.where(rng.random(60) < 0.96, 1.0, rng.random(60))  # the mean is 0.98
-        found = guaranteed_mean(scores, seed=seed)
+        found = guaranteed_mean(scores)
         held += found.low <= 0.98 <= found.high
     assert held >= 0.95 * 200
     base, candidate = rng.random(80), rng.random(80)
@@ -74,3 +76,26 @@ def test_what_holds_for_any_distribution_is_wider_and_holds_it() -> None:
     assert tens.low == pytest.approx(10 * sure.low)
     with pytest.raises(ValueError, match="outside"):
         guaranteed(10 * base, candidate)
+    with pytest.raises(ValueError, match="numbers are wanted"):
+        guaranteed(base, candidate, bounds=(0, np.inf))
+
+
+def test_one_item_that_is_a_little_off_does_not_tell_that_none_is_quite_wrong() -> None:
+    nearly = mean(np.array([0.99] + [1.0] * 49))
+    assert nearly.low < 0.98
+    together = mean(np.array([0.5] + [1.0] * 249), clusters=np.repeat(np.arange(50), 5))
+    assert together.low < 0.98
+
+
+def test_graded_scores_vary_no_more_than_whole_ones_would() -> None:
+    scores = np.r_[np.full(28, 0.999), 0.9, 0.6]  # most resamples have next to no spread
+    found, whole = mean(scores), score_interval(scores.mean(), 30, 1.959963984540054)
+    assert whole.low <= found.low and found.high <= whole.high
+
+
+def test_what_differs_in_many_units_counts_as_it_is() -> None:
+    many = estimate(column(np.random.default_rng(1).random(200)))
+    assert many.cautious(1.0) == pytest.approx(many.variance)
+    one = estimate(column(np.array([0.0] + [1.0] * 99)))
+    assert one.differing == pytest.approx(1, abs=0.03)
+    assert one.variance < one.cautious(1.0) < 1.0

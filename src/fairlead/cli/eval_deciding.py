@@ -16,8 +16,12 @@ from fairlead.cli.terminal import as_json, note, warn
 from fairlead.errors import RequestInvalid
 
 if TYPE_CHECKING:
+    from fairlead.cli.eval_sources import Sources
     from fairlead.evals.comparing import Comparison
     from fairlead.evals.reporting.tables import Table
+    from fairlead.stats.looks import Looks
+
+MOST_LOOKS = 1000
 
 
 @click.command()
@@ -56,7 +60,7 @@ def compare(
         scores = sources.table.scores(sources.names[-1], rules.primary.name)
         pairs = [comparing.paired_cases(sources.table, base, name, rules.primary.name, rules) for name in candidates]
         found = tuple(
-            structs.replace(one, flips=comparing.flips(of, scores)) for one, of in zip(found, pairs, strict=True)
+            structs.replace(one, flips=comparing.flipped(of, scores)) for one, of in zip(found, pairs, strict=True)
         )
     if wants_json:
         terminal.show_json(found)
@@ -67,15 +71,28 @@ def compare(
         _show(comparison)
 
 
+def _often(ctx: click.Context, parameter: click.Parameter, said: str | None) -> int | None:
+    """None: at any time."""
+    if said == "any":
+        return None
+    if said is not None and not (said.isdecimal() and 1 <= int(said) <= MOST_LOOKS):
+        raise click.BadParameter(f"a number from 1 to {MOST_LOOKS:,}, or any, not {said!r}", ctx, parameter)
+    return int(said or 1)
+
+
 @click.command()
 @scored()
 @click.option(
     "--looks",
-    type=click.IntRange(1, 1000),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="So many times it is looked at, at most, as cases come: all looks together keep the confidence.",
+    callback=_often,
+    metavar="N|any",
+    help="It is looked at N times at most, as cases come, the last time at the planned end; or at any time.",
+)
+@click.option(
+    "--planned",
+    type=click.IntRange(min=1),
+    metavar="CASES",
+    help="So many cases are meant to be there in the end.  [default: those of the run]",
 )
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also as JUnit's XML.")
 @click.option("--github", is_flag=True, help="As annotations of a GitHub workflow.")
@@ -87,7 +104,8 @@ def gate(
     ctx: click.Context,
     place: Place,
     typed: Typed,
-    looks: int,
+    looks: int | None,
+    planned: int | None,
     junit: Path | None,
     github: bool,
     wants_json: bool,
@@ -96,6 +114,10 @@ def gate(
 
     Exit codes: 0 pass, 1 fail, 3 undecided. It passes if it is not worse by the margin or more, with what is missing
     at its worst, and every guardrail holds.
+
+    Whoever looks while cases still come, and stops at the first answer, says so at each look: `--looks 10 --common`,
+    and of a table also how many cases it will be, `--planned 500`. Looks before the end then decide only what is
+    plain, and the last one about as often as if nobody had looked. `--looks any` needs no plan, and takes more cases.
     """
     from fairlead.evals import announcing
     from fairlead.evals.gating import EXIT_CODES, decide
@@ -114,7 +136,7 @@ def gate(
         raise click.UsageError(f"a gate is for one candidate; there are: {', '.join(candidates)}")
     rules = rules_of(sources, typed)
     with people(place, sources.names, sources.stored) as labels:
-        decision = decide(sources.table, base, candidates[0], rules, labels, looks)
+        decision = decide(sources.table, base, candidates[0], rules, labels, _look(sources, looks, planned))
     if junit is not None:
         junit.write_text(announcing.junit(decision, time.monotonic() - began), encoding="utf-8")
     if wants_json:
@@ -130,6 +152,26 @@ def gate(
         left_out = decision.only_base + decision.only_candidate + decision.changed
         warn(f"{left_out} cases were left out: they are not the same on both sides")
     ctx.exit(EXIT_CODES[decision.outcome])
+
+
+def _look(sources: "Sources", often: int | None, planned: int | None) -> "Looks":
+    """Which of the looks this is. Raises RequestInvalid where nobody said when the last one is."""
+    from fairlead.evals.gating import ONCE
+    from fairlead.stats.looks import Looks
+
+    if often is None:
+        return Looks(None)
+    if often == 1:
+        return ONCE
+    if planned is not None:
+        base, candidate = (set(sources.table.of_candidate(name).item) for name in sources.names)
+        return Looks(often, is_last=len(base & candidate) >= planned)
+    if sum(len(run.names) for run in sources.stored) < len(sources.names):
+        raise RequestInvalid(
+            "of several looks the last is at the end that was planned, and a table does not tell when that is",
+            hint="Say how many cases are meant to be there in the end: --planned CASES",
+        )
+    return Looks(often, is_last=not sources.unfinished)
 
 
 def _show(comparison: "Comparison") -> None:

@@ -15,6 +15,7 @@ from fairlead.errors import RequestInvalid
 from fairlead.evals.results import UNKNOWN, Counts, Numbers, Pairs, Scores, ScoreTable
 from fairlead.evals.suite import Metric
 from fairlead.stats.decisions import Verdict, Word, compared
+from fairlead.stats.flips import Flips, differing, differing_again, flips
 from fairlead.stats.intervals import Interval
 from fairlead.stats.means import mean
 from fairlead.stats.paired import Paired, inner_confidence, paired
@@ -151,17 +152,6 @@ class Tagged(Struct, frozen=True):
     p_adjusted: float
 
 
-class Flips(Struct, frozen=True):
-    """The share of cases whose verdict changed, right to wrong or back; `noise` is the share when the same target is
-    asked twice, where that was measured, and `above` what is more than noise."""
-
-    cases: int
-    flipped: float
-    share: Interval
-    noise: Interval | None = None
-    above: Interval | None = None
-
-
 class Comparison(Struct, frozen=True):
     """`primary` decides. Counts are of what could not be paired; `notes` are words for people."""
 
@@ -209,37 +199,22 @@ def paired_cases(table: ScoreTable, base: str, candidate: str, metric: str, rule
     return pairs
 
 
-def flips(pairs: Pairs, again: Scores | None = None) -> Flips | None:
-    """How many verdicts changed. `again`: the base, asked once more; else its repeats tell what noise is, where there
-    are some. None where answers are not right or wrong, or no case has both."""
+def flipped(pairs: Pairs, again: Scores | None = None) -> Flips | None:
+    """How many verdicts changed. `again`: the base, asked once more; else its repeats tell what noise is, where all
+    cases have some. None where answers are not right or wrong, or no case has both."""
     if not (pairs.base.is_binary and pairs.candidate.is_binary):
         return None
     low, high = pairs.bounds
     before, after = ((side.value - low) / (high - low) for side in (pairs.base, pairs.candidate))
-    flipped = before * (1 - after) + after * (1 - before)
-    if np.isnan(flipped).all():
+    changed, noise = differing(before, after), None
+    if np.isnan(changed).all():
         return None
-    settings = {"clusters": pairs.clusters, "weights": pairs.weights}
-    share = mean(flipped, **settings)
-    total = float(np.nansum(flipped))
-    noise = _noise(pairs, before, again)
-    if noise is None or np.isnan(noise + flipped).all():
-        return Flips(int((~np.isnan(flipped)).sum()), total, share)
-    above = paired(noise, flipped, **settings).difference
-    return Flips(int((~np.isnan(flipped)).sum()), total, share, mean(noise, **settings), above)
-
-
-def _noise(pairs: Pairs, before: Numbers, again: Scores | None) -> Numbers | None:
-    """How probably two answers of the base to a case differ."""
     if again is not None:
-        low, high = pairs.bounds
         at = {item: (value - low) / (high - low) for item, value in zip(again.item, again.value, strict=True)}
-        after = np.array([at.get(item, np.nan) for item in pairs.base.item])
-        return before * (1 - after) + after * (1 - before)
-    repeats = pairs.base.answers
-    if (repeats < 2).any():
-        return None
-    return 2 * before * (1 - before) * repeats / (repeats - 1)
+        noise = differing(before, [at.get(item, np.nan) for item in pairs.base.item])
+    elif (pairs.base.answers > 1).all():
+        noise = differing_again(before, pairs.base.answers)
+    return flips(changed, noise, clusters=pairs.clusters, weights=pairs.weights)
 
 
 def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules, people: People | None) -> Comparison:
@@ -254,7 +229,7 @@ def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules, people:
         primary=measured[0],
         others=tuple(measured[1:]),
         tags=_by_tag(of_primary, rules),
-        flips=flips(of_primary),
+        flips=flipped(of_primary),
         only_base=of_primary.only_base,
         only_candidate=of_primary.only_candidate,
         changed=of_primary.changed,

@@ -3,7 +3,8 @@
 import numpy as np
 from msgspec import Struct
 
-from fairlead.evals.results import Numbers, Pairs, Scores
+from fairlead.evals.results import Pairs, Scores
+from fairlead.stats.flips import differing, differing_again
 from fairlead.stats.intervals import Interval
 from fairlead.stats.means import mean
 from fairlead.stats.paired import paired
@@ -28,25 +29,18 @@ def between(pairs: Pairs, confidence: float = 0.95) -> Noise | None:
     found = paired(pairs.base.value, pairs.candidate.value, bounds=pairs.bounds, **settings)
     low, high = pairs.bounds
     binary = pairs.base.is_binary and pairs.candidate.is_binary
-    share = mean(_flipped(pairs, low, high), **settings) if binary else None
+    before, after = ((side.value - low) / (high - low) for side in (pairs.base, pairs.candidate))
+    share = mean(differing(before, after), **settings) if binary else None
     return Noise(found.n, share, mean(moved, bounds=(0.0, high - low), **settings), found.difference)
 
 
 def of_repeats(scores: Scores, bounds: tuple[float, float], confidence: float = 0.95) -> Noise | None:
     """Of the repeats of one run, where answers are right or wrong; None where no case has two answers."""
     low, high = bounds
-    repeats = scores.answers.astype(np.float64)
-    share = (scores.value - low) / (high - low)
-    enough = (repeats > 1) & ~np.isnan(share)
+    disagree = differing_again((scores.value - low) / (high - low), scores.answers)
+    enough = ~np.isnan(disagree)
     if not enough.any() or not scores.is_binary:
         return None
-    part = scores.where(enough)
-    disagree = (2 * share * (1 - share) * repeats / np.maximum(repeats - 1, 1))[enough]
-    found = mean(np.minimum(disagree, 1.0), clusters=part.clusters, weights=part.weights, confidence=confidence)
+    found = mean(disagree, clusters=scores.clusters, weights=scores.weights, confidence=confidence)
     moves = Interval(*((high - low) * end for end in (found.value, found.low, found.high)))
     return Noise(int(enough.sum()), found, moves, None)
-
-
-def _flipped(pairs: Pairs, low: float, high: float) -> Numbers:
-    before, after = ((side.value - low) / (high - low) for side in (pairs.base, pairs.candidate))
-    return before * (1 - after) + after * (1 - before)

@@ -2,9 +2,10 @@
 
 from typing import TypeGuard
 
-from fairlead.evals.comparing import Comparison, Correction, Flips, Measured, Said
+from fairlead.evals.comparing import Comparison, Correction, Measured, Said
 from fairlead.evals.gating import Check, Decision
 from fairlead.stats.decisions import Verdict
+from fairlead.stats.flips import Flips
 from fairlead.stats.intervals import Interval
 from fairlead.stats.paired import inner_confidence
 
@@ -55,9 +56,12 @@ def decision_sentence(decision: Decision) -> str:
     bare = {check.metric: check.people for check in decision.checks if check.people and not _is_corrected(check.people)}
     for metric, people in bare.items():
         text += f" {metric}: {_uncorrected(people)}" if metric != told.metric else ""
-    if decision.looks > 1:
-        together = percent(1 - (1 - decision.confidence) * decision.looks)
-        text += f" One of {decision.looks} planned looks, which are right together with {together}."
+    if decision.looks.planned is None:
+        text += f" It may be looked at at any time: all looks together are right with {percent(decision.together)}."
+    elif decision.looks.planned > 1:
+        which = "The last" if decision.looks.is_last else "One"
+        together = percent(decision.together)
+        text += f" {which} of {decision.looks.planned} planned looks, which are right together with {together}."
     return text
 
 
@@ -163,6 +167,8 @@ def _verdict(comparison: Comparison, measured: Measured, verdict: Verdict) -> st
     people = measured.people
     count, what = (people.more, "labels") if _is_corrected(people) else (verdict.more, "cases")
     more = f": about {about(count)} more {what} would decide" if count else ""
+    if not _is_corrected(people) and measured.p_adjusted is None and verdict.paired.inner.excludes(0):
+        more = f": the interval excludes 0, and the test does not (p = {p_value(measured.p_value)})"
     return f"{comparison.candidate} against {comparison.base} is undecided{more}"
 
 

@@ -9,12 +9,13 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import optimize
 
 from fairlead.stats.columns import Column, Numbers, check_confidence, column, pairs
 from fairlead.stats.intervals import Interval
 
 STAKE = 0.75  # the most of one's capital that one outcome may cost
+BETTORS = 10  # each stakes half of what the one before does
 PRECISION = 1e-6
 
 
@@ -25,18 +26,17 @@ def guaranteed(
     clusters: ArrayLike | None = None,
     confidence: float = 0.95,
     bounds: tuple[float, float] = (0.0, 1.0),
-    seed: int = 0,
 ) -> Interval:
-    """The difference, candidate minus base, with bounds that hold for scores of any distribution within `bounds`.
+    """The difference, candidate minus base, with bounds that hold for scores of any distribution within `bounds`, and
+    at all the times together at which somebody looks while cases come.
 
-    Wider than what `paired` gives. Bets depend on the order of cases, so they are shuffled with the seed. Raises
-    ValueError as `paired` does.
+    Wider than what `paired` gives. Raises ValueError as `paired` does, and for bounds that are none.
     """
     before, after = pairs(base, candidate)
     low, high = bounds
     _check_within(np.concatenate([before, after]), low, high)
     found = column((after - before) / (high - low), clusters)
-    interval = _shuffled(found.holding((found.values + 1) / 2), confidence, seed)
+    interval = _interval(found.holding((found.values + 1) / 2), confidence)
     return Interval(*((high - low) * (2 * part - 1) for part in (interval.value, interval.low, interval.high)))
 
 
@@ -46,59 +46,48 @@ def guaranteed_mean(
     clusters: ArrayLike | None = None,
     confidence: float = 0.95,
     bounds: tuple[float, float] = (0.0, 1.0),
-    seed: int = 0,
 ) -> Interval:
     """The mean of one column, as `guaranteed` has it for a difference."""
     found = column(scores, clusters)
     low, high = bounds
     _check_within(found.values, low, high)
-    interval = _shuffled(found.holding((found.values - low) / (high - low)), confidence, seed)
+    interval = _interval(found.holding((found.values - low) / (high - low)), confidence)
     return Interval(*(low + (high - low) * part for part in (interval.value, interval.low, interval.high)))
 
 
-def _shuffled(unit: Column, confidence: float, seed: int) -> Interval:
-    """Scores from 0 to 1. The largest cluster is what one outcome can be at most."""
+def _interval(unit: Column, confidence: float) -> Interval:
+    """Scores from 0 to 1."""
     check_confidence(confidence)
     sums, sizes = unit.sums()
-    order = np.random.default_rng(seed).permutation(np.lexsort((sizes, sums)))
-    sums, sizes = sums[order], sizes[order]
-    largest, error = sizes.max(), (1 - confidence) / 2
-    low = lower_bound(sums / largest, sizes / largest, error, len(sums))
-    high = 1 - lower_bound((sizes - sums) / largest, sizes / largest, error, len(sums))
-    mean = float(sums.sum() / sizes.sum())
+    error, mean = (1 - confidence) / 2, float(sums.sum() / sizes.sum())
+    low, high = lower_bound(sums, sizes, error), 1 - lower_bound(sizes - sums, sizes, error)
     return Interval(mean, min(low, mean), max(high, mean))
 
 
-def lower_bound(sums: Numbers, sizes: Numbers, error: float, horizon: int | None = None) -> float:
-    """The smallest mean from 0 to 1 that is not refused after these units, in the order in which they came.
+def lower_bound(sums: Numbers, sizes: Numbers, error: float) -> float:
+    """The smallest mean from 0 to 1 that is not refused after these units.
 
-    A unit has `sizes` (at most 1) of items, whose scores sum up to `sums`. Over all the times at which one may look,
-    the bound lies above the true mean with a probability of at most `error`. `horizon`: the number of units at which
-    the bets are meant to be best. It must be the same at every look; any number is as valid.
+    A unit has `sizes` of items, whose scores, from 0 to 1, sum up to `sums`. Over all the times at which one may look,
+    the bound lies above the true mean with a probability of at most `error`. Several bettors share the capital; each
+    stakes the same on every unit (Cover's portfolio; Orabona and Jun 2024, IEEE Transactions on Information Theory 70),
+    so that it does not matter in which order units came. Whoever might lose more than all on a unit of that size has
+    lost it.
     """
-    stakes = _stakes(sums, sizes, error, horizon)
-    enough = math.log(1 / error)
+    units, often = np.unique(np.stack([sums, sizes]), axis=1, return_counts=True)
+    sum_, size = units
+    stakes = STAKE * 0.5 ** np.arange(BETTORS)
+    stakes = stakes[stakes * size.max() < 1]
+    enough = math.log(1 / error) + math.log(BETTORS)
 
     def lacking(mean: float) -> float:
-        bets = np.minimum(stakes, STAKE / mean) if mean > 0 else stakes
-        return enough - float(np.log1p(bets * (sums - mean * sizes)).sum())
+        gains = np.log1p(stakes[:, None] * (sum_ / mean - size)) @ often
+        return enough - float(np.logaddexp.reduce(gains))
 
-    seen = float(sums.sum() / sizes.sum())
-    if lacking(0.0) > 0:
+    seen, least = float(sums.sum() / sizes.sum()), PRECISION
+    if not len(stakes) or seen <= least or lacking(least) > 0:
         return 0.0
-    root = optimize.brentq(lacking, 0.0, seen, xtol=PRECISION)
+    root = optimize.brentq(lacking, least, seen, xtol=PRECISION)
     return max(0.0, float(np.asarray(root)) - PRECISION)
-
-
-def _stakes(sums: Numbers, sizes: Numbers, error: float, horizon: int | None) -> Numbers:
-    """What is bet on each unit, from what was seen before it (equations 15 and 26, one-sided)."""
-    units = np.arange(1, len(sums) + 1)
-    means = (0.5 + np.cumsum(sums)) / (1 + np.cumsum(sizes))
-    spread = (0.25 + np.cumsum((sums - means * sizes) ** 2)) / (units + 1)
-    before = np.concatenate([[0.25], spread[:-1]])
-    unplanned = units * special.log1p(units)
-    plan = unplanned if horizon is None else np.where(units <= horizon, horizon, unplanned)
-    return np.sqrt(2 * math.log(1 / error) / (before * plan))
 
 
 def _check_within(values: Numbers, low: float, high: float) -> None:

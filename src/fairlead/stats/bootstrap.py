@@ -5,6 +5,8 @@ scores mean.
 """
 
 import math
+from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -15,6 +17,7 @@ from fairlead.stats.intervals import Interval
 
 RESAMPLES = 1999
 DRAWN_BELOW = 10_000  # units; from there on the expansion is closer than what is drawn
+KEPT_UP_TO = 500  # units, whose resamples are drawn once
 AT_ONCE = 4_000_000  # drawn numbers that are held in memory
 
 
@@ -51,19 +54,33 @@ def studentised(sums: Numbers, sizes: Numbers, seed: int) -> Numbers:
     sums, sizes = sums[order], sizes[order]
     units, is_even = len(sums), bool((sizes == sizes[0]).all())
     residuals = sums - sums.sum() / sizes.sum() * sizes
-    rng, parts = np.random.default_rng(seed), []
-    rows = max(1, AT_ONCE // units)
+    columns = [residuals, residuals**2] if is_even else [residuals, residuals**2, sizes, sizes * residuals, sizes**2]
+    added = np.concatenate([often @ np.stack(columns, axis=1) for often in _resamples(units, seed)])
+    total, squares = added[:, 0], added[:, 1]
+    if is_even:
+        spread = squares - total**2 / units
+    else:
+        shift = total / added[:, 2]
+        spread = squares - 2 * shift * added[:, 3] + shift**2 * added[:, 4]
+    is_spread = spread > 1e-12 * squares
+    return total[is_spread] / np.sqrt(spread[is_spread] * units / (units - 1))
+
+
+def _resamples(units: int, seed: int) -> Iterator[Numbers]:
+    """How often each unit is in a resample: a row for each, in parts that fit into memory."""
+    if units <= KEPT_UP_TO:
+        yield _kept(units, seed)
+        return
+    rng, rows = np.random.default_rng(seed), max(1, AT_ONCE // units)
     for start in range(0, RESAMPLES, rows):
-        drawn = rng.integers(0, units, (min(rows, RESAMPLES - start), units), dtype=np.int32)
-        picked = residuals[drawn]
-        total = picked.sum(axis=1)
-        squares = np.einsum("ij,ij->i", picked, picked)
-        if is_even:
-            spread = squares - total**2 / units
-        else:
-            size = sizes[drawn]
-            shift = total / size.sum(axis=1)
-            spread = squares - 2 * shift * np.einsum("ij,ij->i", picked, size) + shift**2 * (size**2).sum(axis=1)
-        is_spread = spread > 1e-12 * squares
-        parts.append(total[is_spread] / np.sqrt(spread[is_spread] * units / (units - 1)))
-    return np.concatenate(parts)
+        yield _drawn(rng, min(rows, RESAMPLES - start), units)
+
+
+@lru_cache(4)
+def _kept(units: int, seed: int) -> Numbers:
+    return _drawn(np.random.default_rng(seed), RESAMPLES, units)
+
+
+def _drawn(rng: np.random.Generator, rows: int, units: int) -> Numbers:
+    picked = rng.integers(0, units, (rows, units), dtype=np.int32) + units * np.arange(rows)[:, None]
+    return np.bincount(picked.ravel(), minlength=rows * units).reshape(rows, units).astype(np.float64)

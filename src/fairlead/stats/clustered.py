@@ -13,19 +13,23 @@ ROUNDING = 1e-13  # of the largest sum
 
 
 class Estimate(Struct, frozen=True):
-    """A mean, the variance of it (NaN for a single unit), and the degrees of freedom that this variance has. `furthest`
-    is what the unit that lies furthest off adds to the variance."""
+    """A mean, the variance of it (NaN for a single unit), and the degrees of freedom that this variance has.
+    `differing`: how many units this variance is made of, in effect: all that differ if they lie equally far off, one if
+    one lies further off than all the others together."""
 
     mean: float
     variance: float
     freedom: float
-    furthest: float = 0.0
+    differing: float = 0.0
 
-    @property
-    def cautious(self) -> float:
-        """The variance, had one more unit been seen that lies as far off as the furthest one: where few units differ,
-        nobody knows how many of them there are."""
-        return self.variance + self.furthest
+    def cautious(self, most: float) -> float:
+        """The variance, drawn towards the `most` that it could be, so much as a kind of unit may be unseen.
+
+        What differs as rarely as what is seen to differ, and further, is in no sample with the probability exp(-units)
+        that differ (Poisson's; Good 1953, Biometrika 40, for what samples do not show). So few wrong answers that are
+        nearly right do not tell that none is quite wrong, and what varies in many units counts as it is.
+        """
+        return self.variance + max(0.0, most - self.variance) * math.exp(-self.differing)
 
     def interval(self, confidence: float) -> Interval:
         """Student's."""
@@ -49,7 +53,9 @@ def estimate(column: Column) -> Estimate:
     residuals = sums - mean * sizes
     residuals[np.abs(residuals) < ROUNDING * np.abs(sums).max()] = 0.0  # scores that are all the same do not vary
     parts = residuals**2 / (1 - leverage) / total**2
-    return Estimate(mean, float(parts.sum()), _freedom(column, sizes, leverage), float(parts.max()))
+    variance = float(parts.sum())
+    differing = 1 / float(((parts / variance) ** 2).sum()) if variance else 0.0
+    return Estimate(mean, variance, _freedom(column, sizes, leverage), differing)
 
 
 def _freedom(column: Column, sizes: Numbers, leverage: Numbers) -> float:
@@ -75,6 +81,12 @@ def effective_size(column: Column) -> float:
     """How many independent units of equal weight would be as many (Kish 1965, section 8.2)."""
     _, sizes = column.sums()
     return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
+def trials(measured: Estimate, variance: float, most: float, confidence: float) -> float:
+    """How many independent trials of the variance `most` have a mean of this `variance`, made fewer for the units being
+    few (Korn and Graubard 1998, Survey Methodology 24)."""
+    return most / variance * (normal(confidence) / student(confidence, measured.freedom)) ** 2
 
 
 def student(confidence: float, freedom: float) -> float:

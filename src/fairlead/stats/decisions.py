@@ -6,20 +6,23 @@ more cases it would take. Knows nothing of who is compared.
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike
 from scipy import special
 
+from fairlead.stats.betting import guaranteed
 from fairlead.stats.columns import Numbers, pairs
 from fairlead.stats.intervals import Interval
 from fairlead.stats.means import usual_bounds
-from fairlead.stats.paired import Paired, paired
+from fairlead.stats.paired import Paired, difference, inner_confidence, paired
 
 LIKELY = 0.8  # how probably so many more cases decide, should the difference be what was seen
 TOO_MANY = 10_000_000  # cases: not worth a number
+BETTING = "betting"  # the method of bounds that hold at any time
 
 Word = Literal["better", "worse", "equivalent", "undecided"]
 Outcome = Literal["pass", "fail", "undecided"]
@@ -27,8 +30,9 @@ Outcome = Literal["pass", "fail", "undecided"]
 
 class Verdict(Struct, frozen=True):
     """`words` of the inner interval (90 %): equivalent, as it lies within the margin; better or worse, as it excludes
-    0; both may be so. `is_sure` says that the wider interval (95 %) excludes 0 as well. `more`: about so many more
-    cases decide, where nothing is decided yet and some number would do."""
+    0 and the test does too (p at most 10 %); both may be so. `is_sure` says that the wider interval (95 %) excludes 0
+    as well, and p is at most 5 %. `more`: about so many more cases decide, where nothing is decided yet and some number
+    would do."""
 
     words: tuple[Word, ...]
     more: int | None
@@ -63,19 +67,22 @@ def compared(
     seed: int = 0,
 ) -> Verdict:
     """Two one-sided tests decide on equivalence (Schuirmann 1987, Journal of Pharmacokinetics 15), the same two bounds
-    on better and worse. Raises ValueError as `paired` does, and for a margin below 0."""
+    on better and worse, together with the test whose p-value stands beside them: where few items differ the two may
+    disagree, and nothing is called better at a p-value that speaks against it. Raises ValueError as `paired` does, and
+    for a margin below 0."""
     check_margin(margin)
     found = paired(base, candidate, clusters=clusters, weights=weights, confidence=confidence, bounds=bounds, seed=seed)
-    inner = found.inner
+    inner, error = found.inner, 1 - confidence
     words: list[Word] = []
-    if inner.low > 0:
-        words.append("better")
-    if inner.high < 0:
-        words.append("worse")
+    if inner.excludes(0) and found.p_value <= 2 * error:
+        words.append("better" if inner.low > 0 else "worse")
     if -margin < inner.low and inner.high < margin:
         words.append("equivalent")
-    more = None if words else _more(found, lambda reach: _says_something(inner.value, reach, margin, confidence))
-    return Verdict(tuple(words) or ("undecided",), more, found, margin, found.difference.excludes(0))
+    more = None
+    if not (words or inner.excludes(0)):
+        more = _more(inner, found.n, lambda reach: _says_something(inner.value, reach, margin, confidence))
+    is_sure = found.difference.excludes(0) and found.p_value <= error
+    return Verdict(tuple(words) or ("undecided",), more, found, margin, is_sure)
 
 
 def gate(
@@ -89,35 +96,73 @@ def gate(
     bounds: tuple[float, float] | None = None,
     worst: tuple[ArrayLike, ArrayLike] | None = None,
     best: tuple[ArrayLike, ArrayLike] | None = None,
+    at_any_time: bool = False,
     seed: int = 0,
 ) -> Gate:
     """pass: the candidate is not worse by `margin` or more; fail: it is; each wrong in at most 1 of 20 cases.
 
     Missing scores (NaN) pass only what would pass with them at their worst, and fail only what would fail with them at
     their best: the ends of `bounds`, or where a score is missing in part (some repeats of a case) what `worst` and
-    `best` say, both a base and a candidate. Raises ValueError as `paired` does, and where scores without bounds are
-    missing.
+    `best` say, both a base and a candidate. `at_any_time`: by bets, whose bounds hold at all looks together. Raises
+    ValueError as `paired` does, and where scores without bounds are missing, or are bet on.
     """
     check_margin(margin)
     before, after = pairs(base, candidate)
     is_missing = np.isnan(before) | np.isnan(after)
-    settings = {"clusters": clusters, "weights": weights, "confidence": confidence, "seed": seed}
-    if not is_missing.any() and worst is None and best is None:
-        found = at_worst = at_best = paired(before, after, bounds=bounds, **settings)
-        seen = found.difference.value
-    else:
-        bounds = _known_bounds(before, after, bounds)
+    has_gaps = bool(is_missing.any()) or worst is not None or best is not None
+    bounds = _known_bounds(before, after, bounds) if has_gaps else bounds
+    measure = partial(
+        _bet if at_any_time else _tested,
+        confidence=inner_confidence(confidence),
+        clusters=clusters,
+        weights=weights,
+        bounds=bounds,
+        seed=seed,
+    )
+    if has_gaps and bounds is not None:
         low, high = bounds
-        at_worst = paired(*(worst or _filled(before, after, high, low)), bounds=bounds, **settings)
-        at_best = paired(*(best or _filled(before, after, low, high)), bounds=bounds, **settings)
-        found = at_worst if is_missing.all() else paired(before, after, bounds=bounds, **settings)
-        seen = found.difference.value
-    difference = Interval(seen, at_worst.inner.low, at_best.inner.high)
-    outcome: Outcome = "pass" if difference.low > -margin else "fail" if difference.high < -margin else "undecided"
+        at_worst = measure(*(worst or _filled(before, after, high, low)))
+        at_best = measure(*(best or _filled(before, after, low, high)))
+        found = at_worst if is_missing.all() else measure(before, after)
+    else:
+        found = at_worst = at_best = measure(before, after)
+    inner = found.interval
+    both = Interval(inner.value, at_worst.interval.low, at_best.interval.high)
+    outcome: Outcome = "pass" if both.low > -margin else "fail" if both.high < -margin else "undecided"
     more = None
     if outcome == "undecided" and not is_missing.all():
-        more = _more(found, lambda reach: _says_which_side(abs(seen + margin), reach, confidence))
-    return Gate(outcome, difference, margin, at_worst.n, int(is_missing.sum()), more, found.method, confidence)
+        more = _more(inner, found.n, lambda reach: _says_which_side(abs(inner.value + margin), reach, confidence))
+    return Gate(outcome, both, margin, at_worst.n, int(is_missing.sum()), more, found.method, confidence)
+
+
+class _Seen(Struct, frozen=True):
+    interval: Interval
+    n: int
+    method: str
+
+
+def _tested(before: ArrayLike, after: ArrayLike, *, confidence: float, **settings: Any) -> _Seen:
+    found = difference(before, after, (confidence,), **settings)
+    return _Seen(found.intervals[0], found.n, found.method)
+
+
+def _bet(
+    before: Numbers,
+    after: Numbers,
+    *,
+    confidence: float,
+    clusters: ArrayLike | None,
+    weights: ArrayLike | None,
+    bounds: tuple[float, float] | None,
+    seed: int,
+) -> _Seen:
+    del seed  # nothing is drawn
+    if weights is not None:
+        raise ValueError("bets are for cases that weigh the same")
+    is_there = ~np.isnan(before - after)
+    bounds = bounds or usual_bounds(np.concatenate([before[is_there], after[is_there]]))
+    found = guaranteed(before, after, clusters=clusters, confidence=confidence, bounds=bounds)
+    return _Seen(found, int(is_there.sum()), BETTING)
 
 
 def check_margin(margin: float) -> None:
@@ -140,24 +185,24 @@ def _filled(before: Numbers, after: Numbers, base: float, candidate: float) -> t
     return np.where(np.isnan(before), base, before), np.where(np.isnan(after), candidate, after)
 
 
-def _more(found: Paired, chance: Callable[[float], float]) -> int | None:
+def _more(inner: Interval, n: int, chance: Callable[[float], float]) -> int | None:
     """How many more cases it takes until `chance`, of an interval that reaches so far to each side, is LIKELY.
 
     The interval shrinks with the root of the number of cases; the difference is supposed to be the one that was seen.
     """
-    reach = (found.inner.high - found.inner.low) / 2
+    reach = (inner.high - inner.low) / 2
     if not (math.isfinite(reach) and reach > 0):
         return None
-    low, high = found.n, found.n
-    while chance(reach * math.sqrt(found.n / high)) < LIKELY:
+    low, high = n, n
+    while chance(reach * math.sqrt(n / high)) < LIKELY:
         low, high = high, high * 2
         if high > TOO_MANY:
             return None
     while high - low > max(1, low // 200):
         middle = (low + high) // 2
-        is_enough = chance(reach * math.sqrt(found.n / middle)) >= LIKELY
+        is_enough = chance(reach * math.sqrt(n / middle)) >= LIKELY
         low, high = (low, middle) if is_enough else (middle, high)
-    return max(1, high - found.n)
+    return max(1, high - n)
 
 
 def _says_something(seen: float, reach: float, margin: float, confidence: float) -> float:

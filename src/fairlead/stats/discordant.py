@@ -12,7 +12,10 @@ from fairlead.stats.clustered import normal
 from fairlead.stats.columns import Numbers, check_confidence
 from fairlead.stats.intervals import Interval
 
-HALVINGS = 42  # of an interval of length 2: to a millionth of a millionth
+CLOSE = 1e-12
+TURNS = 200  # at most
+HALVING = 5  # every so many turns the middle is looked at, whatever a line says
+FAR = 1e3  # standard errors: a line to infinity leads nowhere
 
 
 def tango(wins: float, losses: float, count: float, confidence: float = 0.95) -> Interval:
@@ -26,10 +29,11 @@ def tango(wins: float, losses: float, count: float, confidence: float = 0.95) ->
     return Interval((wins - losses) / count, float(low), float(high))
 
 
-def tango_bounds(wins: ArrayLike, losses: ArrayLike, count: ArrayLike, z: float) -> tuple[Numbers, Numbers]:
-    """Both bounds, for arrays of counts at once."""
-    won, lost, of = np.broadcast_arrays(*(np.asarray(part, np.float64) for part in (wins, losses, count)))
-    return -_upper_bound(lost, won, of, z), _upper_bound(won, lost, of, z)
+def tango_bounds(wins: ArrayLike, losses: ArrayLike, count: ArrayLike, z: ArrayLike) -> tuple[Numbers, Numbers]:
+    """Both bounds, for arrays of counts, and of standard errors, at once."""
+    won, lost, of, far = np.broadcast_arrays(*(np.asarray(part, np.float64) for part in (wins, losses, count, z)))
+    low, high = _upper_bound(np.stack([lost, won]), np.stack([won, lost]), of, far)
+    return -low, high
 
 
 def score(wins: ArrayLike, losses: ArrayLike, count: ArrayLike, difference: ArrayLike) -> Numbers:
@@ -77,11 +81,27 @@ def check_counts(wins: float, losses: float, count: float) -> None:
         raise ValueError(f"{wins} won and {losses} lost of {count} is no result of pairs")
 
 
-def _upper_bound(wins: Numbers, losses: Numbers, count: Numbers, z: float) -> Numbers:
-    """The largest difference that what was seen does not lie z standard errors below."""
+def _upper_bound(wins: Numbers, losses: Numbers, count: Numbers, z: Numbers) -> Numbers:
+    """The largest difference that what was seen does not lie z standard errors below, by the Illinois method of false
+    position: the next guess is where a line between both ends says, and an end that stays twice counts half."""
     low, high = (wins - losses) / count, np.ones(wins.shape)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        is_inside = score(wins, losses, count, middle) > -z
-        low, high = np.where(is_inside, middle, low), np.where(is_inside, high, middle)
-    return high
+    of_low, of_high = np.broadcast_to(z, wins.shape), np.maximum(score(wins, losses, count, high), -FAR) + z
+    guess, was_inside = low, np.zeros(wins.shape, np.bool_)
+    for turn in range(TURNS):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            next_guess = (low * of_high - high * of_low) / (of_high - of_low)
+        is_between = (low < next_guess) & (next_guess < high) & (turn % HALVING > 0)
+        last, guess = guess, np.where(is_between, next_guess, (low + high) / 2)
+        found = np.maximum(score(wins, losses, count, guess), -FAR) + z
+        is_inside = found > 0
+        again = (is_inside == was_inside) & is_between
+        low, high, of_low, of_high = (
+            np.where(is_inside, guess, low),
+            np.where(is_inside, high, guess),
+            np.where(is_inside, found, np.where(again, of_low / 2, of_low)),
+            np.where(is_inside, np.where(again, of_high / 2, of_high), found),
+        )
+        was_inside = is_inside
+        if np.minimum(high - low, np.abs(guess - last)).max() < CLOSE:
+            break
+    return guess

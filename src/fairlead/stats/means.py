@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fairlead.stats.bootstrap import bootstrap_t
-from fairlead.stats.clustered import Estimate, effective_size, estimate, normal, student
+from fairlead.stats.clustered import Estimate, effective_size, estimate, normal, trials
 from fairlead.stats.columns import Column, Numbers, check_confidence, column
 from fairlead.stats.intervals import Interval, score_interval
 
@@ -45,13 +45,15 @@ def usual_bounds(values: np.ndarray) -> tuple[float, float]:
 
 def _bounded(unit: Column, confidence: float, seed: int) -> Interval:
     """Scores from 0 to 1. Whole ones vary as trials do; graded ones get the further of two bounds, as the bootstrap is
-    too sure where few scores differ, and trials are where few are far off."""
-    found = estimate(unit)
-    of_trials = score_interval(found.mean, _trials(unit, found, confidence), normal(confidence))
+    too sure where few scores differ, and trials are where few are far off. Where hardly any differ the bootstrap's may
+    be anywhere: it counts as far as whole scores of that mean would vary, which is the most that any do."""
+    found, z = estimate(unit), normal(confidence)
+    count = _trials(unit, found, confidence)
+    of_trials = score_interval(found.mean, count, z)
     if is_whole(unit.values) or not found.variance > 0:
         return of_trials
     (drawn,) = bootstrap_t(unit, (confidence,), seed)
-    return further(of_trials, drawn, (0.0, 1.0))
+    return further(of_trials, within(drawn, score_interval(found.mean, min(count, effective_size(unit)), z)))
 
 
 def _trials(unit: Column, found: Estimate, confidence: float) -> float:
@@ -60,10 +62,10 @@ def _trials(unit: Column, found: Estimate, confidence: float) -> float:
         return len(unit)
     if not found.variance > 0:
         return effective_size(unit)
-    few = (normal(confidence) / student(confidence, found.freedom)) ** 2
+    most = found.mean * (1 - found.mean)
     if is_whole(unit.values):
-        return min(len(unit), found.mean * (1 - found.mean) / found.variance * few)
-    return found.mean * (1 - found.mean) / found.cautious * few
+        return min(len(unit), trials(found, found.variance, most, confidence))
+    return trials(found, found.cautious(most / effective_size(unit)), most, confidence)
 
 
 def _unbounded(found: Column, confidence: float, seed: int) -> Interval:
@@ -78,7 +80,11 @@ def is_whole(values: Numbers) -> bool:
     return bool(np.isin(values, (0.0, 1.0)).all())
 
 
-def further(one: Interval, other: Interval, bounds: tuple[float, float] = (-math.inf, math.inf)) -> Interval:
-    """The bound that is further off, on both sides, as far as there are values."""
-    low, high = bounds
-    return Interval(one.value, max(low, min(one.low, other.low)), min(high, max(one.high, other.high)))
+def further(one: Interval, other: Interval) -> Interval:
+    """The bound that is further off, on both sides."""
+    return Interval(one.value, min(one.low, other.low), max(one.high, other.high))
+
+
+def within(one: Interval, other: Interval) -> Interval:
+    """The bound that is less far off, on both sides."""
+    return Interval(one.value, max(one.low, other.low), min(one.high, other.high))

@@ -17,7 +17,8 @@ from fairlead.stats.columns import Numbers, check_confidence
 from fairlead.stats.discordant import check_counts, score, tango_bounds
 from fairlead.stats.intervals import Interval
 
-IMPLAUSIBLE = 5e-4  # how surely the share of discordant pairs lies in the range that is searched; added to p
+IMPLAUSIBLE = 5e-4  # how surely the share of discordant pairs lies in the range that is searched; added to p,
+OF_ERROR = 0.02  # and at most so much of the error
 SHARES = 24  # looked at within that range; the probability changes slowly there
 PRECISION = 1e-5
 SAME = 1e-9  # scores that differ by less are the same
@@ -41,11 +42,12 @@ def exact(wins: int, losses: int, count: int, confidence: float = 0.95) -> Inter
 
 class Sample(Struct, frozen=True, eq=False):
     """What was seen, as it is weighed: for each number of discordant pairs (from 0) how many of them must be won to
-    speak as much for the candidate, and the shares of discordant pairs that are plausible."""
+    speak as much for the candidate, and the shares of discordant pairs that are plausible, but for `implausible`."""
 
     count: int
     least: Numbers
     shares: Numbers
+    implausible: float
 
     @classmethod
     def of(cls, wins: int, losses: int, count: int, confidence: float) -> "Sample":
@@ -54,7 +56,8 @@ class Sample(Struct, frozen=True, eq=False):
         discordant = wins + losses
         least = least_wins(count, near, z, np.arange(count + 1.0))
         least[discordant] = min(least[discordant], wins)
-        return cls(count, least, _plausible(discordant, count))
+        implausible = min(IMPLAUSIBLE, OF_ERROR * (1 - confidence) / 2)
+        return cls(count, least, _plausible(discordant, count, implausible), implausible)
 
     def p_above(self, difference: float) -> float:
         """How probable it is to see as much or more if the true difference is at most `difference`."""
@@ -63,7 +66,7 @@ class Sample(Struct, frozen=True, eq=False):
         least = self.least[int(discordant[0]) : int(discordant[-1]) + 1]
         chance = np.clip((shares + difference) / np.maximum(2 * shares, 1e-300), 0, 1)[:, None]
         found = (binomial(self.count, discordant, shares) * at_least(least, discordant, chance)).sum(axis=1)
-        return min(1.0, float(found.max()) + IMPLAUSIBLE)
+        return min(1.0, float(found.max()) + self.implausible)
 
 
 @lru_cache(4096)
@@ -89,9 +92,9 @@ def _lower_bound(wins: int, losses: int, count: int, confidence: float) -> float
     return max(-1.0, float(np.asarray(root)) - PRECISION)
 
 
-def _plausible(discordant: int, count: int) -> Numbers:
+def _plausible(discordant: int, count: int, implausible: float) -> Numbers:
     """Clopper and Pearson's interval, evenly divided on the scale on which shares are equally sure."""
-    tail = IMPLAUSIBLE / 2
+    tail = implausible / 2
     low = float(special.betaincinv(discordant, count - discordant + 1, tail)) if discordant else 0.0
     high = float(special.betaincinv(discordant + 1, count - discordant, 1 - tail)) if discordant < count else 1.0
     return np.sin(np.linspace(math.asin(math.sqrt(low)), math.asin(math.sqrt(high)), SHARES)) ** 2
