@@ -222,7 +222,12 @@ def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules, people:
     measured = [_measured(table, pairs[metric.name], metric, role, rules, people) for metric, role in rules.metrics]
     of_primary = pairs[rules.primary.name]
     if measured[0].verdict is None:
-        raise RequestInvalid(f'no case has a score of {rules.primary.name} by both "{base}" and "{candidate}"')
+        scored = (table.of_candidate(name).metrics for name in (base, candidate))
+        known = [{metric for metric, values in found.items() if not np.isnan(values).all()} for found in scored]
+        raise RequestInvalid(
+            f'no case has a score of {rules.primary.name} by both "{base}" and "{candidate}"',
+            hint=f"--metric names another; both have scores of: {', '.join(sorted(known[0] & known[1])) or 'none'}.",
+        )
     return Comparison(
         base=base,
         candidate=candidate,
