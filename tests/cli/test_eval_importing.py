@@ -9,8 +9,10 @@ from click.testing import Result
 
 from cli.running import run
 from evals.importing.files_of_others import inspect_log, sample
-from fairlead.store.evals import runs
+from fairlead.store.evals import runs as stored
 from fairlead.store.evals.opening import open_evals
+
+REAL = Path(__file__).parents[1] / "evals" / "importing" / "real"
 
 
 @pytest.fixture
@@ -76,13 +78,13 @@ def test_what_is_sealed_is_looked_at_only_when_it_is_counted(here: Path) -> None
     for number in (1, 2):
         assert f"this is look number {number} at the sealed hold-out of sums" in typed(here, "gate", old, new).stderr
     with open_evals(here / "data") as store, store.read() as connection:
-        assert [one.what for one in runs.looks_at(connection, "sums")] == ["gate", "gate"]
+        assert [one.what for one in stored.looks_at(connection, "sums")] == ["gate", "gate"]
 
 
 def test_a_run_that_is_not_finished_passes_no_gate(here: Path) -> None:
     old, new = imported(here, "old"), imported(here, "new")
     with open_evals(here / "data") as store, store.begin() as connection:
-        runs.end_run(connection, new, status="stopped", why="it cost too much")
+        stored.end_run(connection, new, status="stopped", why="it cost too much")
     done = typed(here, "gate", old, new)
     assert done.exit_code == 1 and "is not finished" in done.stderr and done.stdout == ""
     assert "is not finished: resume it" in typed(here, "compare", old, new).stderr
@@ -94,6 +96,32 @@ def test_a_log_of_inspect_is_imported_under_its_task(here: Path) -> None:
     found = json.loads(typed(here, "show", "last", "--json").stdout)
     assert (found["suite"], found["answers"]) == ("adding", 2)
     assert found["candidates"][0]["metrics"]["match"]["mean"]["value"] == 0.5
+
+
+OF_OTHERS = {
+    "inspect": ["inspect-0.3.285.eval", "inspect-0.3.40.json.gz"],
+    "lm-eval": ["lm-eval-0.4.13/someone__sums-1b/samples_sums_choice_2026-11-22T14-40-02.330770.jsonl"] * 2,
+    "promptfoo": ["promptfoo-0.121.20.json.gz", "promptfoo-0.121.20.jsonl"],
+}
+
+
+@pytest.mark.parametrize("harness", OF_OTHERS)
+def test_what_another_harness_wrote_is_imported_compared_gated_and_reported(here: Path, harness: str) -> None:
+    names = ("old", "new") if harness != "promptfoo" else ("good, add", "bad, add")
+    runs = []
+    for file, name in zip(OF_OTHERS[harness], names, strict=True):
+        renamed = () if harness == "promptfoo" else ("--model", name)
+        done = typed(here, "import", str(REAL / file), "--as", "sums", *renamed)
+        assert done.exit_code == 0, done.output
+        runs.append(f"{done.stdout.strip()}:{name}")
+    (compared,) = json.loads(typed(here, "compare", *runs, "--json").stdout)
+    assert (compared["only_base"], compared["only_candidate"], compared["changed"]) == (0, 0, 0)
+    assert typed(here, "gate", *runs).exit_code == 3, "so few cases decide nothing"
+    out = here / "report.md"
+    assert typed(here, "report", *runs, "-o", str(out)).exit_code == 0
+    told = out.read_text().replace("\\", "")
+    assert all(f"| imported file | {Path(file).name} |" in told for file in OF_OTHERS[harness])
+    assert f"| imported format | {harness} |" in told
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "jsonl", "parquet"])

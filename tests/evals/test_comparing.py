@@ -75,8 +75,9 @@ def test_what_is_missing_is_counted_and_told() -> None:
 
 
 def test_a_candidate_without_any_score_is_refused() -> None:
-    with pytest.raises(RequestInvalid, match="no case has a score of right by both"):
+    with pytest.raises(RequestInvalid, match="no case has a score of right by both") as refused:
         of(joined([answers("old", [1, 0]), answers("new", [NAN, NAN])]))
+    assert "both have scores of: none" in refused.value.hint
 
 
 def test_an_unknown_metric_or_candidate_is_told() -> None:

@@ -80,10 +80,12 @@ def stored(place: Place, ref: str, *, texts: bool = False) -> Stored:
         "rubric": plan.rubric,
         "scorers": ", ".join(f"{scorer} {version}" for scorer, version in plan.scorers.items()),
     }
+    facts |= {f"imported {what}": value for what, value in plan.imported.items()}
     for one in plan.candidates:
         if one.name in table.candidates:
             params = msgspec.json.encode(one.params).decode() if one.params else ""
-            said = (one.route, f"prompt {one.prompt} {one.prompt_hash[:12]}".strip(), params, one.identity[:12])
+            prompt = f"prompt {one.prompt} {one.prompt_hash[:12]}".strip() if one.prompt else ""
+            said = (one.route, prompt, params, one.identity[:12])
             facts[f"candidate {one.name}"] = ", ".join(part for part in said if part)
     names = tuple(one.name for one in plan.candidates if one.name in table.candidates)
     return Stored(ref, row, table, names, declared, {what: value for what, value in facts.items() if value}, by_judge)

@@ -39,7 +39,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 class Plan(Struct, frozen=True, kw_only=True):
     """As it stands in the store. `scorers` are their versions by name; `code` is this program's version, `config` the
-    hash of the configuration that was in force."""
+    hash of the configuration that was in force; `imported` is what a file of another harness says of itself, where the
+    run was made of one."""
 
     suite: str
     hash: str
@@ -58,6 +59,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     rubric: str = ""
     code: str = __version__
     config: str = ""
+    imported: Mapping[str, str] = {}
 
 
 class Wanted(Struct, frozen=True):

@@ -42,12 +42,11 @@ def keep(store: Store, imported: Imported, name: str, source: str) -> str:
     versioned = [msgspec.structs.replace(item, suite=hash) for item in items.values()]
     declared = {
         "task": "other",
-        "about": f"imported from {source} ({imported.format})",
+        "about": f"imported from {imported.format}",
         "primary": {"name": imported.primary, "margin": MARGIN},
         "guardrails": [],
         "metrics": [imported.primary, *(metric for metric in table.metrics if metric != imported.primary)],
         "show_text": True,
-        "facts": dict(imported.facts),
     }
     plan = Plan(
         suite=name,
@@ -57,6 +56,7 @@ def keep(store: Store, imported: Imported, name: str, source: str) -> str:
         candidates=tuple(Candidate(name=one, route="", identity=imported.format) for one in table.candidates),
         repeats=int(table.repeat.max()) + 1,
         scorers=dict.fromkeys(table.metrics, f"imported from {imported.format}"),
+        imported={"file": source, "format": imported.format, **imported.facts},
     )
     at_us, id = now_us(), new_id()
     row = RunRow(id=id, suite=hash, name=name, split="all", at_us=at_us, planned=len(table), plan=_json(plan))
