@@ -9,9 +9,10 @@ from msgspec import structs
 from evals.test_correcting import RUBRIC, Trial
 from fairlead.errors import NotFound
 from fairlead.evals.comparing import Rules, compare
-from fairlead.evals.corrections import Corrections, Origin
+from fairlead.evals.corrections import Corrections, known_of
 from fairlead.evals.gating import decide
 from fairlead.evals.material import Material
+from fairlead.evals.pairing import Origin
 from fairlead.evals.results import ScoreTable, joined
 from fairlead.evals.rubrics import read_rubric
 from fairlead.evals.suite import Metric
@@ -47,7 +48,7 @@ def material(trial: Trial) -> Material:
 
 
 def people(trial: Trial) -> Corrections:
-    return Corrections(ORIGINS, ["quality"], lambda runs, metric: material(trial))
+    return Corrections(ORIGINS, ["quality"], lambda origins, metric: known_of(material(trial), origins))
 
 
 def rules(margin: float = 0.02, at_least: float | None = None) -> Rules:
@@ -90,7 +91,7 @@ def test_several_candidates_are_corrected_by_holm_with_the_p_values_of_labels(tr
     both = table(trial)
     third = both.of_candidate("b").named("c")
     origins = {**ORIGINS, "c": Origin("run1", "b")}
-    known = Corrections(origins, ["quality"], lambda runs, metric: material(trial))
+    known = Corrections(origins, ["quality"], lambda origins, metric: known_of(material(trial), origins))
     one, two = compare(joined([both, third]), "a", ["b", "c"], rules(), known)
     assert one.primary.people is not None and one.primary.people.p_value is not None
     assert one.primary.p_adjusted == pytest.approx(2 * one.primary.people.p_value)
@@ -98,7 +99,7 @@ def test_several_candidates_are_corrected_by_holm_with_the_p_values_of_labels(tr
 
 
 def test_a_metric_that_no_judge_scored_is_left_as_it_is(trial: Trial) -> None:
-    known = Corrections(ORIGINS, [], lambda runs, metric: material(trial))
+    known = Corrections(ORIGINS, [], lambda origins, metric: known_of(material(trial), origins))
     assert compare(table(trial), "a", ["b"], rules(), known)[0].primary.people is None
 
 
@@ -106,7 +107,7 @@ def test_whose_run_is_not_known_or_gone_is_told_and_nothing_is_corrected(trial: 
     def gone(runs: object, metric: str) -> Material:
         raise NotFound("the suite lies no more there")
 
-    strange = Corrections({"a": ORIGINS["a"]}, ["quality"], lambda runs, metric: material(trial))
+    strange = Corrections({"a": ORIGINS["a"]}, ["quality"], lambda origins, metric: known_of(material(trial), origins))
     for known, why in ((strange, '"b" is not of a run'), (Corrections(ORIGINS, ["quality"], gone), "no more there")):
         found = compare(table(trial), "a", ["b"], rules(), known)[0].primary
         assert found.people is not None and why in found.people.why
@@ -125,7 +126,7 @@ def test_a_score_that_is_a_utility_is_not_held_against_labels_from_0_to_1(trial:
     suite = trial.suite
     worth = structs.replace(suite.scorers["quality"], options={"utility": True})
     changed = structs.replace(material(trial), suite=structs.replace(suite, scorers={"quality": worth}))
-    known = Corrections(ORIGINS, ["quality"], lambda runs, metric: changed)
+    known = Corrections(ORIGINS, ["quality"], lambda origins, metric: known_of(changed, origins))
     found = compare(table(trial), "a", ["b"], rules(), known)[0].primary.people
     assert found is not None and "worth to a case" in found.why
 

@@ -54,7 +54,7 @@ def compare(
     at_least(names, 2)
     rules = rules_of(sources, typed)
     base, *candidates = names
-    with people(place, sources.names, sources.stored) as labels:
+    with people(place, sources.names, sources.stored, sources.preferences) as labels:
         found = comparing.compare(sources.table, base, candidates, rules, labels)
     if again:
         scores = sources.table.scores(sources.names[-1], rules.primary.name)
@@ -135,7 +135,7 @@ def gate(
     if len(candidates) > 1:
         raise click.UsageError(f"a gate is for one candidate; there are: {', '.join(candidates)}")
     rules = rules_of(sources, typed)
-    with people(place, sources.names, sources.stored) as labels:
+    with people(place, sources.names, sources.stored, sources.preferences) as labels:
         decision = decide(sources.table, base, candidates[0], rules, labels, _look(sources, looks, planned))
     if junit is not None:
         junit.write_text(announcing.junit(decision, time.monotonic() - began), encoding="utf-8")

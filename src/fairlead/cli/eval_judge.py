@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from fairlead.evals.agreeing import Agreements
     from fairlead.evals.correcting import Corrected, Decided, Evidence
-    from fairlead.evals.material import Material
+    from fairlead.evals.material import Named
     from fairlead.stats.intervals import Interval
     from fairlead.store.evals.labels import LabelRow
 
@@ -33,7 +33,7 @@ AGREED = (("between", "left"), ("answers", "right"), ("the same", "right"), ("in
 
 
 @click.command()
-@click.argument("refs", nargs=-1, required=True, metavar="SUITE|RUN...")
+@click.argument("refs", nargs=-1, required=True, metavar="SUITE|RUN|RUN:CANDIDATE...")
 @click.option("--metric", default="", metavar="NAME", help="What was judged.  [default: what the judge scores]")
 @click.option("--base", default="", metavar="NAME", help="Whom the others are compared with.  [default: the first]")
 @click.option(
@@ -65,17 +65,18 @@ def judge(
     \b
     fairlead eval judge suites/meetings
     fairlead eval judge RUN RUN --base old
+    fairlead eval judge last:mini last:nano        what it prefers of two (fairlead eval prefer)
     """
-    from fairlead.evals.material import look, read_material
+    from fairlead.evals.material import look, named
 
     with opened(place) as store:
-        material = read_material(store, refs, metric=metric, folder=folder)
+        material = named(store, refs, metric=metric, folder=folder)
         labels = material.book.read()
         looked = look(store, material, "judge")
     known = material.evidence
     if margin is None:
         margin = material.suite.primary.margin if material.metric == material.suite.primary.name else None
-    report = _report(known, labels, material, base or known.candidates[0], confidence, margin or 0.0)
+    report = _report(known, labels, material, base or material.base, confidence, margin or 0.0)
     if wants_json:
         terminal.show_json(report)
         return
@@ -90,13 +91,13 @@ def judge(
 
 
 def _report(
-    known: "Evidence", labels: "Sequence[LabelRow]", material: "Material", base: str, confidence: float, margin: float
+    known: "Evidence", labels: "Sequence[LabelRow]", material: "Named", base: str, confidence: float, margin: float
 ) -> dict[str, Any]:
     from fairlead.evals.agreeing import agreements
     from fairlead.evals.anchors import drift
     from fairlead.evals.correcting import corrected, decided
 
-    drifted = drift(labels, known.rubric, run=material.runs[-1].id) or drift(labels, known.rubric)
+    drifted = drift(labels, known.rubric, run=material.last_run) or drift(labels, known.rubric)
     others = [one for one in known.candidates if one != base]
     return {
         "metric": known.metric,
@@ -108,7 +109,7 @@ def _report(
         "candidates": [corrected(known, one, confidence=confidence) for one in known.candidates],
         "base": base,
         "differences": [decided(known, base, one, margin, confidence=confidence) for one in others],
-        "agreement": agreements(known, material.beside),
+        "agreement": agreements(material.each_once, material.beside),
         "drift": drifted,
         "warnings": [*known.warnings, *([drifted.warning] if drifted and drifted.warning else [])],
     }

@@ -11,14 +11,14 @@ from fairlead.cli.terminal import note, say, warn
 
 if TYPE_CHECKING:
     from fairlead.evals.labelling.desk import Desk, Setting
-    from fairlead.evals.material import Material
+    from fairlead.evals.material import Named
 
 GOOD = 0.6  # how well a good judge's scores correlate with people's
 GOAL = 100
 
 
 @click.command()
-@click.argument("ref", metavar="SUITE|RUN")
+@click.argument("refs", nargs=-1, required=True, metavar="SUITE|RUN|RUN:CANDIDATE...")
 @click.option("--metric", default="", metavar="NAME", help="What is labelled.  [default: what the judge scores]")
 @click.option("--cases", "goal", type=click.IntRange(1), default=GOAL, show_default=True, help="So many, in all.")
 @click.option("--by", default="", metavar="NAME", help="Who labels.  [default: who is logged in]")
@@ -35,7 +35,7 @@ GOAL = 100
 @here
 def label(
     place: Place,
-    ref: str,
+    refs: tuple[str, ...],
     metric: str,
     goal: int,
     by: str,
@@ -53,12 +53,13 @@ def label(
     fairlead eval label suites/meetings            the last run of a suite
     fairlead eval label 0193a7 --web --cases 150   go on with the same sample, on a web page
     fairlead eval label suites/meetings --again --by ben
+    fairlead eval label last:mini last:nano        which of two is better, side by side
     """
     from fairlead.evals.labelling.desk import Desk, Setting
-    from fairlead.evals.material import read_material
+    from fairlead.evals.material import named
 
     with opened(place) as store:
-        material = read_material(store, [ref], metric=metric, folder=folder)
+        material = named(store, refs, metric=metric, folder=folder)
         if to_file or from_file:
             _share(material, to_file, from_file)
             return
@@ -97,7 +98,7 @@ def _who() -> str:
         raise OperatorError("nobody knows who you are", hint="say it: --by NAME") from error
 
 
-def _share(material: "Material", to_file: Path | None, from_file: Path | None) -> None:
+def _share(material: "Named", to_file: Path | None, from_file: Path | None) -> None:
     from fairlead.evals.labelling.sharing import read_lines, take_in, write_lines
 
     if from_file:
@@ -109,7 +110,7 @@ def _share(material: "Material", to_file: Path | None, from_file: Path | None) -
         note(f"{len(lines)} labels written to {to_file}")
 
 
-def _announce(material: "Material", setting: "Setting", desk: "Desk") -> None:
+def _announce(material: "Named", setting: "Setting", desk: "Desk") -> None:
     """What so many labels will be worth, before there are any."""
     from fairlead.stats.ppi import ENOUGH, worth
 
@@ -130,11 +131,11 @@ def _reach(labels: float) -> str:
     return f"{100 * 1.96 * 0.5 / labels**0.5:.1f}"
 
 
-def _tell(material: "Material") -> None:
+def _tell(material: "Named") -> None:
     """How sure one can be by now; not of what, since who labels on should not know."""
     from fairlead.evals.correcting import corrected
 
-    known = material.evidence
+    known = material.each_once
     for candidate in known.candidates:
         found = corrected(known, candidate)
         if found.ppi is None:
@@ -147,7 +148,7 @@ def _tell(material: "Material") -> None:
             else f"{found.ppi.more} more would halve it"
         )
         note(f"{found.ppi.labels} labels, worth {found.ppi.effective:.0f}: ±{reach:.1f} points; {more}")
-    note(f"what they say: fairlead eval judge {material.runs[0].id[:16]}")
+    note(f"what they say: fairlead eval judge {material.ref}")
 
 
 def _serve(desk: "Desk", port: int) -> None:

@@ -56,7 +56,7 @@ def report(
     sources = gathered(place, typed, "report", texts=True)
     at_least(sources.names, 1)
     rules = rules_of(sources, typed)
-    with people(place, sources.names, sources.stored) as labels:
+    with people(place, sources.names, sources.stored, sources.preferences) as labels:
         found = content.report(
             sources.table,
             sources.names,

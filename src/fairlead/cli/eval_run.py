@@ -1,6 +1,5 @@
 """`fairlead eval run`: a suite is asked of targets and routes. What happens is in `eval_sitting`; here it is shown."""
 
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fairlead.cli import terminal
+from fairlead.cli.eval_screens import screen
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import as_json, note, warn
 from fairlead.evals.plans import SPLITS
 
 if TYPE_CHECKING:
     from fairlead.cli.eval_sitting import Outcome
-    from fairlead.evals.running import Progress
-
-TOLD_EVERY = 0.1  # of all answers, where there is no terminal to draw on
-SHOWN_EVERY_S = 0.1
 
 
 class Money(click.ParamType):
@@ -116,11 +112,11 @@ def run(
         resume=resume or "",
         pace=Pace(concurrency=concurrency),
     )
-    screen = _Bar() if sys.stderr.isatty() else _Lines()
+    shown = screen("questions")
     try:
-        outcome = sit(place.settings(), order, screen)
+        outcome = sit(place.settings(), order, shown)
     finally:
-        screen.ends()
+        shown.ends()
     _tell(place, outcome, wants_json)
     if outcome.stopped is not None:
         ctx.exit(1)
@@ -145,67 +141,3 @@ def _tell(place: Place, outcome: "Outcome", wants_json: bool) -> None:
     if outcome.stopped.hint:
         note(f"hint: {outcome.stopped.hint}")
     note(f"Go on with it: fairlead eval run --resume {outcome.run}")
-
-
-class _Lines:
-    """For a log: a line at each tenth."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def begins(self, run: str, suite: str, planned: int) -> None:
-        note(f"Run {run} of {suite}: {planned} questions.")
-
-    def shows(self, progress: "Progress") -> None:
-        share = progress.done / progress.planned
-        if share >= self._next or progress.done == progress.planned:
-            self._next = share + TOLD_EVERY
-            note(f"{progress.done} of {progress.planned}{_beside(progress)}")
-
-    def ends(self) -> None: ...
-
-
-class _Bar:
-    """For a terminal: a bar with the rate, the cost so far, and what went wrong."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[beside]}"),
-            console=Console(file=sys.stderr),
-            refresh_per_second=round(1 / SHOWN_EVERY_S),
-        )
-        self._task: Any = None
-
-    def begins(self, run: str, suite: str, planned: int) -> None:
-        note(f"Run {run} of {suite}.")
-        self._task = self._bar.add_task(suite, total=planned, rate="", beside="")
-        self._bar.start()
-
-    def shows(self, progress: "Progress") -> None:
-        speed = self._bar.tasks[0].speed
-        rate = f"{speed:.1f}/s" if speed else ""
-        self._bar.update(self._task, completed=progress.done, rate=rate, beside=_beside(progress).lstrip(", "))
-
-    def ends(self) -> None:
-        self._bar.stop()
-
-
-def _beside(progress: "Progress") -> str:
-    counts = {"taken from other runs": progress.cached, "failed": progress.failed, "scores missing": progress.missing}
-    said = [f"{count} {what}" for what, count in counts.items() if count]
-    if progress.waiting:
-        said.append("waiting for room under a limit")
-    if progress.cost_nusd or not progress.unpriced:
-        said.insert(0, terminal.money(progress.cost_nusd))
-    if progress.unpriced:
-        said.append(f"{progress.unpriced} of unknown cost")
-    return "".join(f", {one}" for one in said)

@@ -7,15 +7,15 @@ second one does not wait.
 import asyncio
 import os
 import platform
-import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from fairlead.cli.eval_screens import Screen, interruptible
 from fairlead.errors import NotFound, OperatorError
 from fairlead.evals import beginning
 from fairlead.evals.anchors import judge_anchors
@@ -39,8 +39,6 @@ from fairlead.store.opening import Store
 
 if TYPE_CHECKING:
     from fairlead.config import Config
-
-INTERRUPTED = "it was interrupted"
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -68,13 +66,6 @@ class Outcome(Struct, frozen=True):
     progress: Progress
     stopped: Stopped | None
     warnings: tuple[str, ...] = ()
-
-
-class Screen(Protocol):
-    """What is shown meanwhile."""
-
-    def begins(self, run: str, suite: str, planned: int) -> None: ...
-    def shows(self, progress: Progress) -> None: ...
 
 
 def sit(settings: "Config", order: Order, screen: Screen) -> Outcome:
@@ -230,7 +221,7 @@ class _Sitting:
             pace=self._order.pace,
             tell=self._screen.shows,
         )
-        self._screen.begins(self._run, self._suite.name, len(wanted))
+        self._screen.begins(f"Run {self._run} of {self._suite.name}", len(wanted))
         warnings: tuple[str, ...] = ()
         try:
             stopped = await self._asked(run, writer, wanted)
@@ -245,28 +236,16 @@ class _Sitting:
         return StoredLabels(self._store, self._suite.name, metric)
 
     async def _asked(self, run: Run, writer: Writer, wanted: list[Wanted]) -> Stopped | None:
-        loop = asyncio.get_running_loop()
         hint = f"fairlead eval run --resume {self._run}"
-        task = asyncio.current_task()
-        assert task is not None
-
-        def interrupted() -> None:
-            if run.is_stopped:
-                task.cancel()
-            run.stop(INTERRUPTED, hint)
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, interrupted)
         beating = asyncio.create_task(writer.beat()) if self._store.is_postgres else None
         if beating is not None:
             beating.add_done_callback(lambda done: done.cancelled() or run.stop(str(done.exception()), hint))
         try:
-            return await run.go(wanted)
+            with interruptible(run, hint):
+                return await run.go(wanted)
         finally:
             if beating is not None:
                 beating.cancel()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
 
     def _end(self, stopped: Stopped | None) -> None:
         with self._store.begin() as connection:

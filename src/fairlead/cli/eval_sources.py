@@ -9,13 +9,15 @@ import click
 from msgspec import Struct, structs
 
 from fairlead.cli.eval_options import Typed
+from fairlead.cli.eval_preferences import beside
 from fairlead.cli.eval_stored import Stored, look, stored
 from fairlead.cli.place import Place
-from fairlead.cli.terminal import warn
+from fairlead.cli.terminal import note, warn
 from fairlead.errors import NotFound, RequestInvalid, StoreMismatch
 
 if TYPE_CHECKING:
     from fairlead.evals.comparing import Rules
+    from fairlead.evals.correcting import Evidence
     from fairlead.evals.importing.imported import Imported
     from fairlead.evals.results import ScoreTable
     from fairlead.evals.suite import Metric
@@ -26,6 +28,7 @@ class Sources(Struct, frozen=True, eq=False):
 
     `primary` and `guardrails` are what the suite declares, or what a file puts first; `also`: metrics that are told
     beside them. `facts`: of each source, what it says of how its scores were made. `unfinished` names runs that are.
+    `preferences`: what is known of the metric of that name, where a judge compared the two.
     """
 
     table: "ScoreTable"
@@ -38,6 +41,7 @@ class Sources(Struct, frozen=True, eq=False):
     shows_text: bool = True
     unfinished: tuple[str, ...] = ()
     stored: "tuple[Stored, ...]" = ()
+    preferences: "Evidence | None" = None
 
 
 def gathered(place: Place, typed: Typed, what: str, *, texts: bool = False) -> Sources:
@@ -54,6 +58,11 @@ def gathered(place: Place, typed: Typed, what: str, *, texts: bool = False) -> S
         found = _of_files(typed.refs, typed.files, format_)
     else:
         found = _of_refs(place, typed.refs, format_, texts=texts)
+    if (judged := beside(place, found.table, found.names, found.stored)) is not None:
+        for text in judged.notes:
+            note(text)
+        also = (*found.also, judged.evidence.metric)
+        found = structs.replace(found, table=judged.table, also=also, preferences=judged.evidence)
     table = found.table
     if typed.split != "all":
         table = table.where(table.holdout == (typed.split == "holdout"))
@@ -67,7 +76,8 @@ def gathered(place: Place, typed: Typed, what: str, *, texts: bool = False) -> S
     looks = look(place, found.stored, what) if table.holdout.any() else ()
     for text in (*found.notes, *looks):
         warn(text)
-    return structs.replace(found, table=table, notes=(*found.notes, *looks))
+    told = judged.notes if judged is not None else ()
+    return structs.replace(found, table=table, notes=(*found.notes, *told, *looks))
 
 
 def rules_of(sources: Sources, typed: Typed) -> "Rules":

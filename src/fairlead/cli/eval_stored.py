@@ -14,7 +14,9 @@ from fairlead.cli.place import Place
 from fairlead.errors import NotFound, RequestInvalid
 
 if TYPE_CHECKING:
+    from fairlead.evals.correcting import Evidence
     from fairlead.evals.corrections import Corrections
+    from fairlead.evals.pairing import Origin
     from fairlead.evals.results import ScoreTable
     from fairlead.evals.suite import Metric
     from fairlead.store.evals.runs import RunRow
@@ -92,23 +94,40 @@ def stored(place: Place, ref: str, *, texts: bool = False) -> Stored:
 
 
 @contextmanager
-def people(place: Place, names: Sequence[str], found: Sequence[Stored]) -> "Iterator[Corrections | None]":
-    """What people's labels say of what a judge scored; None: nothing is a judge's. `names` are the candidates: all of
-    one run, or one of each of several, as `found` has them."""
+def people(
+    place: Place, names: Sequence[str], found: Sequence[Stored], preferences: "Evidence | None" = None
+) -> "Iterator[Corrections | None]":
+    """What people's labels say of what a judge scored, or preferred; None: nothing is a judge's. `names` are the
+    candidates: all of one run, or one of each of several, as `found` has them."""
     judged = {metric for one in found for metric in one.judged}
+    if preferences is not None:
+        judged.add(preferences.metric)
     if not judged:
         yield None
         return
-    from fairlead.evals.corrections import Corrections, Origin
+    from fairlead.evals.corrections import Corrections, Known, known_of
     from fairlead.evals.material import read_material
 
-    origins = {}
-    if len(found) == len(names):
-        origins = {name: Origin(one.run.id, one.names[0]) for name, one in zip(names, found, strict=True)}
-    elif len(found) == 1:
-        origins = {name: Origin(found[0].run.id, name) for name in names if name in found[0].names}
     with opened(place) as store:
-        yield Corrections(origins, judged, lambda runs, metric: read_material(store, runs, metric=metric))
+
+        def read(origins: "Mapping[str, Origin]", metric: str) -> Known:
+            if preferences is not None and metric == preferences.metric:
+                return Known(evidence=preferences, names={name: name for name in origins})
+            runs = list(dict.fromkeys(origin.run for origin in origins.values()))
+            return known_of(read_material(store, runs, metric=metric), origins)
+
+        yield Corrections(origins_of(names, found), judged, read)
+
+
+def origins_of(names: Sequence[str], found: Sequence[Stored]) -> "dict[str, Origin]":
+    """Where the candidates that are runs' come from: all of one run, or one of each of several."""
+    from fairlead.evals.pairing import Origin
+
+    if len(found) == len(names):
+        return {name: Origin(one.run.id, one.names[0]) for name, one in zip(names, found, strict=True)}
+    if len(found) == 1:
+        return {name: Origin(found[0].run.id, name) for name in names if name in found[0].names}
+    return {}
 
 
 def look(place: Place, found: Sequence[Stored], what: str) -> tuple[str, ...]:

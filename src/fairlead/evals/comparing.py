@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct, structs
 
 from fairlead.errors import RequestInvalid
-from fairlead.evals.results import UNKNOWN, Counts, Numbers, Pairs, Scores, ScoreTable
+from fairlead.evals.results import PREFERENCE, UNKNOWN, Counts, Numbers, Pairs, Scores, ScoreTable
 from fairlead.evals.suite import Metric
 from fairlead.stats.decisions import Verdict, Word, compared
 from fairlead.stats.flips import Flips, differing, differing_again, flips
@@ -234,7 +234,7 @@ def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules, people:
         primary=measured[0],
         others=tuple(measured[1:]),
         tags=_by_tag(of_primary, rules),
-        flips=flipped(of_primary),
+        flips=None if rules.primary.name == PREFERENCE else flipped(of_primary),  # one side is the rest of the other
         only_base=of_primary.only_base,
         only_candidate=of_primary.only_candidate,
         changed=of_primary.changed,

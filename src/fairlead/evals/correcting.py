@@ -118,17 +118,33 @@ def evidence(
                 labels=tuple(of_hash.get(hash, ())),
             )
         )
+    use = sum((judge_use(said) for said in reasons.values()), Use())
+    return assembled(metric, rubric, found, known, people, judges=judges, use=use)
+
+
+def assembled(
+    metric: str,
+    rubric: str,
+    answers: Sequence[Answer],
+    items: Mapping[str, ItemRow],
+    labels: Sequence[LabelRow],
+    *,
+    judges: tuple[Bound, ...],
+    use: Use,
+) -> Evidence:
+    """Of answers that have their labels, and of all labels of the metric, also those that fit none of them."""
+    people = [one for one in labels if not one.by.startswith(JUDGE) and is_standing(one)]
     standing = [one for one in people if one.rubric == rubric]
     return Evidence(
         metric=metric,
         rubric=rubric,
-        answers=tuple(found),
-        items=known,
+        answers=tuple(answers),
+        items=items,
         judges=judges,
-        use=sum((judge_use(said) for said in reasons.values()), Use()),
+        use=use,
         labellers=_counted(standing),
         skipped=sum(one.value is None for one in standing),
-        warnings=tuple(_warnings(rubric, people, judges, {one.hash for one in found})),
+        warnings=tuple(_warnings(rubric, people, judges, {one.hash for one in answers})),
     )
 
 
@@ -142,8 +158,8 @@ def corrected(known: Evidence, candidate: str, *, confidence: float = 0.95, seed
         ppi = ppi_mean(
             judged[seen],
             labels[seen],
-            clusters=_clusters(known, items, seen),
-            weights=_weights(known, items, seen),
+            clusters=clusters_of(known.items, items, seen),
+            weights=weights_of(known.items, items, seen),
             confidence=confidence,
             seed=seed,
         )
@@ -169,8 +185,8 @@ def corrected_difference(
             judged[seen],
             labels_base[seen],
             labels[seen],
-            clusters=_clusters(known, items, seen),
-            weights=_weights(known, items, seen),
+            clusters=clusters_of(known.items, items, seen),
+            weights=weights_of(known.items, items, seen),
             confidence=confidence,
             seed=seed,
         )
@@ -249,8 +265,9 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else float("nan")
 
 
-def _clusters(known: Evidence, items: list[str], seen: NDArray[np.bool_]) -> NDArray[np.int64] | None:
-    names = [known.items[item].cluster for item in items]
+def clusters_of(known: Mapping[str, ItemRow], items: list[str], seen: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    """Codes of the clusters of the cases that are `seen`; None where each stands alone."""
+    names = [known[item].cluster for item in items]
     if not any(names):
         return None
     codes: dict[tuple[str, str], int] = {}
@@ -261,8 +278,9 @@ def _clusters(known: Evidence, items: list[str], seen: NDArray[np.bool_]) -> NDA
     return np.array(found, np.int64)[seen]
 
 
-def _weights(known: Evidence, items: list[str], seen: NDArray[np.bool_]) -> Column | None:
-    weights = np.array([known.items[item].weight for item in items], float)[seen]
+def weights_of(known: Mapping[str, ItemRow], items: list[str], seen: NDArray[np.bool_]) -> Column | None:
+    """None where all weigh the same."""
+    weights = np.array([known[item].weight for item in items], float)[seen]
     return None if (weights == weights[:1]).all() else weights
 
 

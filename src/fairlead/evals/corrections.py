@@ -4,6 +4,7 @@ A metric is judged where any of its scores is a judge's verdict. Labels correct 
 no others; how is said in `correcting`. Where runs come from is not known here.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -13,7 +14,8 @@ from fairlead.errors import FairleadError
 from fairlead.evals.comparing import Correction, Rules
 from fairlead.evals.correcting import Answer, Corrected, Evidence, corrected, decided
 from fairlead.evals.material import Material
-from fairlead.evals.results import Pairs, Scores
+from fairlead.evals.pairing import Origin
+from fairlead.evals.results import PREFERENCE, Pairs, Scores
 from fairlead.stats.intervals import Interval
 from fairlead.stats.paired import inner_confidence
 
@@ -21,14 +23,7 @@ WHOLE, APART = (0.0, 1.0), (-1.0, 1.0)  # what a label may be, and the differenc
 AS_UTILITY = "labels are from 0 to 1, and its scores are told as what they are worth to a case"
 
 
-class Origin(Struct, frozen=True):
-    """The run of a candidate, and what it is called there."""
-
-    run: str
-    name: str
-
-
-class _Known(Struct, frozen=True, kw_only=True):
+class Known(Struct, frozen=True, kw_only=True):
     """What is known of a metric; `names` are those of its evidence, by the comparison's. Or `why` nothing is."""
 
     evidence: Evidence | None = None
@@ -41,12 +36,12 @@ class Corrections:
     scored. `read` reads all that is known of one of them, and raises FairleadError where it can't."""
 
     def __init__(
-        self, origins: Mapping[str, Origin], judged: Iterable[str], read: Callable[[Sequence[str], str], Material]
+        self, origins: Mapping[str, Origin], judged: Iterable[str], read: Callable[[Mapping[str, Origin], str], Known]
     ) -> None:
         self._origins = origins
         self._judged = frozenset(judged)
         self._read = read
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
 
     def of_difference(self, pairs: Pairs, margin: float, rules: Rules) -> Correction | None:
         """By how much people would put the candidate above the base."""
@@ -83,22 +78,15 @@ class Corrections:
         told = _told(outer, inner.interval, _missing(chosen, (name,)), WHOLE)
         return structs.replace(told, warnings=chosen.warnings)
 
-    def _of(self, metric: str, sides: Sequence[str]) -> _Known:
+    def _of(self, metric: str, sides: Sequence[str]) -> Known:
         if strange := [side for side in sides if side not in self._origins]:
-            return _Known(why=f'"{strange[0]}" is not of a run that was judged here')
+            return Known(why=f'"{strange[0]}" is not of a run that was judged here')
         if metric not in self._known:
-            self._known[metric] = self._read_of(metric)
+            try:
+                self._known[metric] = self._read(self._origins, metric)
+            except FairleadError as error:
+                self._known[metric] = Known(why=error.message)
         return self._known[metric]
-
-    def _read_of(self, metric: str) -> _Known:
-        try:
-            material = self._read(list(dict.fromkeys(origin.run for origin in self._origins.values())), metric)
-        except FairleadError as error:
-            return _Known(why=error.message)
-        if material.suite.scorers[metric].options.get("utility"):
-            return _Known(why=AS_UTILITY)
-        names = {name: material.called(origin.run, origin.name) for name, origin in self._origins.items()}
-        return _Known(evidence=material.evidence, names=names)
 
     def _uncorrected(
         self,
@@ -108,14 +96,25 @@ class Corrections:
         found: Corrected | None = None,
         warnings: tuple[str, ...] = (),
     ) -> Correction:
-        runs = dict.fromkeys(self._origins[side].run for side in sides if side in self._origins)
+        origins = [self._origins[side] for side in sides if side in self._origins]
+        hints = [f"fairlead eval label {run} --metric {metric}" for run in dict.fromkeys(one.run for one in origins)]
+        if metric == PREFERENCE:
+            hints = [" ".join(("fairlead eval label", *(shlex.quote(f"{one.run}:{one.name}") for one in origins)))]
         return Correction(
             labels=found.labelled if found else 0,
             judged=found.cases - found.missing if found else 0,
             why=why,
-            hint="; ".join(f"fairlead eval label {run} --metric {metric}" for run in runs),
+            hint="; ".join(hints),
             warnings=warnings,
         )
+
+
+def known_of(material: Material, origins: Mapping[str, Origin]) -> Known:
+    """Of a metric that a scorer gave."""
+    if material.suite.scorers[material.metric].options.get("utility"):
+        return Known(why=AS_UTILITY)
+    names = {name: material.called(origin.run, origin.name) for name, origin in origins.items()}
+    return Known(evidence=material.evidence, names=names)
 
 
 def _chosen(known: Evidence, scores: Scores) -> Evidence:

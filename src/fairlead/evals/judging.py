@@ -9,9 +9,8 @@ people say of the same answers, and what becomes of both, is in `labels` and `co
 """
 
 import hashlib
-import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from msgspec import Struct
 
 from fairlead.errors import SuiteInvalid
 from fairlead.evals.asking import Asked, Asker, Question
+from fairlead.evals.cases import digest
 from fairlead.evals.rubrics import Dimension, Rubric, read_rubric
 from fairlead.evals.suite import JudgeSettings, Suite
 from fairlead.scoring.exact import accepted
@@ -28,6 +28,8 @@ PROMPT_VERSION = "1"  # of the questions below: verdicts of two versions are not
 TAG = "judge"
 TRIES = 2
 LONGEST_REASONS = 2000
+PLACES = ("first", "second")
+TIE = 0.5
 SIDES = {"first": 1.0, "neither": 0.5, "second": 0.0}
 
 RULES = """You judge answers of an assistant. What you judge stands between marks like <{mark}> and </{mark}>. It is \
@@ -65,6 +67,34 @@ class Bound(Struct, frozen=True):
     model: str
     rubric: str
     prompt: str = PROMPT_VERSION
+
+
+class Side(Struct, frozen=True):
+    """What a judge said of two answers in one order: 1 where it prefers the one, 0 the other, a half for neither, and
+    its reasons; None where it gave no verdict, and why."""
+
+    value: float | None
+    why: str
+    use: Use
+    bound: Bound | None
+
+
+class Settled(Struct, frozen=True):
+    """What all verdicts on a pair come to; `orders` has the mean of each order."""
+
+    value: float
+    orders: tuple[float, ...]
+    consistent: bool
+
+
+def settle(found: Mapping[str, Sequence[float]]) -> Settled | None:
+    """Verdicts by the place where the one answer stood. A judge that changes its mind with the order has none: one
+    half. None where an order has no verdict."""
+    if not all(found.values()):
+        return None
+    means = tuple(statistics.fmean(verdicts) for verdicts in found.values())
+    consistent = len({(mean > TIE) - (mean < TIE) for mean in means}) == 1
+    return Settled(statistics.fmean(means) if consistent else TIE, means, consistent)
 
 
 class Judge(Struct, frozen=True):
@@ -116,25 +146,40 @@ class Judge(Struct, frozen=True):
     async def prefer(self, asked: str, one: str, other: str) -> Score:
         """Whether `one` is better: 1, a half where the judge sees no difference or changes its mind with the order of
         the two, or 0. Raises NoScore where an order has no verdict."""
-        orders = (True, False) if self.both_orders else (True,)
-        use, bound, found, why = Use(), None, {order: [] for order in orders}, []
+        use, bound, found, why = Use(), None, {place: [] for place in self.places}, []
         for repeat in range(self.repeats):
-            for given in orders:
-                first, second = (one, other) if given else (other, one)
-                parts = {"task": asked, "first": first, "second": second}
-                told = await self._told(self._body(_pair_text(self.rubric), parts, PAIR_SCHEMA, repeat), _read_side)
-                use, bound = use + told.use, told.bound or bound
-                if told.verdict is None:
-                    why.append(told.why)
-                    continue
-                found[given].append(told.verdict[0] if given else 1 - told.verdict[0])
-        if not all(found.values()) or bound is None:
+            for place in self.places:
+                side = await self.side(asked, one, other, place, repeat)
+                use, bound = use + side.use, side.bound or bound
+                if side.value is None:
+                    why.append(side.why)
+                else:
+                    found[place].append(side.value)
+        settled = settle(found)
+        if settled is None or bound is None:
             raise self._silent(why[-1], use)
-        means = [statistics.fmean(verdicts) for verdicts in found.values()]
-        consistent = len({math.copysign(1, mean - 0.5) if mean != 0.5 else 0 for mean in means}) == 1
-        value = statistics.fmean(means) if consistent else 0.5
-        reasons = {"orders": means, "consistent": consistent, "missing": len(why), **_told_of(bound, use)}
-        return Score(value, reasons)
+        reasons = {"orders": list(settled.orders), "consistent": settled.consistent, "missing": len(why)}
+        return Score(settled.value, {**reasons, **_told_of(bound, use)})
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the one of two answers stands, one after the other."""
+        return PLACES if self.both_orders else PLACES[:1]
+
+    async def side(self, asked: str, one: str, other: str, place: str, repeat: int = 0) -> "Side":
+        """One question: whether `one`, which stands at `place`, is better than the other."""
+        first, second = (one, other) if place == PLACES[0] else (other, one)
+        parts = {"task": asked, "first": first, "second": second}
+        told = await self._told(self._body(_pair_text(self.rubric), parts, PAIR_SCHEMA, repeat), _read_side)
+        if told.verdict is None:
+            return Side(None, told.why, told.use, told.bound)
+        value, why = told.verdict
+        return Side(value if place == PLACES[0] else 1 - value, why, told.use, told.bound)
+
+    @property
+    def version(self) -> str:
+        """Of who is asked what about a pair: verdicts of two versions are not mixed."""
+        return digest([self.route, self.rubric.hash, PROMPT_VERSION, self.params])
 
     def _silent(self, why: str, use: Use) -> NoScore:
         return NoScore(f"the judge {self.route} gave no verdict: {why}", _cost(use))

@@ -24,6 +24,7 @@ UNKNOWN = -1  # a cost or a time that nobody measured
 WHOLE = 0  # the turn of a row that is about the whole case
 # What the target did wrong scores 0. What we did wrong is `missing`: NaN, and counted apart.
 STATUSES = ("ok", "invalid", "refused", "timeout", "failed", "missing")
+PREFERENCE = "preference"  # the metric of what a judge prefers of two
 TOLD = 5  # ids in an error
 
 _TEXT, _COUNT, _NUMBER, _FLAG = np.object_, np.int64, np.float64, np.bool_

@@ -31,6 +31,7 @@ from fairlead.store.evals.answers import (
 )
 from fairlead.store.evals.labels import LabelRow, labels_of, write_labels
 from fairlead.store.evals.opening import FILE, open_evals
+from fairlead.store.evals.preferences import PreferenceRow, preferences_of, write_preferences
 from fairlead.store.evals.runs import Claim, ItemRow, RunRow, SuiteRow
 from fairlead.store.evals.spending import SpentRow, spent_by, write_spent
 from fairlead.store.evals.writing import Writer
@@ -358,6 +359,7 @@ import asyncio, sys
 from pathlib import Path
 from fairlead.store.evals.answers import AnswerRow
 from fairlead.store.evals.opening import open_evals
+from fairlead.store.evals.preferences import PreferenceRow, preferences_of, write_preferences
 from fairlead.store.evals.runs import Claim
 from fairlead.store.evals.writing import Writer
 
@@ -388,3 +390,24 @@ def test_what_was_written_stands_after_kill_9_and_the_run_is_free(tmp_path: Path
             there = {int(item) for _, item, _ in answered(connection, RUN)}
         assert set(told) <= there
         Claim(store, RUN, tmp_path, "next").close()
+
+
+def test_what_a_judge_preferred_is_kept_by_pairing_and_goes_with_either_run(store: Store) -> None:
+    usual = {"pairing": "p1", "name": "invoices", "run": RUN, "candidate": "x", "other_run": "r2", "other": "y"}
+    usual |= {"item": "a", "repeat": 0, "pair_hash": "h", "judge": "j1", "both": True, "again": 0, "at_us": 3}
+    first = PreferenceRow(id="1", place="first", value=1.0, **usual)
+    second = PreferenceRow(id="2", place="second", value=None, why="nonsense", **usual)
+    spent = [SpentRow("p1", "s1", "judge", 2, 9, 0), SpentRow("p2", "s1", "judge", 1, 1, 0)]
+    with store.begin() as connection:
+        write_preferences(connection, [first, second])
+        write_preferences(connection, [replace(second, value=0.5, why="")])
+        write_spent(connection, spent)
+    with store.read() as connection:
+        assert preferences_of(connection, "p1") == [first, replace(second, value=0.5, why="")]
+        assert preferences_of(connection, "p2") == []
+    with store.begin() as connection:
+        runs.new_run(connection, begun(id="r2"))
+        runs.forget_run(connection, "r2")
+    with store.read() as connection:
+        assert preferences_of(connection, "p1") == [] and spent_by(connection, "p1") == []
+        assert spent_by(connection, "p2") != []

@@ -106,7 +106,7 @@ class Desk:
             if self._is_done(shown):
                 continue
             if shown.failed:
-                self._fail(shown)
+                self._settle(shown)
                 continue
             return shown
         return None
@@ -134,8 +134,8 @@ class Desk:
         assert isinstance(scores, Mapping)
         return self.setting.rubric.value(scores), dict(scores)
 
-    def _fail(self, shown: Shown) -> None:
-        label = self._label(shown, 0.0, Details(rank=shown.rank, status=shown.failed), HOUSE, 0)
+    def _settle(self, shown: Shown) -> None:
+        label = self._label(shown, shown.worth, Details(rank=shown.rank, status=shown.failed), HOUSE, 0)
         self._book.write([label])
         self._standing[shown.answer_hash] = label
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.evals.cases import Case, digest
+from fairlead.evals.pairing import Pair
 from fairlead.evals.suite import Suite
 from fairlead.scoring.exact import accepted
 from fairlead.store.evals.answers import AnswerRow
@@ -23,7 +24,7 @@ WHOLE = 0  # the turn of an answer to a whole case
 class Shown(Struct, frozen=True, kw_only=True):
     """One answer to look at. `rank` is the place of its case (or of a repeat of it) in the drawing; `other` stands
     beside it where a pair is to be judged, on the left where it is `flipped`. `failed`: its target gave none, so that
-    it is worth 0 and nobody need look."""
+    nobody need look: it is `worth` 0, or of a pair what follows."""
 
     run: str
     candidate: str
@@ -36,6 +37,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     other: str = ""
     flipped: bool = False
     failed: str = ""
+    worth: float = 0.0
 
 
 class Drawn(Struct, frozen=True):
@@ -75,6 +77,36 @@ def draw(
     found.sort(key=lambda one: one[:2])
     shown = tuple(one for _, _, one in found)
     return Drawn(shown, len({one.rank for one in shown}), tuple(changed))
+
+
+def draw_pairs(pairs: Iterable[Pair], cases: Mapping[str, Case], *, seed: int) -> Drawn:
+    """The same of pairs of answers; the places of both are drawn as well. One that is settled need not be seen."""
+    by_item: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_item.setdefault(pair.item, []).append(pair)
+    order = sorted(by_item, key=lambda item: _lot(seed, item, cases[item].content_hash))
+    found = []
+    for place, item in enumerate(order):
+        repeats = sorted(by_item[item], key=lambda pair: _lot(seed, item, "repeat", pair.repeat))
+        for turn, pair in enumerate(repeats):
+            rank = turn * len(order) + place
+            shown = Shown(
+                run=pair.one.run,
+                candidate=pair.one.name,
+                item=item,
+                repeat=pair.repeat,
+                rank=rank,
+                asked=cases[item].text,
+                answer=pair.texts[0],
+                other=pair.texts[1],
+                answer_hash=pair.hash,
+                flipped=bool(_lot(seed, item, pair.hash)[0] & 1),
+                failed=pair.why,
+                worth=pair.settled or 0.0,
+            )
+            found.append((rank, shown))
+    found.sort(key=lambda one: one[0])
+    return Drawn(tuple(shown for _, shown in found), len(found), ())
 
 
 def beside(case: Case) -> str:

@@ -118,7 +118,10 @@ def _check_clock(store: Store, books: Store, before_us: int) -> None:
 
 
 def _of_people(run: str) -> ColumnElement[bool]:
-    return (tables.label.c.run == run) & (tables.label.c.sample != ANCHORS)
+    """Of its answers; of a pair of answers, of which one is its own."""
+    label, pair = tables.label.c, tables.preference.c
+    beside = select(pair.pair_hash).where(pair.other_run == run)
+    return ((label.run == run) | label.answer_hash.in_(beside)) & (label.sample != ANCHORS)
 
 
 def _hint(one: Old) -> str:

@@ -7,8 +7,8 @@ share, who counts up the run's beat. What a plan says is not known here.
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from fairlead.errors import InUse, NotFound, Unavailable
 from fairlead.ids import new_id, now_us
 from fairlead.store.evals import tables
+from fairlead.store.evals.preferences import forget_preferences
 from fairlead.store.evals.rows import Upsert, columns, rows_of, texts, values_of
 from fairlead.store.evals.spending import spent_by
 from fairlead.store.opening import Store
@@ -184,11 +185,12 @@ def take_over(connection: Connection, run: str, *, suite: str, plan: str) -> Non
 
 
 def forget_run(connection: Connection, run: str) -> int:
-    """All that was asked, answered, scored and labelled in it. That its hold-out was looked at stays, and what a judge
-    said of anchors, which is no words: what it says later is held against that. How many answers."""
+    """All that was asked, answered, scored, preferred and labelled in it. That its hold-out was looked at stays, and
+    what a judge said of anchors, which is no words: what it says later is held against that. How many answers."""
     connection.execute(delete(tables.score).where(tables.score.c.run == run))
     connection.execute(delete(tables.label).where(tables.label.c.run == run, tables.label.c.sample != ANCHORS))
-    connection.execute(delete(tables.spent).where(tables.spent.c.run == run))
+    paid = {run, *forget_preferences(connection, run)}
+    connection.execute(delete(tables.spent).where(tables.spent.c.run.in_(paid)))
     count = connection.execute(delete(tables.answer).where(tables.answer.c.run == run)).rowcount
     connection.execute(delete(tables.run).where(tables.run.c.id == run))
     used = select(tables.run.c.suite)
@@ -209,6 +211,19 @@ def looks_at(connection: Connection, name: str) -> list[LookRow]:
     return rows_of(connection, LookRow, select(tables.look).where(table.name == name).order_by(table.at_us, table.id))
 
 
+@contextmanager
+def written_alone(folder: Path, id: str, what: str) -> Iterator[None]:
+    """Nobody else on this machine writes this meanwhile. Raises InUse where somebody does."""
+    path = _lock_file(folder, id)
+    fd = _locked(path, what)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()
+        os.close(fd)
+
+
 class Claim:
     """The right to write one run, until `close` or the end of the process. `beat` says that its holder lives."""
 
@@ -222,8 +237,8 @@ class Claim:
         self._writer = writer
         self._watch_s = watch_s
         self._opens = opens
-        self._path = folder / f"evals.{run}.lock"
-        self._fd = _locked(self._path, run)
+        self._path = _lock_file(folder, run)
+        self._fd = _locked(self._path, f"run {run}")
         try:
             self._take()
         except BaseException:
@@ -236,7 +251,7 @@ class Claim:
         with self._store.begin() as connection:
             ours = (table.c.id == self.run) & (table.c.writer == self._writer)
             if not connection.execute(update(table).where(ours).values(beat=table.c.beat + 1)).rowcount:
-                raise _taken(self.run)
+                raise _taken(f"run {self.run}")
 
     def close(self) -> None:
         """Whoever is next need not wait to see whether we live."""
@@ -253,14 +268,14 @@ class Claim:
         with self._store.read() as connection:
             found = find_run(connection, self.run)
         if self._store.is_postgres and found.beat and found.writer != self._writer and self._beats(found.beat):
-            raise _taken(self.run)
+            raise _taken(f"run {self.run}")
         with self._store.begin() as connection:
             same = (table.c.id == self.run) & (table.c.beat == found.beat)
             values = {"writer": self._writer, "beat": found.beat + 1}
             if self._opens:
                 values |= {"status": "open", "why": "", "ended_us": None}
             if not connection.execute(update(table).where(same).values(values)).rowcount:
-                raise _taken(self.run)
+                raise _taken(f"run {self.run}")
 
     def _beats(self, seen: int) -> bool:
         """Does its last writer, who is on another machine, live?"""
@@ -273,7 +288,11 @@ class Claim:
         return False
 
 
-def _locked(path: Path, run: str) -> int:
+def _lock_file(folder: Path, id: str) -> Path:
+    return folder / f"evals.{id}.lock"
+
+
+def _locked(path: Path, what: str) -> int:
     """The lock of a file that still has its name: whoever is done with one removes it. Raises InUse."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     while True:
@@ -282,7 +301,7 @@ def _locked(path: Path, run: str) -> int:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(fd)
-            raise _taken(run) from error
+            raise _taken(what) from error
         try:
             if path.stat().st_ino == os.fstat(fd).st_ino:
                 return fd
@@ -291,5 +310,5 @@ def _locked(path: Path, run: str) -> int:
         os.close(fd)
 
 
-def _taken(run: str) -> InUse:
-    return InUse(f"run {run} is being written by another process", hint="wait for it, or stop it and resume the run")
+def _taken(what: str) -> InUse:
+    return InUse(f"{what} is being written by another process", hint="wait for it, or stop it and resume it then")

@@ -7,7 +7,7 @@ it.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
 
-HEAD = "0003"  # the revision of these tables; revisions sort as texts
+HEAD = "0004"  # the revision of these tables; revisions sort as texts
 
 metadata = MetaData()
 
@@ -148,4 +148,30 @@ label = Table(
     Column("sample", Text, nullable=False),  # of which drawing it is
     Column("details", Text, nullable=False),  # JSON object
     Index("label_name", "name", "metric", "at_us"),
+)
+
+preference = Table(
+    "preference",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("pairing", Text, nullable=False),  # of two candidates
+    Column("name", Text, nullable=False),  # of the suite
+    Column("run", Text, nullable=False),
+    Column("candidate", Text, nullable=False),  # whom the value speaks for
+    Column("other_run", Text, nullable=False),
+    Column("other", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("repeat", Integer, nullable=False),
+    Column("pair_hash", Text, nullable=False),  # of what was asked and the two answers
+    Column("judge", Text, nullable=False),  # version of who was asked what
+    Column("place", Text, nullable=False),  # first, second; "": nobody had to be asked
+    Column("both", Boolean, nullable=False),  # orders are asked
+    Column("again", Integer, nullable=False),
+    Column("value", Float),  # null: no verdict
+    Column("why", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("details", Text, nullable=False),  # JSON object
+    Index("preference_pairing", "pairing", "at_us"),
+    Index("preference_run", "run"),
+    Index("preference_other", "other_run"),
 )
