@@ -51,6 +51,19 @@ def test_a_head_that_differs_in_the_length_alone_is_read_once() -> None:
     assert not shared(FIRST, FIRST.replace(b"/v1/x", b"/v1/w"))
 
 
+def test_a_head_whose_body_came_later_is_known_as_well() -> None:
+    heads: list[Head] = []
+
+    def make(head: Head) -> Incoming:
+        heads.append(head)
+        return Incoming(None, head)  # type: ignore[arg-type]  # nobody is linked
+
+    requests = Requests(make, lambda one: None)
+    for piece in (FIRST[:-3], FIRST[-3:], HEAD % b"12" + b"123456789012"):
+        requests.feed(piece)
+    assert heads[0] is heads[-1] and len(heads) == 2
+
+
 @pytest.mark.parametrize(
     "second",
     [

@@ -12,6 +12,7 @@ from typing import cast
 import httptools
 
 from fairlead.errors import ConnectionStale, StreamBroken, TargetError, TargetUnclear, TargetUnreachable, trail
+from fairlead.wire.familiar import Familiar
 from fairlead.wire.keepalive import read_promise
 from fairlead.wire.response import Deadlines, Response
 from fairlead.wire.timer import Timer
@@ -26,7 +27,7 @@ RACE_S = 1.0  # in which a close after a request is taken to be the end of an id
 class Connection(asyncio.Protocol):
     """`idle` is called when it can be used again, `lost` when it never can. Implements `response.Link`."""
 
-    __slots__ = ("_done", "_headers", "_idle", "_keep", "_lost", "_most", "_overhead", "_parser",
+    __slots__ = ("_done", "_familiar", "_headers", "_idle", "_keep", "_lost", "_most", "_overhead", "_parser",
                  "_paused", "_reason", "_requests", "_response", "_started", "_timer", "_transport", "loop", "place",
                  "rest_s", "wake_at")  # fmt: skip
 
@@ -45,6 +46,7 @@ class Connection(asyncio.Protocol):
         self.wake_at = self._timer.set
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._familiar = Familiar()
         self._requests = 0
         self._most = math.inf  # requests that the server takes here, as far as it says
         self.rest_s = math.inf  # that it lets it lie idle, as far as it says
@@ -117,7 +119,14 @@ class Connection(asyncio.Protocol):
         if response is None or parser is None:  # nothing was asked: whatever this is, the next answer must not be it
             self.abandon()
             return
-        self._started = True
+        is_first, self._started = not self._started, True
+        if is_first and (body := self._familiar.read(data)) is not None:
+            self._headers = self._familiar.lines
+            response.begin(200, self._familiar.reason, self._headers)
+            response.take(body)
+            self._done = self._keep = True
+            self._settle(response)
+            return
         self._overhead += len(data)
         try:
             parser.feed_data(data)
@@ -128,6 +137,8 @@ class Connection(asyncio.Protocol):
             self._break_off(TargetUnclear(f"{self.place} does not speak HTTP/1.1 as it should: {why}"))
         else:
             if self._done:
+                if is_first and self._keep and response.status == 200:
+                    self._familiar.learn(data, self._reason, self._headers)
                 self._settle(response)
             elif self._overhead > MAX_HEAD_BYTES:
                 self._break_off(TargetUnclear(f"{self.place} sent more than {MAX_HEAD_BYTES} bytes of headers"))

@@ -86,8 +86,8 @@ class Requests:
                 self._fault = RequestMalformed("the body of the request is mostly framing")
         if self._fault is not None:
             self.spoil(self._fault)
-        elif between and self._whole is not None and self._begun == 1:
-            self._read = _as_read(data, self._whole)
+        elif between and self._begun == 1 and (one := self._whole or self.arriving) is not None:
+            self._read = _as_read(data, one)
 
     def alike(self, data: bytes) -> Incoming | None:
         """The request, if `data` is a whole one between two others whose head differs from the one before in the body's
@@ -202,17 +202,17 @@ class Requests:
         return incoming
 
 
-def _as_read(data: bytes, whole: Incoming) -> Read | None:
-    """The head of a request that was all of `data`; None where it is not as plain as nearly all are, or too long to
-    keep."""
+def _as_read(data: bytes, one: Incoming) -> Read | None:
+    """The head of a request whose first byte, and no other's, `data` begins with; None where it is not as plain as
+    nearly all are, or too long to keep."""
     body = data.find(b"\r\n\r\n") + 4
-    if body > MAX_ALIKE_BYTES or len(data) - body != whole.announced or whole.expects or whole.plain:
+    if not 4 < body <= MAX_ALIKE_BYTES or one.expects or one.plain or not one.keep:
         return None
     head = data[:body]
     found = LENGTH.search(head)
-    if found is None or head.count(b"\n") != head.count(b"\r\n") or not whole.keep:
+    if found is None or int(found[1]) != one.announced or head.count(b"\n") != head.count(b"\r\n"):
         return None
-    return Read(head[: found.start(1)], head[found.end(1) :], whole.head, found.start(1), len(head) - found.end(1))
+    return Read(head[: found.start(1)], head[found.end(1) :], one.head, found.start(1), len(head) - found.end(1))
 
 
 def _headers(lines: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
