@@ -312,6 +312,18 @@ def test_a_missing_extra_stops_the_run_and_a_bug_is_raised(suite: Suite) -> None
         Played(suite, Table(bug))
 
 
+def test_an_answer_is_in_the_store_before_a_judge_is_asked_about_it(suite: Suite) -> None:
+    books, kept = Books(), []
+
+    async def judge(output: Output, case: Any) -> Score:
+        kept.append(case.id in {row.item for row in books.answers})
+        return Score(1.0)
+
+    played = Played(suite, Table(right), books, scorers={"quality": Ready("quality", "quality", "v", judge)})
+    assert played.stopped is None and kept == [True] * 10
+    assert len(books.answers) == len(books.scores) == 10
+
+
 def test_a_judge_that_is_denied_stops_the_run_and_no_answer_is_lost_or_asked_again(suite: Suite) -> None:
     judged = 0
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from cli.running import fairlead
 from fairlead.store.evals.answers import scores_of
 from fairlead.store.evals.opening import open_evals
-from fairlead.store.evals.runs import find_run
+from fairlead.store.evals.runs import end_run, find_run
 
 CONFIG = """\
 data_dir = "data"
@@ -170,5 +171,31 @@ def test_a_judge_whose_budget_is_spent_stops_the_run_and_owes_no_score_for_ever(
     found = scores(folder)
     assert len(found) == CASES and None not in (value for item, value in found.items() if item != "m3")
     assert asked(folder, "target:writer") == CASES
-    if how == "--resume":  # what was judged before is not judged again; of m3 it says nothing at first
-        assert asked(folder, "judge") - judged in range(CASES - len(before) - 1, CASES - len(before) + 2)
+    # What was judged before is not judged again; of m3 it says nothing at first.
+    assert asked(folder, "judge") - judged in range(CASES - len(before) - 1, CASES - len(before) + 2)
+
+
+def test_show_tells_why_scores_are_missing_and_answers_are_none(folder: Path) -> None:
+    (folder / "script.toml").write_text(SCRIPT.replace("KIND", "9") + '[[lines]]\nwhen = "m5:$"\ntimeout = "total"\n')
+    run(folder)
+    shown = fairlead(folder, "eval", "show", "last")
+    assert "writer: 1 timeout, such as: writer was late: total took over" in shown.stderr
+    assert "writer: 12 missing in quality, such as: scorer quality" in shown.stderr
+    (writer,) = json.loads(fairlead(folder, "eval", "show", "last", "--json").stdout)["candidates"]
+    assert sum(writer["metrics"]["quality"]["why"].values()) == writer["metrics"]["quality"]["missing"] == 12
+
+
+def test_a_scoring_that_was_killed_goes_on_and_what_was_judged_is_not_judged_again(folder: Path) -> None:
+    run(folder)
+    rubric = folder / "suite" / "rubric.md"
+    rubric.write_text(rubric.read_text() + "- 5: all of it\n")
+    assert json.loads(fairlead(folder, "eval", "score", "last", "--json").stdout)["before"] == 0
+    with open_evals(folder / "data") as store, store.begin() as connection:  # as it stands where it was killed
+        id = find_run(connection, "last").id
+        connection.execute(text("DELETE FROM score WHERE run = :run AND item IN ('m7', 'm8')"), {"run": id})
+        end_run(connection, id, status="open")
+    judged = asked(folder, "judge")
+    again = fairlead(folder, "eval", "score", "last")
+    assert "2 answers were scored again; 13 had their scores already" in again.stderr
+    assert asked(folder, "judge") == judged + 2 and len(scores(folder)) == CASES
+    assert json.loads(fairlead(folder, "eval", "list", "--json").stdout)[0]["run"]["status"] == "done"

@@ -1,6 +1,7 @@
 """The answers of a run are scored again: with scorers that were mended, with gold that was, with another judge.
 
-What was asked must be what it was: an answer to another text is no answer to this one.
+What was asked must be what it was: an answer to another text is no answer to this one. Of a run that is not done,
+because it or its scoring was stopped, what has its scores of this very version keeps them: a judge is not asked again.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from fairlead.errors import RequestInvalid
@@ -25,8 +27,9 @@ from fairlead.evals.spending import LONGEST_TAG, Meter
 from fairlead.evals.suite import Suite, read_suite
 from fairlead.store.evals import runs
 from fairlead.store.evals.answers import AnswerRow, ScoreRow, said_in
+from fairlead.store.evals.answers import unscored as answers_without_scores
 from fairlead.store.evals.opening import open_evals
-from fairlead.store.evals.runs import Claim
+from fairlead.store.evals.runs import Claim, RunRow
 from fairlead.store.evals.writing import Writer
 from fairlead.store.opening import Store
 
@@ -37,12 +40,21 @@ AT_ONCE = 8  # answers, where a judge is asked
 BATCH = 2000
 
 
-def rescore(settings: "Config", ref: str, folder: Path | None, *, unsandboxed: bool) -> tuple[int, int]:
-    """How many answers, and how many of their scores are missing. Raises NotFound, RequestInvalid, InUse, …"""
+class Rescored(Struct, frozen=True):
+    """How many answers were scored, how many had their scores already, and how many of the new scores are missing."""
+
+    run: str
+    answers: int
+    before: int
+    missing: int
+
+
+def rescore(settings: "Config", ref: str, folder: Path | None, *, unsandboxed: bool) -> Rescored:
+    """Raises NotFound, RequestInvalid, InUse, …"""
     return asyncio.run(_rescore(settings, ref, folder, unsandboxed))
 
 
-async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxed: bool) -> tuple[int, int]:
+async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxed: bool) -> Rescored:
     data_dir = Path(settings.data_dir)
     with open_evals(data_dir, settings.store.url.value, create=False) as store:
         with store.read() as connection:
@@ -64,7 +76,7 @@ async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxe
             claim = Claim(store, run.id, data_dir, f"score/{run.id}")
             try:
                 if not any(ready.asks for ready in before.values()):
-                    found = await _all(store, Writer(store, claim), suite, plan, before, answers, cases)
+                    found = await _all(store, Writer(store, claim), suite, run, before, answers, cases)
                 else:
                     from fairlead.server.guest import Visit, visiting  # here, as it takes long to load
 
@@ -73,31 +85,33 @@ async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxe
                     async with visiting(settings, visit) as guest:
                         meter = Meter(guest.asker, run.id, (f"suite={suite.name}"[:LONGEST_TAG],))
                         writer = Writer(store, claim, meter.rows)
-                        found = await _all(store, writer, suite, plan, scorers_with(meter), answers, cases)
-                with store.begin() as connection:
-                    runs.end_run(connection, run.id, status=run.status, why=run.why)
+                        found = await _all(store, writer, suite, run, scorers_with(meter), answers, cases)
+                _end(store, run)
                 return found
             finally:
                 claim.close()
+
+
+def _end(store: Store, run: RunRow) -> None:
+    """It is what it was before; a run that has all its answers is done, whenever its scoring was stopped."""
+    with store.begin() as connection:
+        is_whole = runs.tally(connection, run.id).answers == run.planned
+        status, why = ("done", "") if is_whole else (run.status, run.why)
+        runs.end_run(connection, run.id, status=status, why=why)
 
 
 async def _all(
     store: Store,
     writer: Writer,
     suite: Suite,
-    plan: Plan,
+    run: RunRow,
     scorers: Mapping[str, Ready],
     answers: list[AnswerRow],
     cases: Mapping[str, Case],
-) -> tuple[int, int]:
-    """The run belongs to this version of the suite then, and what was scored before by other names is gone."""
-    changed = replace(plan, hash=suite.hash, scorers={name: ready.version for name, ready in scorers.items()})
-    with store.read() as connection:
-        is_known = runs.has_suite(connection, suite.hash)
-    items = [] if is_known else beginning.items_of(suite, sealed(suite))
-    with store.begin() as connection:
-        runs.note_suite(connection, beginning.version_of(suite), items)
-        runs.take_over(connection, writer.run, suite=suite.hash, plan=msgspec.json.encode(changed).decode())
+) -> Rescored:
+    plan = beginning.read_plan(run)
+    every = list(_together(answers))
+    together = _begin(store, suite, run, plan, scorers, every)
     candidates = {one.name: one for one in plan.candidates}
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -112,7 +126,6 @@ async def _all(
         return _missing(scores)
 
     missing = 0
-    together = list(_together(answers))
     nobody_waits = all(ready.is_here for ready in scorers.values())
     try:
         for start in range(0, len(together), BATCH):
@@ -128,7 +141,25 @@ async def _all(
                 missing += found
     finally:
         await writer.close()
-    return len(together), missing
+    return Rescored(run.id, len(together), len(every) - len(together), missing)
+
+
+def _begin(
+    store: Store, suite: Suite, run: RunRow, plan: Plan, scorers: Mapping[str, Ready], every: list[list[AnswerRow]]
+) -> list[list[AnswerRow]]:
+    """What is to be scored. The run belongs to this version of the suite then, and what was scored before is gone,
+    unless that is what is gone on with."""
+    changed = replace(plan, hash=suite.hash, scorers={name: ready.version for name, ready in scorers.items()})
+    with store.read() as connection:
+        is_known = runs.has_suite(connection, suite.hash)
+        unscored = answers_without_scores(connection, run.id, changed.scorers)
+    if run.status != "done" and changed == plan and unscored:
+        return [rows for rows in every if (rows[0].candidate, rows[0].item, rows[0].repeat) in unscored]
+    items = [] if is_known else beginning.items_of(suite, sealed(suite))
+    with store.begin() as connection:
+        runs.note_suite(connection, beginning.version_of(suite), items)
+        runs.take_over(connection, run.id, suite=suite.hash, plan=msgspec.json.encode(changed).decode())
+    return every
 
 
 def _missing(scores: list[ScoreRow]) -> int:

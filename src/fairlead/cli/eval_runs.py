@@ -37,6 +37,7 @@ PAID_FOR = {"answer": "answers", "judge": "the judge", "user": "who played the u
 MOST_TOLD = 4  # labels that were taken for another
 SHORT = 16  # of a run's id
 SHOWN = 40  # characters of a list of candidates
+LONGEST = 160  # characters of what went wrong
 
 
 @contextmanager
@@ -104,14 +105,23 @@ def show(place: Place, run: str, holdout: bool, wants_json: bool) -> None:
 @click.argument("run")
 @click.option("--suite", type=click.Path(path_type=Path, exists=True), help="Its folder.  [default: where it was]")
 @click.option("--unsandboxed", is_flag=True, help="Run tests of code without a sandbox, where there is none.")
+@as_json
 @placed
 @here
-def score(place: Place, run: str, suite: Path | None, unsandboxed: bool) -> None:
-    """Score the answers of a run again, where scorers, gold or judge have changed. No target is asked."""
+def score(place: Place, run: str, suite: Path | None, unsandboxed: bool, wants_json: bool) -> None:
+    """Score the answers of a run again, where scorers, gold or judge have changed. No target is asked.
+
+    What was stopped is gone on with: answers that have their scores already are not judged again.
+    """
     from fairlead.cli.eval_rescoring import rescore
 
-    count, missing = rescore(place.settings(), run, suite, unsandboxed=unsandboxed)
-    note(f"{count} answers were scored again" + (f"; {missing} scores are missing." if missing else "."))
+    found = rescore(place.settings(), run, suite, unsandboxed=unsandboxed)
+    if wants_json:
+        terminal.show_json(found)
+        return
+    before = f"; {found.before} had their scores already" if found.before else ""
+    missing = f"; {found.missing} scores are missing: `fairlead eval show` tells why" if found.missing else ""
+    note(f"{found.answers} answers were scored again{before}{missing}.")
 
 
 def show_run(found: "RunShown") -> None:
@@ -125,12 +135,30 @@ def show_run(found: "RunShown") -> None:
     if of_all:
         terminal.say()
         terminal.show_table(WHOLE, of_all, empty="")
+    for one in found.candidates:
+        for text in _what_is_wrong(one):
+            note(text)
     if found.spent:
         parts = [f"{terminal.money(one.cost_nusd)} for {PAID_FOR[what]}" for what, one in found.spent.items()]
         unpriced = sum(one.unpriced for one in found.spent.values())
         note(f"Paid: {', '.join(parts)}" + (f"; what {unpriced} questions cost is not known." if unpriced else "."))
     if found.sealed:
         note(f"The scores of the sealed hold-out are not shown; it was looked at {found.looks} times.")
+
+
+def _what_is_wrong(one: "CandidateShown") -> Iterator[str]:
+    """What was said of answers that are not ok, and why scores are missing: the most frequent of each."""
+    for status, said in one.wrong.items():
+        yield f"{one.name}: {one.statuses[status]} {status}, such as: {_short(said)}"
+    for name, metric in one.metrics.items():
+        if metric.missing:
+            why = next(iter(metric.why), "it was not scored yet")
+            yield f"{one.name}: {metric.missing} missing in {name}, such as: {_short(why)}"
+
+
+def _short(said: str) -> str:
+    line = " ".join(said.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
 def _row(one: "CandidateShown", names: tuple[str, ...]) -> tuple[str, ...]:

@@ -97,6 +97,7 @@ class Run:
         self._suite = suite
         self._plan = plan
         self._scorers = scorers
+        self._waits = not all(ready.is_here for ready in scorers.values())
         self._meter = meter
         self._players = PatientAsker(meter, "who plays the user")
         self._write = write
@@ -254,9 +255,13 @@ class Run:
     # --- what came ---------------------------------------------------------------------------------------------------
 
     async def _finish(self, wanted: Wanted, rows: Sequence[AnswerRow]) -> None:
+        is_kept = wanted.key in self._unscored
         try:
+            if self._waits and not is_kept:
+                await self._keep(rows, ())  # a judge may take its time, and kill -9 meanwhile costs no answer
+                is_kept = True
             scores = await self._scored(wanted, rows)
-            await self._keep(rows, scores)
+            await self._keep(() if is_kept else rows, scores)
         except Unavailable as error:
             self.stop(error.message, error.hint)
             return

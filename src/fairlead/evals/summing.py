@@ -5,13 +5,14 @@ anything is shown.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
 from fairlead.evals.beginning import read_plan
+from fairlead.evals.plans import Plan
 from fairlead.evals.recorded import table_of
 from fairlead.evals.results import WHOLE, ScoreTable
 from fairlead.evals.spending import Spent
@@ -19,22 +20,25 @@ from fairlead.evals.wholes import Whole, wholes
 from fairlead.stats.intervals import Interval
 from fairlead.stats.means import mean
 from fairlead.store.evals import runs
-from fairlead.store.evals.answers import answers_of, scores_of
+from fairlead.store.evals.answers import AnswerRow, ScoreRow, answers_of, scores_of
 from fairlead.store.evals.runs import RunRow
 from fairlead.store.evals.spending import spent_by
 from fairlead.store.opening import Store
 
 
 class MetricShown(Struct, frozen=True):
-    """`mean` is over cases, with its 95 % interval; None where no case has a score. `missing` counts answers."""
+    """`mean` is over cases, with its 95 % interval; None where no case has a score. `missing` counts answers, `why` how
+    many of them for which reason, the most frequent first."""
 
     mean: Interval | None
     cases: int
     missing: int
+    why: Mapping[str, int] = {}
 
 
 class CandidateShown(Struct, frozen=True, kw_only=True):
-    """`models` and `fingerprints` are what providers called themselves; `cost_nusd` None: of some answers nobody knows;
+    """`models` and `fingerprints` are what providers called themselves; `wrong` is what was said oftenest of answers of
+    each status that is not ok; `cost_nusd` None: of some answers nobody knows;
     `median_us` is of those that were asked in this run."""
 
     name: str
@@ -44,6 +48,7 @@ class CandidateShown(Struct, frozen=True, kw_only=True):
     models: tuple[str, ...]
     fingerprints: tuple[str, ...]
     statuses: Mapping[str, int]
+    wrong: Mapping[str, str]
     cached: int
     cost_nusd: int | None
     median_us: int | None
@@ -102,10 +107,11 @@ def show(store: Store, ref: str, *, holdout: bool = False, what: str = "show") -
                 models=tuple(sorted({one.model for one in own if one.model})),
                 fingerprints=tuple(sorted({one.fingerprint for one in own if one.fingerprint})),
                 statuses=dict(Counter(one.status for one in own)),
+                wrong=_wrong(own),
                 cached=sum(bool(one.cached) for one in own),
                 cost_nusd=None if None in costs else sum(cost or 0 for cost in costs),
                 median_us=int(np.median(asked)) if asked else None,
-                metrics=_metrics(shown, candidate.name, tuple(plan.scorers)) if own and shown is not None else {},
+                metrics=_metrics(shown, candidate.name, _whys(scores, plan, hidden)) if shown is not None else {},
                 wholes=wholes(scores, candidate.name, hidden),
             )
         )
@@ -141,14 +147,32 @@ def _whole(store: Store, row: RunRow, answers: int, candidates: tuple[CandidateS
     )
 
 
-def _metrics(table: ScoreTable, candidate: str, names: tuple[str, ...]) -> dict[str, MetricShown]:
+def _wrong(answers: Sequence[AnswerRow]) -> dict[str, str]:
+    said: dict[str, Counter[str]] = {}
+    for one in answers:
+        if one.status != "ok":
+            said.setdefault(one.status, Counter())[one.message or one.text] += 1
+    return {status: messages.most_common(1)[0][0] for status, messages in said.items()}
+
+
+def _whys(scores: Sequence[ScoreRow], plan: Plan, hidden: Collection[str]) -> dict[tuple[str, str], Counter[str]]:
+    """Why scores are missing, by candidate and metric."""
+    found = {(candidate.name, metric): Counter[str]() for candidate in plan.candidates for metric in plan.scorers}
+    for one in scores:
+        if one.value is None and one.turn == WHOLE and one.item not in hidden and (one.candidate, one.metric) in found:
+            found[one.candidate, one.metric][one.why] += 1
+    return found
+
+
+def _metrics(table: ScoreTable, candidate: str, whys: Mapping[tuple[str, str], Counter[str]]) -> dict[str, MetricShown]:
     if candidate not in table.candidates:
         return {}
-    return {name: _metric(table, candidate, name) for name in names if name in table.metrics}
+    names = (name for one, name in whys if one == candidate and name in table.metrics)
+    return {name: _metric(table, candidate, name, whys[candidate, name]) for name in names}
 
 
-def _metric(table: ScoreTable, candidate: str, name: str) -> MetricShown:
+def _metric(table: ScoreTable, candidate: str, name: str, why: Counter[str]) -> MetricShown:
     scores = table.scores(candidate, name)
     known = scores.where(~np.isnan(scores.value))
     found = mean(known.value, clusters=known.clusters, weights=known.weights) if len(known) else None
-    return MetricShown(found, len(known), scores.missing)
+    return MetricShown(found, len(known), scores.missing, dict(why.most_common()))
