@@ -24,13 +24,17 @@ CASES = 300
 class Judged:
     """A run of `a` and `b`, whose judge finds `b` better; people, of whom so many labels are kept, find `a` better."""
 
-    def __init__(self, folder: Path, *, labels: int = 0, missing: int = 0, rubric: str = HASH) -> None:
+    def __init__(
+        self, folder: Path, *, labels: int = 0, missing: int = 0, rubric: str = HASH, tags: bool = False
+    ) -> None:
         self.folder = folder
         self.trial = Trial(folder / "suite", cases=CASES)
         suite = self.trial.suite
         if labels:
             self.trial.label(labels, seed=3)
         items = [structs.replace(item, suite=suite.hash) for item in self.trial.items]
+        if tags:
+            items = [structs.replace(item, tags=_tags(at)) for at, item in enumerate(items)]
         with open_evals(folder / "data") as store, store.begin() as connection:
             note_suite(connection, version_of(suite), items)
             candidates = tuple(Candidate(name=name, route=name, prompt="plain", identity="i") for name in "ab")
@@ -57,6 +61,28 @@ class Judged:
 
     def run(self, *args: str) -> Result:
         return CliRunner().invoke(fairlead, ["eval", *args, "--data-dir", str(self.folder / "data")])
+
+
+def _tags(at: int) -> tuple[str, ...]:
+    return ("half", *(["few"] if at < 14 else [])) if at % 2 else ()
+
+
+def test_a_tag_is_corrected_by_its_own_labels_or_says_that_the_judge_stands_alone(tmp_path: Path) -> None:
+    judged = Judged(tmp_path, labels=200, tags=True)
+    (found,) = json.loads(judged.run("compare", "run1", "--json").stdout)
+    half, few = found["tags"]
+    assert (half["tag"], few["tag"]) == ("half", "few")
+    assert half["people"]["labels"] > 50 and few["people"]["outer"] is None and few["people"]["why"]
+    assert half["paired"]["difference"]["value"] > 0 > half["people"]["outer"]["value"]  # the judge is wrong here too
+    assert {"base", "candidate", "tag few"} <= set(found["as_judged"]) and "tag half" not in found["as_judged"]
+    told = judged.run("compare", "run1").stdout
+    assert "the judge's alone" in told and f"corrected by {half['people']['labels']} labels" in told
+    out = [tmp_path / name for name in ("report.html", "report.md")]
+    assert judged.run("report", "run1", *(part for path in out for part in ("-o", str(path)))).exit_code == 0
+    for path in out:
+        text = path.read_text().replace("&#x27;", "'")
+        assert "by the judge's own scores, corrected by no labels" in text
+        assert "the judge's alone" in text and f"corrected by {half['people']['labels']} labels" in text
 
 
 def test_compare_says_what_people_would_say_where_the_judge_alone_is_wrong(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def _show(comparison: "Comparison") -> None:
         _show_table(tables.tags(comparison))
     if comparison.flips is not None:
         terminal.say()
-        terminal.say(flip_sentence(comparison.flips))
+        terminal.say(flip_sentence(comparison.flips, as_judged="flips" in comparison.as_judged))
     _show_costs(comparison)
     for text in comparison.notes:
         note(f"note: {text}")

@@ -95,6 +95,7 @@ class Correction(Struct, frozen=True, kw_only=True):
 class People(Protocol):
     """What people's labels say of metrics that a judge scores; None of any other."""
 
+    def judged(self, metric: str) -> bool: ...
     def of_difference(self, pairs: Pairs, margin: float, rules: "Rules") -> Correction | None: ...
     def of_mean(self, scores: Scores, rules: "Rules") -> Correction | None: ...
 
@@ -142,7 +143,8 @@ class Measured(Struct, frozen=True):
 
 
 class Tagged(Struct, frozen=True):
-    """The primary metric within a tag. `p_adjusted` takes all tags into account."""
+    """The primary metric within a tag. `p_adjusted` takes all tags into account. `people` is there where a judge gave
+    the scores; `paired`, `base` and `candidate` are of what the judge alone says."""
 
     tag: str
     cases: int
@@ -150,10 +152,23 @@ class Tagged(Struct, frozen=True):
     candidate: float
     paired: Paired
     p_adjusted: float
+    people: Correction | None = None
+
+    @property
+    def is_corrected(self) -> bool:
+        return self.people is not None and self.people.outer is not None
+
+    @property
+    def difference(self) -> Interval:
+        """As people's labels correct it, where they do."""
+        if self.people is not None and self.people.outer is not None:
+            return self.people.outer
+        return self.paired.difference
 
 
 class Comparison(Struct, frozen=True):
-    """`primary` decides. Counts are of what could not be paired; `notes` are words for people."""
+    """`primary` decides. Counts are of what could not be paired; `notes` are words for people. `as_judged` names what
+    stands here as a judge gave it, corrected by no labels."""
 
     base: str
     candidate: str
@@ -167,6 +182,7 @@ class Comparison(Struct, frozen=True):
     by_id: int
     holdout_cases: int
     notes: tuple[str, ...]
+    as_judged: tuple[str, ...] = ()
 
 
 def compare(
@@ -228,19 +244,23 @@ def _compare(table: ScoreTable, base: str, candidate: str, rules: Rules, people:
             f'no case has a score of {rules.primary.name} by both "{base}" and "{candidate}"',
             hint=f"--metric names another; both have scores of: {', '.join(sorted(known[0] & known[1])) or 'none'}.",
         )
+    tags = _by_tag(of_primary, rules, people)
+    # of a preference one side is the rest of the other
+    flips = None if rules.primary.name == PREFERENCE else flipped(of_primary)
     return Comparison(
         base=base,
         candidate=candidate,
         primary=measured[0],
         others=tuple(measured[1:]),
-        tags=_by_tag(of_primary, rules),
-        flips=None if rules.primary.name == PREFERENCE else flipped(of_primary),  # one side is the rest of the other
+        tags=tags,
+        flips=flips,
         only_base=of_primary.only_base,
         only_candidate=of_primary.only_candidate,
         changed=of_primary.changed,
         by_id=of_primary.by_id,
         holdout_cases=int(of_primary.base.holdout.sum()),
         notes=(*_notes(of_primary), *_of_people(measured)),
+        as_judged=_as_judged(measured[0], tags, flips),
     )
 
 
@@ -331,7 +351,14 @@ def standing(
     )
 
 
-def _by_tag(pairs: Pairs, rules: Rules) -> tuple[Tagged, ...]:
+def _as_judged(primary: Measured, tags: Sequence[Tagged], flips: Flips | None) -> tuple[str, ...]:
+    if primary.people is None:
+        return ()
+    named = ["base", "candidate", *(["flips"] if flips is not None else [])]
+    return (*named, *(f"tag {one.tag}" for one in tags if not one.is_corrected))
+
+
+def _by_tag(pairs: Pairs, rules: Rules, people: People | None) -> tuple[Tagged, ...]:
     """The tags that most cases have; a tag of all cases, or of hardly any, tells nothing."""
     sizes: dict[str, int] = {}
     for tags in pairs.base.tags:
@@ -354,12 +381,12 @@ def _by_tag(pairs: Pairs, rules: Rules) -> tuple[Tagged, ...]:
             bounds=pairs.bounds,
             seed=rules.seed,
         )
-        found.append((tag, part, result))
-    adjusted = holm([result.p_value for _, _, result in found]).tolist() if found else []
-    return tuple(
-        Tagged(tag, len(part), float(part.base.value.mean()), float(part.candidate.value.mean()), result, p_value)
-        for (tag, part, result), p_value in zip(found, adjusted, strict=True)
-    )
+        by_people = people.of_difference(part, 0.0, rules) if people is not None else None
+        base, candidate = (float(side.value.mean()) for side in (part.base, part.candidate))
+        p_value = by_people.p_value if by_people is not None and by_people.p_value is not None else result.p_value
+        found.append(Tagged(tag, len(part), base, candidate, result, p_value, by_people))
+    adjusted = holm([one.p_adjusted for one in found]).tolist() if found else []
+    return tuple(structs.replace(one, p_adjusted=p_value) for one, p_value in zip(found, adjusted, strict=True))
 
 
 def _notes(pairs: Pairs) -> tuple[str, ...]:

@@ -43,6 +43,9 @@ class Corrections:
         self._read = read
         self._known: dict[str, Known] = {}
 
+    def judged(self, metric: str) -> bool:
+        return metric in self._judged
+
     def of_difference(self, pairs: Pairs, margin: float, rules: Rules) -> Correction | None:
         """By how much people would put the candidate above the base."""
         metric, sides = pairs.base.metric, (pairs.base.candidate, pairs.candidate.candidate)

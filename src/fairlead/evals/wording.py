@@ -94,8 +94,12 @@ def words(said: tuple[Said, ...]) -> str:
     return ", ".join(one.word if one.word == "undecided" else f"{one.word} ({percent(one.confidence)})" for one in said)
 
 
-def flip_sentence(found: Flips) -> str:
-    text = f"{found.flipped:,.0f} of {found.cases:,} verdicts flipped ({interval(found.share, True)})"
+AS_JUDGED = "by the judge's own scores, corrected by no labels"
+
+
+def flip_sentence(found: Flips, *, as_judged: bool = False) -> str:
+    whose = f", {AS_JUDGED}" if as_judged else ""
+    text = f"{found.flipped:,.0f} of {found.cases:,} verdicts flipped ({interval(found.share, True)}){whose}"
     if found.noise is None or found.above is None:
         return f"{text}; what noise alone flips was not measured."
     text += f"; the base asked twice flips {amount(found.noise.value, True)}"

@@ -84,7 +84,7 @@ def _tags(report: Report) -> Chart | None:
         {
             "name": f"{tagged.tag} ({tagged.cases:,})" + (f", {one.candidate}" if several else ""),
             "candidate": one.candidate,
-            **_ends(tagged.paired.difference, scale),
+            **_ends(tagged.difference, scale),
         }
         for one in report.comparisons
         for tagged in one.tags

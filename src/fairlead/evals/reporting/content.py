@@ -15,7 +15,7 @@ from fairlead.evals.correcting import Corrected
 from fairlead.evals.gating import Decision, Outcome, decide
 from fairlead.evals.results import Scores, ScoreTable
 from fairlead.evals.turns import Turns, by_turn, slope_difference
-from fairlead.evals.wording import between, decision_sentence, judged_sentence, sentence, signed
+from fairlead.evals.wording import AS_JUDGED, between, decision_sentence, judged_sentence, sentence, signed
 
 MOST_WORST = 12  # cases for each candidate
 LONGEST = 4000  # characters of a text
@@ -98,7 +98,7 @@ class Source(Struct, frozen=True):
 
 class Report(Struct, frozen=True):
     """`headlines` has one for each candidate that is compared. `slopes` tell how each candidate's slope over the turns
-    differs from the base's."""
+    differs from the base's. `is_judged`: a judge gave the metric's scores."""
 
     title: str
     made: str
@@ -116,6 +116,12 @@ class Report(Struct, frozen=True):
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
     shows_text: bool
+    is_judged: bool = False
+
+    @property
+    def as_judged(self) -> str:
+        """What is to be said of all that is told by the metric, but for differences: "" where no judge scored."""
+        return f"Told {AS_JUDGED}." if self.is_judged else ""
 
 
 def report(
@@ -159,6 +165,7 @@ def report(
         sources=tuple(sources),
         notes=tuple(dict.fromkeys((*notes, *(note for one in comparisons for note in (*one.notes, *_by_judge(one)))))),
         shows_text=shows_text,
+        is_judged=people is not None and people.judged(metric),
     )
 
 

@@ -15,7 +15,8 @@ def markdown(report: Report) -> str:
     """All of it."""
     parts = [f"# {plain(report.title)}"]
     parts += [f"**{one.outcome.upper()}**: {plain(one.decision)}\n\n{plain(one.found)}" for one in report.headlines]
-    parts += ["## Candidates", _table(tables.candidates(report))]
+    whose = [plain(report.as_judged)] if report.is_judged else []
+    parts += ["## Candidates", *whose, _table(tables.candidates(report))]
     for one in report.comparisons:
         parts += _comparison(one)
     if report.judged is not None:
@@ -45,14 +46,15 @@ def _comparison(one: Comparison) -> list[str]:
     shown = tables.metrics(one)
     parts = [f"## {plain(shown.of)}", _table(shown)]
     if one.flips is not None:
-        parts.append(plain(flip_sentence(one.flips)))
+        parts.append(plain(flip_sentence(one.flips, as_judged="flips" in one.as_judged)))
     return [*parts, _table(tables.tags(one))] if one.tags else parts
 
 
 def _turns(report: Report) -> list[str]:
     if not report.turns:
         return []
-    return ["## Turns", _table(tables.turns(report)), *map(plain, report.slopes)]
+    whose = [plain(report.as_judged)] if report.is_judged else []
+    return ["## Turns", *whose, _table(tables.turns(report)), *map(plain, report.slopes)]
 
 
 def _worst(report: Report) -> list[str]:

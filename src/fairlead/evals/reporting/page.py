@@ -82,16 +82,17 @@ def _parts(report: Report, drawn: dict[str, Spec]) -> Iterable[str]:
         if len(report.comparisons) > 1:
             yield f"<h3>{escape(one.candidate)} against {escape(one.base)}</h3>"
         yield _metrics(one)
-    yield f"<h2>Candidates</h2>{_chart('means') if 'means' in drawn else ''}{_table(tables.candidates(report))}"
+    means = _chart("means", report.as_judged) if "means" in drawn else ""
+    yield f"<h2>Candidates</h2>{means}{_table(tables.candidates(report))}"
     if report.judged is not None:
         told, shown = f'<p class="caption">{escape(report.judged.by)}</p>', tables.judged(report.judged)
         yield f"<h2>{escape(shown.of)}</h2>{told}{_table(shown)}"
     for name, title in (("cost", "Quality and cost"), ("latency", "Quality and time")):
         if name in drawn:
-            yield f"<h2>{title}</h2>{_chart(name)}"
+            yield f"<h2>{title}</h2>{_chart(name, report.as_judged)}"
     if "turns" in drawn:
         slopes = "".join(f"<p>{escape(line)}</p>" for line in report.slopes)
-        yield f"<h2>Turns</h2>{_chart('turns')}{_table(tables.turns(report))}{slopes}"
+        yield f"<h2>Turns</h2>{_chart('turns', report.as_judged)}{_table(tables.turns(report))}{slopes}"
     if "tags" in drawn:
         shown = "".join(_table(tables.tags(one)) for one in report.comparisons)
         yield f"<h2>Tags</h2>{_chart('tags')}{shown}"
@@ -106,8 +107,8 @@ def _chart(name: str, also: str = "") -> str:
 
 
 def _metrics(one: Comparison) -> str:
-    flipped = f'<p class="caption">{escape(flip_sentence(one.flips))}</p>' if one.flips else ""
-    return _table(tables.metrics(one)) + flipped
+    told = flip_sentence(one.flips, as_judged="flips" in one.as_judged) if one.flips else ""
+    return _table(tables.metrics(one)) + (f'<p class="caption">{escape(told)}</p>' if told else "")
 
 
 def _worst(report: Report) -> Iterable[str]:

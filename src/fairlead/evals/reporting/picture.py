@@ -6,6 +6,7 @@ from typing import Any
 from fairlead.errors import ExtraMissing
 from fairlead.evals.reporting.charts import charts
 from fairlead.evals.reporting.content import Report
+from fairlead.evals.wording import AS_JUDGED
 
 WIDTH = 760
 LINE = 105  # characters
@@ -18,6 +19,7 @@ TITLES = {
     "cost": "Quality and cost",
     "latency": "Quality and time",
 }
+OF_SCORES = ("means", "turns", "cost", "latency")
 
 
 def png(report: Report) -> bytes:
@@ -35,7 +37,7 @@ def drawn(report: Report) -> dict[str, Any]:
     found = charts(report)
     if not found:
         raise ValueError("there is no chart to draw")
-    parts = [{**spec, "width": WIDTH, "title": TITLES[name]} for name, spec in found.items()]
+    parts = [{**spec, "width": WIDTH, "title": _title(report, name)} for name, spec in found.items()]
     data = {name: rows for part in parts for name, rows in part.pop("datasets", {}).items()}
     for part in parts:
         for key in ("$schema", "config"):
@@ -62,6 +64,11 @@ def drawn(report: Report) -> dict[str, Any]:
             "title": {"anchor": "start", "fontSize": 13, "subtitleFontSize": 12, "subtitleColor": "#374151"},
         },
     }
+
+
+def _title(report: Report, name: str) -> str:
+    """Differences tell themselves, in the decision above them, whether labels correct them."""
+    return f"{TITLES[name]} ({AS_JUDGED})" if report.is_judged and name in OF_SCORES else TITLES[name]
 
 
 def _wrapped(text: str) -> Sequence[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from fairlead.evals.comparing import Comparison, Measured
+from fairlead.evals.comparing import Comparison, Measured, Tagged
 from fairlead.evals.reporting.content import JUDGED_COLUMNS, Judged, Report
 from fairlead.evals.wording import amount, between, interval, p_value, signed, words
 from fairlead.money import NUSD
@@ -44,20 +44,23 @@ def candidates(report: Report) -> Table:
 
 
 def tags(one: Comparison) -> Table:
-    share = one.primary.is_share
+    """Where a judge gave the scores, each tag says whether people's labels correct its difference."""
+    share, is_judged = one.primary.is_share, one.primary.people is not None
     rows = [
         (
             tagged.tag,
             f"{tagged.cases:,}",
             amount(tagged.base, share),
             amount(tagged.candidate, share),
-            signed(tagged.paired.difference.value, share),
-            between(tagged.paired.difference, share),
+            signed(tagged.difference.value, share),
+            between(tagged.difference, share),
             p_value(tagged.p_adjusted),
+            *([_whose(tagged)] if is_judged else []),
         )
         for tagged in one.tags
     ]
-    return Table(f"{one.candidate} against {one.base}, by tag", (f"tag ({one.candidate})", *TAGGED), rows)
+    columns = (f"tag ({one.candidate})", *TAGGED, *(["whose difference"] if is_judged else []))
+    return Table(f"{one.candidate} against {one.base}, by tag", columns, rows)
 
 
 def turns(report: Report) -> Table:
@@ -93,6 +96,12 @@ def _measured(measured: Measured) -> tuple[str, ...]:
     difference = (signed(measured.outer.value, share), between(measured.outer, share))
     counts = (f"{found.wins:,}", f"{found.losses:,}", p_value(measured.p_value), words(measured.said))
     return (measured.metric, measured.role, *sides, *difference, *counts)
+
+
+def _whose(tagged: Tagged) -> str:
+    if tagged.people is None or not tagged.is_corrected:
+        return "the judge's alone"
+    return f"corrected by {tagged.people.labels:,} labels"
 
 
 def _duration(us: int | None) -> str:
