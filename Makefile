@@ -101,7 +101,7 @@ evals-check: $(VENV)/.dev ## Known results of evaluations, reproduced from recor
 
 .PHONY: calibration
 calibration: $(VENV)/.dev ## How often intervals hold the truth and decisions are wrong (DATA=DIR: recorded answers to draw from)
-	PYTHONPATH=bench $(BIN)/python -m calibration $(or $(DATA),../shared/data/routing) $(ARGS)
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=bench $(BIN)/python -m calibration $(or $(DATA),../shared/data/routing) $(ARGS)
 
 FUZZ_VENV := .venv-fuzz
 $(FUZZ_VENV)/.fuzz: pyproject.toml

@@ -4,14 +4,14 @@ import numpy as np
 
 from calibration.rows import Goal, Row, Task, at_least, share, times
 from fairlead.stats.means import mean
-from fairlead.stats.paired import paired
+from fairlead.stats.paired import difference as apart
 
 CLUSTERS = (20, 50)
 CORRELATIONS = (0.0, 0.1, 0.5)
 SIZES = ("even", "uneven")
 MEANS = (0.5, 0.9, 0.98)
 DIFFERENCES = ((0.06, 0.0), (0.06, -0.02), (0.3, -0.1))  # discordance, difference
-RUNS = 300
+RUNS = 1500
 
 
 def tasks() -> list[Task]:
@@ -24,29 +24,26 @@ def tasks() -> list[Task]:
 
 
 def measure(count: int, sizes: str, correlation: float) -> list[Row]:
-    rng = np.random.default_rng([count, len(sizes), int(10 * correlation)])
+    rng, runs = np.random.default_rng([count, len(sizes), int(10 * correlation)]), times(RUNS)
     where = f"{count} {sizes} clusters, correlation {correlation}"
     rows = []
     for middle in MEANS:
         held = graded = 0
-        for _ in range(times(RUNS)):
+        for _ in range(runs):
             codes = clustered(rng, count, sizes)
             ease = _eases(rng, middle, correlation, count)[codes]
-            found = mean((rng.random(len(codes)) < ease).astype(float), clusters=codes)
-            held += found.low <= middle <= found.high
+            held += not mean((rng.random(len(codes)) < ease).astype(float), clusters=codes).excludes(middle)
             halves = (rng.random((2, len(codes))) < ease).mean(axis=0)
-            found = mean(halves, clusters=codes)
-            graded += found.low <= middle <= found.high
-        rows.append(share("clustered", f"right or wrong, {middle}, {where}", held, times(RUNS)))
-        rows.append(share("clustered", f"graded, {middle}, {where}", graded, times(RUNS)))
+            graded += not mean(halves, clusters=codes).excludes(middle)
+        rows.append(share("clustered", f"right or wrong, {middle}, {where}", held, runs))
+        rows.append(share("clustered", f"graded, {middle}, {where}", graded, runs))
     for discordance, difference in DIFFERENCES:
         held = 0
-        for _ in range(times(RUNS)):
+        for _ in range(runs):
             base, candidate, codes = pairs(rng, discordance, difference, correlation, count, sizes)
-            found = paired(base, candidate, clusters=codes).difference
-            held += found.low <= difference <= found.high
+            held += not apart(base, candidate, (0.95,), clusters=codes).intervals[0].excludes(difference)
         what = f"difference {100 * difference:g} points, {100 * discordance:g} % discordant, {where}"
-        rows.append(share("clustered", what, held, times(RUNS)))
+        rows.append(share("clustered", what, held, runs))
     return rows
 
 

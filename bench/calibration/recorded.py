@@ -15,14 +15,14 @@ import numpy as np
 from calibration.outcomes import covers
 from calibration.rows import Goal, Row, Task, at_least, share, times
 from fairlead.stats.means import mean
-from fairlead.stats.paired import paired
+from fairlead.stats.paired import difference as apart
 from fairlead.stats.shares import proportion
 
 COUNTS = (30, 100, 300)
 CLUSTERS = (20, 50)
 IN_A_CLUSTER = 5
 PAIRS = 2  # of models, from each table
-RUNS = 300
+RUNS = 2000
 FEWEST = 100  # items that a table must have to be drawn from
 
 
@@ -104,8 +104,8 @@ def _graded(rng: np.random.Generator, base: np.ndarray, candidate: np.ndarray) -
     for count in COUNTS:
         for _ in range(times(RUNS)):
             at = rng.integers(0, len(base), count)
-            difference = paired(base[at], candidate[at]).difference
-            found[f"difference, n = {count}"] += not difference.excludes(float((candidate - base).mean()))
+            (interval,) = apart(base[at], candidate[at], (0.95,)).intervals
+            found[f"difference, n = {count}"] += not interval.excludes(float((candidate - base).mean()))
             found[f"mean, n = {count}"] += not mean(base[at]).excludes(float(base.mean()))
     return found
 
@@ -121,8 +121,8 @@ def _clustered(rng: np.random.Generator, base: np.ndarray, candidate: np.ndarray
         codes = np.repeat(np.arange(count), IN_A_CLUSTER)
         for _ in range(times(RUNS)):
             at = blocks[rng.integers(0, whole, count)].ravel()
-            apart = paired(base[at], candidate[at], clusters=codes).difference
-            found[f"difference, {count} clusters"] += not apart.excludes(difference)
+            (interval,) = apart(base[at], candidate[at], (0.95,), clusters=codes).intervals
+            found[f"difference, {count} clusters"] += not interval.excludes(difference)
             found[f"mean, {count} clusters"] += not mean(base[at], clusters=codes).excludes(middle)
     return found
 

@@ -22,6 +22,7 @@ NAMES = {
     "lattice": "The least that neighbouring outcomes of 95 % or more can come to, averaged over p ± .02",
     "pairs": "A paired difference's 95 % interval: coverage",
     "pairs around": "A paired difference's 95 % interval: coverage averaged over p ± .02",
+    "pairs lattice": "The least that two bounds which are each right in 97.5 % can come to, averaged over p ± .02",
     "means": "Means of graded scores: coverage",
     "differences": "Paired differences of graded scores: coverage",
     "clustered": "Clusters: coverage",

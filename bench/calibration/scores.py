@@ -1,17 +1,22 @@
-"""Coverage for graded scores, of many shapes: means, and paired differences."""
+"""Coverage for graded scores, of many shapes: means, and paired differences.
+
+Two kinds of candidates are compared with the base: one that is the same but for a tenth of the items, which fall, and
+one whose scores have nothing to do with the base's, so that nearly all differ.
+"""
 
 import numpy as np
 
 from calibration.rows import Goal, Row, Task, at_least, at_most, share, times
 from fairlead.stats.means import mean
-from fairlead.stats.paired import paired
+from fairlead.stats.paired import difference
 
 COUNTS = (30, 100, 300)
 MEANS = (0.5, 0.9, 0.98)
 SHAPES = ("beta 4", "beta 20", "right or graded", "scattered grades")
 HARDEST = ("beta 1",)  # nearly always right, hardly ever exactly: shown beside
-RUNS = 300
+RUNS = {30: 4000, 100: 2500, 300: 2000}
 SHIFT = 0.02
+CONFIDENCE = (0.95,)
 
 
 def tasks() -> list[Task]:
@@ -24,17 +29,21 @@ def tasks() -> list[Task]:
 
 
 def measure(shape: str, count: int, middle: float) -> list[Row]:
-    rng = np.random.default_rng([count, int(1000 * middle), len(shape)])
-    held = apart = 0
-    for _ in range(times(RUNS)):
+    rng, runs = np.random.default_rng([count, int(1000 * middle), len(shape)]), times(RUNS[count])
+    held = fallen = apart = 0
+    for _ in range(runs):
         scores = drawn(rng, shape, middle, count)
-        interval = mean(scores)
-        held += interval.low <= middle <= interval.high
-        other = _shifted(rng, scores, middle)
-        difference = paired(scores, other).difference
-        apart += difference.low <= -SHIFT * middle <= difference.high
+        held += not mean(scores).excludes(middle)
+        (interval,) = difference(scores, _shifted(rng, scores), CONFIDENCE).intervals
+        fallen += not interval.excludes(-SHIFT * middle)
+        (interval,) = difference(scores, drawn(rng, shape, middle, count), CONFIDENCE).intervals
+        apart += not interval.excludes(0)
     where, counted = f"{shape}, n = {count}, mean {middle}", shape not in HARDEST
-    return [share("means", where, held, times(RUNS), counted), share("differences", where, apart, times(RUNS), counted)]
+    return [
+        share("means", where, held, runs, counted),
+        share("differences", f"a tenth falls: {where}", fallen, runs, counted),
+        share("differences", f"nothing in common: {where}", apart, runs, counted),
+    ]
 
 
 def goals(rows: list[Row]) -> list[Goal]:
@@ -59,7 +68,7 @@ def drawn(rng: np.random.Generator, shape: str, middle: float, count: int) -> np
     return rng.binomial(4, rng.beta(2 * middle, 2 * (1 - middle), count)) / 4
 
 
-def _shifted(rng: np.random.Generator, scores: np.ndarray, middle: float) -> np.ndarray:
+def _shifted(rng: np.random.Generator, scores: np.ndarray) -> np.ndarray:
     """A candidate that loses SHIFT of its score on average: a tenth of the items lose a fifth each on average."""
     factor = np.where(rng.random(len(scores)) < 0.1, 1 - rng.random(len(scores)) * 20 * SHIFT, 1.0)
     return scores * factor
