@@ -9,11 +9,13 @@ from scipy import signal, stats
 from calibration.gates import ERROR, deciding
 from calibration.rows import Goal, Row, Task, at_most
 from fairlead.stats.betting import lower_bound
+from fairlead.stats.decisions import gate
 from fairlead.stats.looks import Looks
 
 LOOKS = 10
 LOOKED = [(200, 0.05, 0.1), (300, 0.05, 0.2), (500, 0.02, 0.06)]  # cases, margin, discordance
 AT = (0.0, 0.5, 1.0, 2.0)  # true differences, in margins downwards
+CHECKED = 10  # outcomes, of which the gate itself is asked
 MOST = 1e-6  # of the probability may lie beyond what is added up
 
 
@@ -30,6 +32,9 @@ def looked(count: int, margin: float, discordance: float) -> list[Row]:
     ]
     at_any_time = [_bet(end, margin, min(most, end)) for end in ends]
     once = [_tested(ERROR, count, margin, most)]
+    for at in (0, LOOKS // 2, LOOKS - 1):
+        _check(planned[at], ends[at], margin, Looks(LOOKS, is_last=at == LOOKS - 1))
+        _check(at_any_time[at], ends[at], margin, Looks(None))
     rows = []
     for margins in AT:
         difference = -margins * margin
@@ -92,6 +97,24 @@ def _bet(count: int, margin: float, most: int) -> Region:
         return low
 
     return tuple(np.array([fewest(of, difference) for of in range(most + 1)]) for difference in (-margin, margin))
+
+
+def _check(region: Region, count: int, margin: float, looks: Looks) -> None:
+    """That the gate says what is added up here, at outcomes around the bounds."""
+    discordant = np.random.default_rng(count).integers(0, len(region[0]), CHECKED)
+    for of, off in zip(discordant, np.tile((-1, 0), CHECKED // 2), strict=True):
+        for is_lost, enough in enumerate(region):
+            more = int(enough[of]) + off
+            if not 0 <= more <= of:
+                continue
+            won, lost = (of - more, more) if is_lost else (more, of - more)
+            base = np.repeat([0.0, 1.0, 1.0], [won, lost, count - of])
+            candidate = np.repeat([1.0, 0.0, 1.0], [won, lost, count - of])
+            is_any, confidence = looks.planned is None, looks.confidence(1 - ERROR)
+            said = gate(base, candidate, margin, confidence=confidence, at_any_time=is_any).outcome
+            decided = "pass" if won >= region[0][of] else "fail" if lost >= region[1][of] else "undecided"
+            if said != decided:
+                raise AssertionError(f"{won} won, {lost} lost of {count}: the gate says {said}, here it is {decided}")
 
 
 def _said(chances: tuple[float, float], ends: list[int], regions: list[Region], most: int) -> tuple[float, float]:
