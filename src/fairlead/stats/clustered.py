@@ -25,11 +25,12 @@ class Estimate(Struct, frozen=True):
     def cautious(self, most: float) -> float:
         """The variance, drawn towards the `most` that it could be, so much as a kind of unit may be unseen.
 
-        What differs as rarely as what is seen to differ, and further, is in no sample with the probability exp(-units)
-        that differ (Poisson's; Good 1953, Biometrika 40, for what samples do not show). So few wrong answers that are
-        nearly right do not tell that none is quite wrong, and what varies in many units counts as it is.
+        If half of the units that differ were quite wrong, none of those that are seen would be so with the probability
+        2 to the power of minus how many there are (Good 1953, Biometrika 40, on what samples do not show). So a few
+        answers that are nearly right do not tell that none is quite wrong, and what varies in many units counts as it
+        is.
         """
-        return self.variance + max(0.0, most - self.variance) * math.exp(-self.differing)
+        return self.variance + max(0.0, most - self.variance) * 0.5**self.differing
 
     def interval(self, confidence: float) -> Interval:
         """Student's."""
