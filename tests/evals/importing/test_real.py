@@ -79,6 +79,13 @@ def test_a_multiple_choice_is_told_with_the_choice_that_was_likeliest() -> None:
     assert table.asked[0] == "What is 1 + 1?\nAnswer:" and found.facts["version"] == "0.4.13"
 
 
+def test_a_list_of_samples_as_older_harnesses_wrote_it_has_the_same_cases() -> None:
+    old, new = read(REAL / "lm-eval-0.4.2" / "_sums_choice.jsonl").table, lm_eval("sums_choice").table
+    assert old.metrics["acc"].tolist() == [1, 0, 0] and old.said.tolist()[0] == "two"
+    for column in ("item", "content_hash", "gold_version", "asked", "wanted"):
+        assert getattr(old, column).tolist() == getattr(new, column).tolist()
+
+
 def test_of_a_metric_of_which_less_is_better_the_sign_is_turned() -> None:
     found = lm_eval("sums_said")
     assert list(found.table.metrics) == [

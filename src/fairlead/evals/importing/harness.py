@@ -6,6 +6,8 @@ case is known by its document.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ PLAIN = frozenset({"doc_id", "doc", "target", "arguments", "resps", "filtered_re
 HASHES = frozenset({"doc_hash", "prompt_hash", "target_hash"})
 LIKELIHOODS = "perplexity"  # of a sample it is a log-likelihood: of that, more is better
 WITHOUT = "Of its metrics none has a number for each sample: such as bleu and word_perplexity are of a whole task only."
+NONE = "this is no sample"
 AGGREGATED = "Name the samples beside it, which --log_samples writes: samples_TASK_DATE.jsonl."
 
 
@@ -64,9 +67,8 @@ def read(path: Path, limits: Limits) -> Imported:
     samples: dict[str, Sample] = {}
     scores: dict[str, dict[str, float]] = {}  # metric -> item -> score
     filters: dict[str, None] = {}
-    for number, line in lines(path, limits):
-        where = f"{path}:{number}"
-        sample, found = _sample(line, where)
+    for where, values in _rows(path, limits):
+        sample, found = _sample(values, where)
         item = str(sample.doc_id)
         filters[sample.filter] = None
         samples.setdefault(item, sample)
@@ -106,7 +108,9 @@ def _imported(
         [model or path.stem] * len(items),
         metrics,
         content_hash=[digest(sample.doc) or sample.doc_hash or sample.prompt_hash for sample in rows],
-        gold_version=[sample.target_hash or digest(sample.target) for sample in rows],
+        gold_version=[
+            digest(as_text(sample.target)) if sample.target is not None else sample.target_hash for sample in rows
+        ],
         asked=[_prompt(sample.arguments) for sample in rows],
         wanted=[wanted for wanted, _ in shown],
         said=[said for _, said in shown],
@@ -126,12 +130,24 @@ def _about(path: Path, limits: Limits) -> About:
         return About()
 
 
-def _sample(line: str, where: str) -> tuple[Sample, dict[str, float]]:
-    values = decoded(line, dict[str, Any], where, "this is no sample")
+def _rows(path: Path, limits: Limits) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Lines of JSON; older harnesses wrote one list, under the same ending."""
+    found = lines(path, limits)
+    first = next(found, None)
+    if first is not None and first[1].lstrip().startswith("["):
+        for number, values in enumerate(decoded(document(path, limits), list[dict[str, Any]], str(path), NONE), 1):
+            yield f"{path} ({number})", values
+        return
+    for number, line in chain([first] if first else [], found):
+        where = f"{path}:{number}"
+        yield where, decoded(line, dict[str, Any], where, NONE)
+
+
+def _sample(values: dict[str, Any], where: str) -> tuple[Sample, dict[str, float]]:
     try:
         sample = msgspec.convert(values, Sample)
     except msgspec.ValidationError as error:
-        raise unreadable(where, f"this is no sample: {error}") from error
+        raise unreadable(where, f"{NONE}: {error}") from error
     names = sample.metrics if sample.metrics is not None else [name for name in values if name not in PLAIN | HASHES]
     found = {name: float(values[name]) for name in names if isinstance(values.get(name), bool | int | float)}
     return sample, found

@@ -59,15 +59,22 @@ def _whole(value: Any) -> Any:
 
 
 def keys(data: bytes | str) -> frozenset[str]:
-    """Those of a JSON object; none of anything else."""
+    """Those of a JSON object, or of the first one of a list; none of anything else."""
+    kind: Any = dict[str, msgspec.Raw] | list[msgspec.Raw]
     try:
-        return frozenset(msgspec.json.decode(data, type=dict[str, msgspec.Raw]))
+        found = msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return frozenset(decoded(data, dict[str, Any], "", ""))
-    except ResultsUnreadable:
-        return frozenset()
+        kind = dict[str, Any] | list[dict[str, Any]]
+        try:
+            found = decoded(data, kind, "", "")
+        except ResultsUnreadable:
+            return frozenset()
+    if isinstance(found, dict):
+        return frozenset(found)
+    first = found[0] if found else {}
+    if not isinstance(first, msgspec.Raw):
+        return frozenset(first)
+    return keys(bytes(first)) if bytes(first).startswith(b"{") else frozenset()
 
 
 def digest(value: Any) -> str:

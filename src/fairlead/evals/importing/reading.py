@@ -40,10 +40,10 @@ def seen(path: Path, limits: Limits) -> str:
         start = file.read(4)
     if start[:2] == ZIP:
         return "inspect"
-    if start[:1] not in (b"{", b"\xef") or start == PARQUET:
+    if start[:1] not in (b"{", b"[", b"\xef") or start == PARQUET:
         return "table"
     first = next(lines(path, limits), (0, ""))[1]
-    if not first.lstrip().startswith("{"):
+    if not first.lstrip().startswith(("{", "[")):
         return "table"
     return _of_keys(path, keys(first) or keys(document(path, limits)))
 
