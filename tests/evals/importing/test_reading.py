@@ -106,6 +106,7 @@ def test_quoted_text_may_hold_lines_and_blank_lines(tmp_path: Path) -> None:
         ("item,score,status\n1,1,\n2,1,broken\n", "row 2: status is 'broken'"),
         ("item,score," + ",".join(map(str, range(1000))) + "\n", "more than 1000 columns"),
         ("item,score\n1,inf\n", "row 1: score is infinite"),
+        ('{"item": 1, "score": 1' + "0" * 400 + "}", "row 1: score is too large"),
         ("item,score\n1,1,1\n", "not 2 cells as in the header, but 3"),
         ("item,score,score\n1,1,1\n", "two columns have the same name: score"),
         ("item,score\n1,1\n1,0\n", "cases are there twice"),
@@ -291,6 +292,12 @@ def test_each_filter_of_the_harness_has_a_metric_of_its_own(tmp_path: Path) -> N
 def test_older_samples_do_not_name_their_metrics(tmp_path: Path) -> None:
     old = {name: of for name, of in harness_sample(0, 1.0).items() if name not in ("metrics", "filter", "target_hash")}
     assert list(read(written(tmp_path / "samples_t.jsonl", [old])).table.metrics) == ["exact_match"]
+
+
+def test_a_number_that_can_only_be_a_mistake_is_missing(tmp_path: Path) -> None:
+    rows = [harness_sample(0, 1.0), harness_sample(1, 10**400), harness_sample(2, float("inf"))]
+    scores = read(written(tmp_path / "samples_t.jsonl", rows)).table.metrics["exact_match"]
+    assert np.array_equal(scores, [1, np.nan, np.nan], equal_nan=True)
 
 
 def test_a_document_that_is_there_twice_is_refused(tmp_path: Path) -> None:

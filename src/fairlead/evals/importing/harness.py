@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from fairlead.errors import ResultsUnreadable
 from fairlead.evals.importing.files import Limits, document, lines
-from fairlead.evals.importing.imported import Imported, as_text, decoded, digest, unreadable
+from fairlead.evals.importing.imported import Imported, as_text, decoded, digest, is_score, unreadable
 from fairlead.evals.results import ScoreTable
 
 FILE = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d{2}-\d{2}T[\d.-]+))?\.jsonl(?:\.gz)?\Z")
@@ -149,8 +149,8 @@ def _sample(values: dict[str, Any], where: str) -> tuple[Sample, dict[str, float
     except msgspec.ValidationError as error:
         raise unreadable(where, f"{NONE}: {error}") from error
     names = sample.metrics if sample.metrics is not None else [name for name in values if name not in PLAIN | HASHES]
-    found = {name: float(values[name]) for name in names if isinstance(values.get(name), bool | int | float)}
-    return sample, found
+    given = {name: values.get(name) for name in names}
+    return sample, {name: float(value) for name, value in given.items() if is_score(value)}
 
 
 def _requests(arguments: Any) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from fairlead.evals.results import ScoreTable
 
 T = TypeVar("T")
 WHOLE = "Is the file whole? Copy or download it once more."
+MOST = 1e300  # beyond it nothing is a score
 DIGEST = 16  # characters of a hash that names a content
 
 
@@ -82,6 +83,11 @@ def digest(value: Any) -> str:
     if value is None:
         return ""
     return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:DIGEST]
+
+
+def is_score(value: Any) -> bool:
+    """A number, or NaN; not one so large that it can only be a mistake."""
+    return isinstance(value, bool | int | float) and not abs(value) > MOST
 
 
 def as_text(value: Any) -> str:

@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fairlead.evals.importing.imported import is_score
 from fairlead.scoring.numbers import read_number
 
 WORDS = dict.fromkeys(("true", "yes", "pass", "passed", "correct", "right"), 1.0) | dict.fromkeys(
     ("false", "no", "fail", "failed", "incorrect", "wrong"), 0.0
 )
 NOTHING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "–", "missing"})
+NO_PERCENT = "has no percent sign, as others have"
 Sign = Literal[".", ","]  # of decimals
 SIGNS: tuple[Sign, ...] = (".", ",")
 GROUPED: dict[Sign, re.Pattern[str]] = {
@@ -38,38 +40,35 @@ def scores(cells: Sequence[Any]) -> np.ndarray:
 
 
 def _spelled(cells: Sequence[Any]) -> np.ndarray:
-    found = np.full(len(cells), np.nan)
-    written: dict[int, str] = {}
+    """Each spelling is read once: columns repeat theirs."""
+    written: dict[str, int] = {}  # and where it stands first
     for at, cell in enumerate(cells):
-        if isinstance(cell, bool | int | float):
-            found[at] = float(cell)
-            continue
-        if cell is not None and not isinstance(cell, str):
-            raise Unclear(at, "is no number")
-        word = (cell or "").strip().lower()
-        if word in WORDS:
-            found[at] = WORDS[word]
-        elif word not in NOTHING:
-            written[at] = word
-    if len({word.endswith("%") for word in written.values()}) > 1:
-        at = next(at for at, word in written.items() if not word.endswith("%"))
-        raise Unclear(at, "has no percent sign, as others have")
-    sign = _sign(written)
-    for at, word in written.items():
-        found[at] = _number(word, sign)
-    return found
+        if isinstance(cell, str):
+            written.setdefault(cell, at)
+        elif cell is not None and not is_score(cell):
+            raise Unclear(at, "is no number" if not isinstance(cell, int) else "is too large")
+    plain = {cell: cell.strip().lower() for cell in written}
+    numbers = {word: at for cell, at in written.items() if (word := plain[cell]) not in WORDS and word not in NOTHING}
+    if len({word.endswith("%") for word in numbers}) > 1:
+        raise Unclear(min(at for word, at in numbers.items() if not word.endswith("%")), NO_PERCENT)
+    sign = _sign(numbers)
+    read = WORDS | dict.fromkeys(NOTHING, np.nan) | {word: _number(word, sign) for word in numbers}
+    known: dict[Any, float] = {cell: read[word] for cell, word in plain.items()}
+    return np.array(
+        [known[cell] if isinstance(cell, str) else np.nan if cell is None else cell for cell in cells], float
+    )
 
 
-def _sign(written: dict[int, str]) -> Sign:
-    """Raises Unclear where it could be either, or neither."""
+def _sign(written: dict[str, int]) -> Sign:
+    """Of all that is written, each with where it stands. Raises Unclear where it could be either, or neither."""
     could: list[Sign] = [*SIGNS]
-    for at, word in written.items():
+    for word, at in written.items():
         left: list[Sign] = [sign for sign in could if _fits(word, sign)]
         if not left:
             is_number = any(_fits(word, sign) for sign in SIGNS)
             raise Unclear(at, "is not written as others are" if is_number else "is no number")
         could = left
-    if len(could) > 1 and (at := next((at for at, word in written.items() if "," in word), None)) is not None:
+    if len(could) > 1 and (at := next((at for word, at in written.items() if "," in word), None)) is not None:
         raise Unclear(at, "may have decimals or thousands")
     return could[0]
 
