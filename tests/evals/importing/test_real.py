@@ -1,14 +1,18 @@
 """Files as the other harnesses themselves wrote them (real/README.md says with what): what the tools were told to give
 is what is read."""
 
+import gzip
+import json
+import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from fairlead.errors import ResultsUnreadable
+from fairlead.errors import FairleadError, ResultsUnreadable
 from fairlead.evals.importing.imported import Imported
-from fairlead.evals.importing.reading import read
+from fairlead.evals.importing.reading import READERS, read
 
 REAL = Path(__file__).parent / "real"
 OF_LM_EVAL = REAL / "lm-eval-0.4.13" / "someone__sums-1b"
@@ -155,3 +159,34 @@ def test_results_of_an_old_promptfoo_have_the_same_cases_also_where_one_erred() 
     ]
     assert sorted(table.candidates) == [f"exec:./{provider}.sh, {prompt}" for provider, prompt in by]
     assert all(len(table.of_candidate(name)) == 3 for name in table.candidates) and len(set(table.item)) == 3
+
+
+# --- all of them -----------------------------------------------------------------------------------------------------
+
+STRANGE = [None, True, -1, 10**400, 0.5, float("nan"), "", "C", "\ud800", [], {}, [[]], {"value": {}}]
+
+
+def mutated(value: Any, drawn: random.Random) -> Any:
+    """The same, but for a part in fifty, which is anything, and some that is gone."""
+    if drawn.random() < 0.02:
+        return drawn.choice(STRANGE)
+    if isinstance(value, dict):
+        return {name: mutated(of, drawn) for name, of in value.items() if drawn.random() > 0.01}
+    return [mutated(of, drawn) for of in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("file", [*PROMPTFOO, "promptfoo-0.28.1.json", "inspect-0.3.40.json.gz", "lm-eval"])
+def test_whatever_a_file_holds_it_is_read_or_refused_with_a_reason(tmp_path: Path, file: str) -> None:
+    path = REAL / file if file != "lm-eval" else next(OF_LM_EVAL.glob("samples_sums_choice_*"))
+    whole = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    documents = whole.splitlines() if ".jsonl" in path.name else [whole]
+    drawn, refused = random.Random(1), 0
+    for _ in range(30):
+        told = "\n".join(json.dumps(mutated(json.loads(document), drawn)) for document in documents)
+        (tmp_path / path.name.removesuffix(".gz")).write_text(told)
+        try:
+            read(tmp_path / path.name.removesuffix(".gz"), drawn.choice([None, None, *READERS]))
+        except FairleadError as error:
+            refused += 1
+            assert error.message
+    assert refused

@@ -156,8 +156,9 @@ def _sample(values: dict[str, Any], where: str) -> tuple[Sample, dict[str, float
 def _requests(arguments: Any) -> list[tuple[str, str]]:
     """What was asked, and what it was asked with: `arguments` are lists, or tables of `arg_0`, by the harness's
     version."""
-    found = []
-    for one in arguments.values() if isinstance(arguments, dict) else arguments or ():
+    found: list[tuple[str, str]] = []
+    listed = list(arguments.values()) if isinstance(arguments, dict) else arguments
+    for one in listed if isinstance(listed, list) else ():
         if isinstance(one, dict):
             found.append((as_text(one.get("arg_0")), as_text(one.get("arg_1"))))
         elif isinstance(one, list) and one:
