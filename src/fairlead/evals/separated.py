@@ -44,8 +44,11 @@ def separated(lines: Iterable[str], wrong: Wrong) -> tuple[list[str], Iterator[t
 
 
 def _sign(header: str) -> str:
-    """The one that makes most columns of it."""
-    return max(SIGNS, key=lambda sign: len(next(csv.reader([header], delimiter=sign), [])))
+    """The one that makes most columns of it; of what is no header any."""
+    try:
+        return max(SIGNS, key=lambda sign: len(next(csv.reader([header], delimiter=sign), [])))
+    except csv.Error:
+        return SIGNS[0]
 
 
 def _rows(

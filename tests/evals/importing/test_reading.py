@@ -111,6 +111,7 @@ def test_quoted_text_may_hold_lines_and_blank_lines(tmp_path: Path) -> None:
         ("item,score,score\n1,1,1\n", "two columns have the same name: score"),
         ("item,score\n1,1\n1,0\n", "cases are there twice"),
         ('item,score\n1,"1\n', "this is no CSV"),
+        ("item,score\r1,1\r2,1\r", "this is no CSV"),
         ('{"item": 1, "score": 1}\n[1]\n', "no JSON object"),
         ('{"item": 1, "score": 1}\n{"item": 2, "sc', "no JSON object"),
         ('{"item": 1, "score": {"a": 1}}\n', "score is no number"),

@@ -21,6 +21,7 @@ NONE = "these are no results of promptfoo"
 HINT = "Results of `promptfoo eval -o results.json` are read, of the JSON and the JSONL form."
 # What promptfoo says of an assertion that broke, where it does not mark it (`graderError`).
 BROKE = ("Custom function threw error", "Python code execution failed", "Ruby code execution failed")
+CASE = 12  # characters of a case's name
 LONGEST = 40  # of a prompt, in a candidate's name
 LIKELY = 1e6  # dollars, seconds: no answer costs or takes more
 
@@ -96,6 +97,10 @@ class Result(Struct, rename="camel"):
             return self.prompt
         text = self.prompt.label or self.prompt.display.removeprefix(f"[{self.by}] ") or as_text(self.prompt.raw)
         return " ".join(text.split())
+
+    @property
+    def described(self) -> str:
+        return self.description or (self.test_case.description if self.test_case else None) or ""
 
     @property
     def asserted(self) -> Any:
@@ -195,7 +200,7 @@ def _imported(results: list[Result], facts: dict[str, str], notes: tuple[str, ..
         status=status,
         cost_nusd=[_whole(result.cost, NUSD) for result in results],
         latency_us=[_whole(result.latency_ms, 1000) for result in results],
-        asked=[as_text(_vars(result)) for result in results],
+        asked=["\n".join(filter(None, (result.described, as_text(_vars(result))))) for result in results],
         wanted=[_wanted(result) for result in results],
         said=[_said(result) for result in results],
         tags=[_tags(result) for result in results],
@@ -210,8 +215,7 @@ def _cases(results: list[Result]) -> Iterator[tuple[str, str, str]]:
     for content, result in zip(contents, results, strict=True):
         # An error has no grades: in older versions only other results of the test tell what was asserted.
         gold = digest(result.asserted if result.test_case else told.get(content))
-        name = result.description or (result.test_case.description if result.test_case else None) or ""
-        yield f"{name[:60]} {digest([content, gold])[:8]}".strip(), content, gold
+        yield digest([content, gold])[:CASE], content, gold
 
 
 def _tags(result: Result) -> tuple[str, ...]:
