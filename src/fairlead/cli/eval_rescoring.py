@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from fairlead.evals.cases import Case
 from fairlead.evals.examining import Examiners
 from fairlead.evals.holdout import sealed
 from fairlead.evals.plans import Plan, Wanted
-from fairlead.evals.running import score_rows
+from fairlead.evals.running import score_answer, score_rows
 from fairlead.evals.scorers import Ready, check_gold, load
 from fairlead.evals.spending import LONGEST_TAG, Meter
 from fairlead.evals.suite import Suite, read_suite
@@ -64,7 +65,7 @@ async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxe
         plan = beginning.read_plan(run)
         suite = read_suite(folder or Path(plan.folder))
         cases = {case.id: case for case in suite.cases}
-        for id in {answer.item for answer in answers}:
+        for id in set(map(attrgetter("item"), answers)):
             if id not in cases or cases[id].content_hash != contents[id]:
                 raise RequestInvalid(
                     f"case {id!r} is not what it was when the run asked it", hint="run the suite again: eval run"
@@ -116,7 +117,10 @@ async def _all(
     room = asyncio.Semaphore(AT_ONCE)
 
     async def scored(rows: list[AnswerRow]) -> list[ScoreRow]:
-        wanted = Wanted(candidates[rows[0].candidate], cases[rows[0].item], rows[0].repeat)
+        case = cases[rows[0].item]
+        if not case.is_conversation:
+            return await score_answer(scorers, case, rows[0])
+        wanted = Wanted(candidates[rows[0].candidate], case, rows[0].repeat)
         return await score_rows(scorers, wanted, rows)
 
     async def waited_for(rows: list[AnswerRow]) -> int:
@@ -152,8 +156,9 @@ def _begin(
     changed = replace(plan, hash=suite.hash, scorers={name: ready.version for name, ready in scorers.items()})
     with store.read() as connection:
         is_known = runs.has_suite(connection, suite.hash)
-        unscored = answers_without_scores(connection, run.id, changed.scorers)
-    if run.status != "done" and changed == plan and unscored:
+        goes_on = run.status != "done" and changed == plan
+        unscored = answers_without_scores(connection, run.id, changed.scorers) if goes_on else set()
+    if unscored:
         return [rows for rows in every if (rows[0].candidate, rows[0].item, rows[0].repeat) in unscored]
     items = [] if is_known else beginning.items_of(suite, sealed(suite))
     with store.begin() as connection:
@@ -168,5 +173,5 @@ def _missing(scores: list[ScoreRow]) -> int:
 
 def _together(answers: list[AnswerRow]) -> Iterator[list[AnswerRow]]:
     """The rows of one case in one repeat: the whole first, then its turns."""
-    for _, rows in groupby(answers, lambda row: (row.candidate, row.item, row.repeat)):
+    for _, rows in groupby(answers, attrgetter("candidate", "item", "repeat")):
         yield list(rows)

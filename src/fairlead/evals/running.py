@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from fairlead.errors import FairleadError, OperatorError, Unavailable
 from fairlead.evals.asking import Asked, Question
+from fairlead.evals.cases import Case
 from fairlead.evals.conversing import PlayedUser, converse, score_turns
 from fairlead.evals.patience import BesideDenied, PatientAsker
 from fairlead.evals.plans import Plan, Wanted, body, cache_key
@@ -303,13 +304,17 @@ class Run:
 
 async def score_rows(scorers: Mapping[str, Ready], wanted: Wanted, rows: Sequence[AnswerRow]) -> list[ScoreRow]:
     """One answer by all scorers; a conversation turn by turn, and as a whole. Its row, or the whole's, comes first."""
-    row, case = rows[0], wanted.case
-    if case.is_conversation:
-        turns = await score_turns(scorers, case, conversation_of(case, rows))
-        return [score_row(row, one.metric, scorers[one.metric].version, one.scored, one.turn) for one in turns]
+    if not wanted.case.is_conversation:
+        return await score_answer(scorers, wanted.case, rows[0])
+    turns = await score_turns(scorers, wanted.case, conversation_of(wanted.case, rows))
+    return [score_row(rows[0], one.metric, scorers[one.metric].version, one.scored, one.turn) for one in turns]
+
+
+async def score_answer(scorers: Mapping[str, Ready], case: Case, row: AnswerRow) -> list[ScoreRow]:
+    """One that is no conversation. If it did not come, or not as it should, it is worth nothing."""
     scores = []
     for name, ready in scorers.items():
-        if row.status in FAILED:  # an answer that did not come, or not as it should, is worth nothing
+        if row.status in FAILED:
             found = ready.failed(row.status, case)
         else:
             output = output_of(row)

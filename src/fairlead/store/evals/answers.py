@@ -12,7 +12,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, and_, select
 
 from fairlead.store.evals import tables
-from fairlead.store.evals.rows import Upsert, columns, rows_of
+from fairlead.store.evals.rows import Upsert, columns, rows_of, tuples
 
 AT_ONCE = 500  # cache keys in one question
 
@@ -112,7 +112,7 @@ def said_in(connection: Connection, run: str) -> list[AnswerRow]:
     """The same answers with what scorers look at: neither what they cost nor what they took."""
     table = tables.answer.c
     query = select(*(table[name] for name in _SAID)).where(table.run == run)
-    rows: Any = connection.execute(query.order_by(table.candidate, table.item, table.repeat, table.turn))
+    rows = tuples(connection, query.order_by(table.candidate, table.item, table.repeat, table.turn))
     return [
         AnswerRow(
             run=run,

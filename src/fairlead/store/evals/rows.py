@@ -44,9 +44,18 @@ def rows_of(connection: Connection, kind: type[Row], query: Any) -> list[Row]:
     return rows
 
 
+def tuples(connection: Connection, query: Any) -> list[tuple[Any, ...]]:
+    """What the query finds, as the driver gives it: SQLAlchemy takes half as long again to make its rows of it."""
+    result = connection.execute(query)
+    driver: Any = result.cursor
+    rows = driver.fetchall()
+    result.close()
+    return rows
+
+
 def columns(connection: Connection, wanted: Sequence[Any], of: Callable[[Any], Any]) -> dict[str, Sequence[Any]]:
-    """The columns of what a query over them finds, by their names: no object is made of a row."""
-    rows = connection.execute(of(select(*wanted))).all()
+    """The columns of what a query over them finds, by their names."""
+    rows = tuples(connection, of(select(*wanted)))
     found = zip(*rows, strict=True) if rows else ((),) * len(wanted)
     return {column.name: values for column, values in zip(wanted, found, strict=True)}
 

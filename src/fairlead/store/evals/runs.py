@@ -19,7 +19,7 @@ from fairlead.errors import InUse, NotFound, Unavailable
 from fairlead.ids import new_id, now_us
 from fairlead.store.evals import tables
 from fairlead.store.evals.preferences import forget_preferences
-from fairlead.store.evals.rows import Upsert, columns, rows_of, texts, values_of
+from fairlead.store.evals.rows import Upsert, columns, rows_of, texts, tuples, values_of
 from fairlead.store.evals.spending import spent_by
 from fairlead.store.opening import Store
 
@@ -131,7 +131,7 @@ def contents_of(connection: Connection, hash: str) -> dict[str, str]:
     """What each case of that version says, as a hash, by its id."""
     table = tables.item.c
     query = select(table.id, table.content_hash).where(table.suite == hash)
-    return dict(connection.execute(query).tuples().all())
+    return dict(tuples(connection, query))  # type: ignore[arg-type]
 
 
 def new_run(connection: Connection, row: RunRow) -> None:
