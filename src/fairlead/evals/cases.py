@@ -8,7 +8,7 @@ no answers.
 import difflib
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -80,7 +80,9 @@ class Case(Struct, frozen=True, kw_only=True):
         """All that is its own, for finding near-duplicates and leaks: not what is sent, and no system message, which
         many cases may share."""
         said = [one for one in self.messages if one["role"] not in ("system", "developer")]
-        return "\n".join(_texts((self.vars, [one.get("content") for one in said], self.turns, self.user)))
+        texts: list[str] = []
+        _gather((self.vars, [one.get("content") for one in said], self.turns, self.user), texts)
+        return "\n".join(texts)
 
 
 class _Written(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -161,14 +163,14 @@ def _unreadable(row: Mapping[str, Any], said: str) -> CaseWrong:
     return CaseWrong(f"`{at.strip('.`')}`: {what}" if at else what)
 
 
-def _texts(value: Any) -> Iterable[str]:
+def _gather(value: Any, texts: list[str]) -> None:
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
+        texts.append(value)
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from _texts(one)
+            _gather(one, texts)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            _gather(one, texts)
     elif value is not None and not isinstance(value, bool):
-        yield str(value)
+        texts.append(str(value))

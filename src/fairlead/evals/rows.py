@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Row = tuple[str, dict[str, Any]]  # where it stands, and what it holds
 JSON_COLUMNS = ("vars", "messages", "turns", "tools", "utility")  # of a table: a cell of them is JSON
+_ROW = msgspec.json.Decoder()
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -59,7 +60,7 @@ def _json_lines(path: Path) -> Iterator[Row]:
                 continue
             where = f"{path}:{number}"
             try:
-                row = msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+                row = _ROW.decode(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise SuiteInvalid(
                     f"{where}: not JSON: {error}", hint="one JSON object per line", file=str(path), line=number
