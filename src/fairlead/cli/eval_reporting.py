@@ -9,7 +9,7 @@ from fairlead.cli import terminal
 from fairlead.cli.eval_options import Typed, scored
 from fairlead.cli.eval_runs import opened
 from fairlead.cli.eval_sources import Sources, at_least, gathered, rules_of
-from fairlead.cli.eval_stored import people
+from fairlead.cli.eval_stored import origins_of, people
 from fairlead.cli.place import Place, here, placed
 from fairlead.cli.terminal import note, warn
 from fairlead.errors import NotFound, RequestInvalid, SuiteInvalid
@@ -86,17 +86,20 @@ def _judged(place: Place, sources: Sources) -> "Judged | None":
         return None
     try:
         with opened(place) as store:
-            known = read_material(store, runs).evidence
+            material = read_material(store, runs)
+            known = material.evidence
     except (NotFound, RequestInvalid, SuiteInvalid) as error:
         warn(f"what people's labels say is left out: {error.message}")
         return None
-    base, *others = known.candidates
+    origins = origins_of(sources.names, sources.stored)
+    named = [material.called(one.run, one.name) for one in origins.values()] or known.candidates
+    base, *others = [name for name in named if name in known.candidates] or known.candidates
     judges = ", ".join(dict.fromkeys(f"{one.target or one.route} ({one.model})" for one in known.judges)) or "nobody"
     people = ", ".join(f"{by}: {count}" for by, count in known.labellers.items()) or "nobody yet"
     return Judged(
         metric=known.metric,
         by=f"Judged by {judges}; labelled by {people}.",
-        alone=tuple(corrected(known, one) for one in known.candidates),
+        alone=tuple(corrected(known, one) for one in (base, *others)),
         differences=tuple(corrected_difference(known, base, one) for one in others),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from fairlead.errors import NotFound
@@ -190,9 +190,15 @@ def corrected_difference(
             confidence=confidence,
             seed=seed,
         )
+        ppi = structs.replace(ppi, interval=_within(ppi.interval))
     except ValueError as error:
         why = str(error)
     return _told(candidate, seen, labels + labels_base, ppi, why)
+
+
+def _within(found: Interval) -> Interval:
+    """No difference of two scores from 0 to 1 is larger than 1."""
+    return Interval(found.value, max(found.low, -1.0), min(found.high, 1.0))
 
 
 class Decided(Struct, frozen=True, kw_only=True):

@@ -94,8 +94,19 @@ def _measured(measured: Measured) -> tuple[str, ...]:
         return (measured.metric, measured.role, *sides, "", "", "", "", "", "no score of both")
     found = measured.verdict.paired
     difference = (signed(measured.outer.value, share), between(measured.outer, share))
-    counts = (f"{found.wins:,}", f"{found.losses:,}", p_value(measured.p_value), words(measured.said))
-    return (measured.metric, measured.role, *sides, *difference, *counts)
+    counts = (f"{found.wins:,}", f"{found.losses:,}")
+    if measured.people is not None and measured.people.outer is not None:  # the judge's words beside people's
+        sides, counts = [f"{side} (judge)" if side else "" for side in sides], ("", "")
+        difference = (f"{difference[0]} (people)", difference[1])
+    return (
+        measured.metric,
+        measured.role,
+        *sides,
+        *difference,
+        *counts,
+        p_value(measured.p_value),
+        words(measured.said),
+    )
 
 
 def _whose(tagged: Tagged) -> str:
