@@ -101,6 +101,13 @@ def test_junit_has_a_test_for_each_condition_and_what_is_open_is_a_failure() -> 
     assert undecided is not None and undecided.get("type") == "undecided" and "is open" in (undecided.text or "")
 
 
+def test_a_workflow_is_told_each_condition_once() -> None:
+    open_, *others = annotations(of(two_metrics([0.0] * 300), guardrails=(Metric(name="tone", margin=0.05),)))
+    assert "in tone" in open_ and not others
+    worse = annotations(of(two_metrics([0.0] * 300), guardrails=(Metric(name="right", at_least=0.999),)))
+    assert len(worse) == len(set(worse))
+
+
 def test_a_candidates_name_does_no_harm_in_xml_or_in_a_workflow() -> None:
     bad = 'x\n::error::boo%<"&\x00\ud800'
     table = joined([answers("old", [1] * 100), answers(bad, [1] * 100)])

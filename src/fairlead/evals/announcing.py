@@ -39,14 +39,11 @@ def junit(decision: Decision, took_s: float) -> str:
 
 
 def annotations(decision: Decision) -> list[str]:
-    """Workflow commands: one for the decision, one for each condition that did not pass."""
-    lines = [_annotation(decision.outcome, decision_sentence(decision))]
-    lines += [
-        _annotation(check.outcome, check_sentence(decision, check))
-        for check in decision.checks
-        if check.outcome != "pass" and len(decision.checks) > 1
-    ]
-    return lines
+    """Workflow commands: one for the decision, one for each condition that did not pass, which it does not tell."""
+    decided = decision_sentence(decision)
+    open_ = [(check.outcome, check_sentence(decision, check)) for check in decision.checks if check.outcome != "pass"]
+    others = [_annotation(outcome, told) for outcome, told in open_ if told not in decided]
+    return [_annotation(decision.outcome, decided), *others]
 
 
 def _annotation(outcome: str, text: str) -> str:
