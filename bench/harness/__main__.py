@@ -37,7 +37,7 @@ class Watch:
         self.began = self.ended = 0.0
         self.cpu_s = 0.0  # of this process
 
-    def begins(self, run: str, suite: str, planned: int) -> None:
+    def begins(self, what: str, planned: int) -> None:
         self.began, self.cpu_s = time.monotonic(), time.process_time()
 
     def shows(self, progress: Progress) -> None:
@@ -130,7 +130,12 @@ PAGE = """# How busy an evaluation keeps a target
 
 `make bench-evals`: one embedded engine with fairlead-mini is asked the same invoices at the same concurrency by a bare
 load generator, which does nothing with the answers, by `fairlead eval run`, which books, scores and stores them, and by
-Inspect AI, in turns. Machines differ: read the ratios.
+Inspect AI, in turns, in the same order. Machines differ: read the ratios.
+
+The time of each is from its first question to its last answer: of `fairlead eval run` to the last that stands in the
+store with its score, of Inspect AI to the last score. What comes before and after (reading the suite, opening the
+store) is left out of all three. Engine and asker share the machine's cores: what asking takes, the engine lacks, and
+twice that where its threads wait for each other.
 
 """
 
@@ -164,8 +169,10 @@ def table(result: dict) -> str:
     if result["times_inspect"]:
         lines.append(f"* Beside Inspect AI: {result['times_inspect']:.2f} times its answers per second.")
     lines.append(
-        f"* {again['cases']:,} recorded cases of two candidates, out of the store, scored again and compared: "
-        f"{again['seconds']:.1f} s of one core (goal {recorded.GOAL_S:g} s)."
+        f"* {again['cases']:,} recorded cases of two candidates, scored again and compared: "
+        f"{again['seconds']:.1f} s of one core (goal {recorded.GOAL_S:g} s); `fairlead eval score` after a scorer has "
+        f"changed, {again['steps']['scored']:.1f} s, and `fairlead eval compare`, {again['steps']['compared']:.1f} s, "
+        "both from the start of Python on."
     )
     return "\n".join(lines) + "\n"
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from fairlead.engines.llamacpp import llamacpp_engine
 from fairlead.engines.supervisor import Engine
+from fairlead.evals.plans import Plan, chosen
+from fairlead.evals.suite import read_suite
 from fairlead.samples.draw import INVOICES, samples
 from fairlead.samples.sample import SEEN
 
@@ -72,7 +74,9 @@ def write_suite(folder: Path, count: int) -> Path:
     return suite
 
 
-def bodies(suite: Path) -> list[bytes]:
-    """What is asked, as the engine is sent it."""
-    rows = [json.loads(line) for line in (suite / "cases.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [json.dumps({**PARAMS, "model": "mini", "messages": row["messages"]}).encode() for row in rows]
+def bodies(folder: Path) -> list[bytes]:
+    """What is asked, as the engine is sent it, in the order in which a run asks it."""
+    suite = read_suite(folder)
+    plan = Plan(suite=suite.name, hash=suite.hash, folder=str(folder), split="all", candidates=(), seed=suite.seed)
+    asked = (case.messages for case in chosen(suite.cases, plan, ()))
+    return [json.dumps({**PARAMS, "model": "mini", "messages": messages}).encode() for messages in asked]

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from fairlead.evals.running import Progress
 
 TOLD_EVERY = 0.1  # of all answers, where there is no terminal to draw on
-SHOWN_EVERY_S = 0.1
+SHOWN_EVERY_S = 0.25  # drawing takes time of what is asked for
 INTERRUPTED = "it was interrupted"
 
 
@@ -96,6 +97,8 @@ class _Bar:
             refresh_per_second=round(1 / SHOWN_EVERY_S),
         )
         self._task: Any = None
+        self._progress: Progress | None = None
+        self._drawn = 0.0
 
     def begins(self, what: str, planned: int) -> None:
         note(f"{what}.")
@@ -103,11 +106,19 @@ class _Bar:
         self._bar.start()
 
     def shows(self, progress: "Progress") -> None:
+        self._progress = progress
+        if time.monotonic() - self._drawn >= SHOWN_EVERY_S:
+            self._draw(progress)
+
+    def _draw(self, progress: "Progress") -> None:
+        self._drawn = time.monotonic()
         speed = self._bar.tasks[self._task].speed
         rate = f"{speed:.1f}/s" if speed else ""
         self._bar.update(self._task, completed=progress.done, rate=rate, beside=_beside(progress).lstrip(", "))
 
     def ends(self) -> None:
+        if self._progress is not None:
+            self._draw(self._progress)
         self._bar.stop()
 
 

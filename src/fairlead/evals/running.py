@@ -216,7 +216,7 @@ class Run:
             await self._pause(found.retry_after_s or self._pace.backoff_s * 2 ** (tries - 1))
         if found.status == "ok":
             self._answered.add(wanted.candidate.name)
-        return replace(found, cost_nusd=cost), tries
+        return found if tries == 1 else replace(found, cost_nusd=cost), tries
 
     async def _let_in(self, question: Question) -> Asked:
         """Asked, once a limit of the house that is full has room for it."""
