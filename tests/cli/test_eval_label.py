@@ -1,7 +1,7 @@
 """Labelling in a terminal, and what the commands around it say."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,29 @@ def test_labels_go_out_to_a_file_and_in_again(data: Data, tmp_path: Path) -> Non
     refused = other.run("label", "run1", "--import", str(file))
     assert refused.exit_code == 1
     assert "line 11" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) - 40],  # half written
+        lambda text: text.replace(b'"by":"ada"', b'"by":"\xff"', 1),
+        lambda text: text.replace(b'"value":', b'"value":1' + b"0" * 5, 1),
+        lambda text: text + b'{"suite":' + b"[" * 100_000,
+        lambda text: b"0" + text,
+    ],
+)
+def test_of_a_file_that_is_damaged_nothing_is_taken_in_and_the_line_is_named(
+    data: Data, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    data.run("label", "run1", "--by", "ada", "--cases", "5", keys="51" * 10)
+    file = tmp_path / "labels.jsonl"
+    data.run("label", "run1", "--export", str(file))
+    file.write_bytes(damage(file.read_bytes()))
+    other = Data(tmp_path / "other")
+    refused = other.run("label", "run1", "--import", str(file))
+    assert refused.exit_code == 1 and re.search(r"labels\.jsonl, line \d+: ", refused.stderr), refused.output
+    assert "0 of 5 cases labelled" in other.run("label", "run1", "--cases", "5").stderr
 
 
 def test_what_is_not_there_is_told(data: Data) -> None:

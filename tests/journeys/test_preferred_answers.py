@@ -12,8 +12,10 @@ import pytest
 
 from cli.running import command, environment, fairlead, until
 from fairlead.evals.material import read_pair_material
+from fairlead.evals.pairing import pairing_id
 from fairlead.store.evals.opening import open_evals
 from fairlead.store.evals.preferences import preferences_of
+from fairlead.store.evals.runs import written_alone
 
 CONFIG = """\
 data_dir = "data"
@@ -237,6 +239,15 @@ def test_what_can_not_be_compared_is_said_before_anybody_is_asked(
     told = prefer(folder, pair=pair)
     assert told.exit_code == 1 and why in told.stderr
     assert not calls(folder)
+
+
+def test_two_at_once_do_not_pay_for_the_same_verdicts(folder: Path) -> None:
+    with open_evals(folder / "data") as store:
+        pairing = pairing_id(*read_pair_material(store, PAIR).origins)
+    with written_alone(folder / "data", pairing, "it"):
+        refused = prefer(folder)
+    assert refused.exit_code == 1 and "is being written by another process" in refused.stderr
+    assert not calls(folder) and prefer(folder).exit_code == 0
 
 
 def test_a_suite_without_a_judge_says_how_to_name_one(folder: Path) -> None:

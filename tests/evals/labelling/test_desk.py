@@ -165,3 +165,30 @@ def test_labels_outlive_the_process_in_the_evaluation_store(tmp_path: Path) -> N
     assert room.desk(goal=2).next() is None
     assert len(room.book.read()) == 4
     store.close()
+
+
+def test_two_desks_at_once_share_the_work_and_lose_nothing(tmp_path: Path) -> None:
+    """Each has its own connection to the store, as two processes have."""
+    room, given = Room(tmp_path / "suite"), {"ada": 0, "ben": 0}
+    with open_evals(tmp_path / "data") as one, open_evals(tmp_path / "data") as other:
+        desks = {}
+        for by, store in (("ada", one), ("ben", other)):
+            room.book = StoredLabels(store, "s", "quality")  # type: ignore[assignment]
+            desks[by] = room.desk(by, goal=6)
+        while any(desk.next() is not None for desk in desks.values()):
+            for by, desk in desks.items():
+                if (shown := desk.next()) is not None:
+                    desk.give(shown.answer_hash, {"coverage": 3, "faithfulness": 1})
+                    given[by] += 1
+        labels = StoredLabels(one, "s", "quality").read()
+    assert given == {"ada": 6, "ben": 6} and len({label.answer_hash for label in labels}) == len(labels) == 12
+
+
+def test_what_two_people_say_of_the_same_answer_at_the_same_time_is_kept_of_both(tmp_path: Path) -> None:
+    room = Room(tmp_path / "suite")
+    ada, ben = room.desk("ada", goal=1), room.desk("ben", goal=1)
+    first, same = ada.next(), ben.next()
+    assert first is not None and first == same
+    ada.give(first.answer_hash, {"coverage": 1, "faithfulness": 1})
+    ben.give(first.answer_hash, {"coverage": 5, "faithfulness": 1})
+    assert {label.by for label in room.book.read()} == {"ada", "ben"} and len(room.book.read()) == 2

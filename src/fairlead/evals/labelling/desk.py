@@ -46,7 +46,7 @@ class Progress(Struct, frozen=True):
 
 
 class Desk:
-    """Safe for several threads. `clock` gives UTC microseconds."""
+    """Safe for several threads, and beside other desks with the same book. `clock` gives UTC microseconds."""
 
     def __init__(self, setting: Setting, drawn: Drawn, book: LabelBook, clock: Callable[[], int] = now_us) -> None:
         self.setting = setting
@@ -57,13 +57,13 @@ class Desk:
         self._given: list[tuple[Shown, LabelRow]] = []  # by this person, at this desk
         self._standing: dict[str, LabelRow] = {}  # by answer hash, whoever gave it
         self._mine: dict[str, LabelRow] = {}
-        for label in book.read():
-            if label.rubric == setting.rubric.hash and is_standing(label):
-                self._note(label)
+        self._look_up()
 
     def next(self) -> Shown | None:
-        """What is to be looked at; None: the goal is reached, or all is labelled."""
+        """What is to be looked at, and nobody at another desk has said meanwhile; None: the goal is reached, or all is
+        labelled."""
         with self._lock:
+            self._look_up()
             return self._next()
 
     def give(self, answer_hash: str, scores: Mapping[str, int] | str, *, note: str = "", took_us: int = 0) -> None:
@@ -98,6 +98,11 @@ class Desk:
             skipped = sum(label.value is None for label in self._mine.values())
             goal = min(self.setting.goal, self._drawn.cases)
             return Progress(done, goal, self._drawn.cases, skipped, len(self._mine) - skipped)
+
+    def _look_up(self) -> None:
+        for label in self._book.read():
+            if label.rubric == self.setting.rubric.hash and is_standing(label):
+                self._note(label)
 
     def _next(self) -> Shown | None:
         for shown in self._drawn.shown:

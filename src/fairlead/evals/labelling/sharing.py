@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from fairlead.errors import RequestInvalid
 from fairlead.evals.labelling.book import Details, LabelBook, details, encoded, is_standing, label_id
 from fairlead.store.evals.labels import LabelRow
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # what a store can keep
+Place = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,13 +22,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rubric: str
     answer_hash: str
     by: str
-    at_us: int
+    at_us: Count
     value: float | None
     item: str = ""
     run: str = ""
     candidate: str = ""
-    repeat: int = 0
-    took_us: int = 0
+    repeat: Place = 0
+    took_us: Count = 0
     sample: str = ""
     details: Details = Details()
 
@@ -44,8 +48,8 @@ def read_lines(path: Path, suite: str, metric: str) -> list[LabelRow]:
             continue
         try:
             line = msgspec.json.decode(text, type=Line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RequestInvalid(f"{path}, line {number}: {error}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise RequestInvalid(f"{path}, line {number}: {error}", hint="nothing of it was taken in") from None
         if (line.suite, line.metric) != (suite, metric):
             raise RequestInvalid(
                 f"{path}, line {number}: a label of {line.metric} in {line.suite}, not of {metric} in {suite}"

@@ -60,7 +60,7 @@ def _turns(report: Report) -> list[str]:
 def _worst(report: Report) -> list[str]:
     if not report.worst:
         return []
-    parts = ["## Worst cases"]
+    parts = ["## Worst cases", *([plain(report.as_judged)] if report.is_judged else [])]
     if not report.shows_text:
         parts.append("The licence of the cases keeps their text out of reports.")
     return parts + [part for one in report.worst for part in _case(one)]

@@ -115,6 +115,8 @@ def _worst(report: Report) -> Iterable[str]:
     if not report.worst:
         return
     yield "<h2>Worst cases</h2>"
+    if report.is_judged:
+        yield f'<p class="caption">{escape(report.as_judged)}</p>'
     if not report.shows_text:
         yield '<p class="caption">The licence of the cases keeps their text out of reports.</p>'
     for number, one in enumerate(report.worst):
