@@ -11,6 +11,7 @@ from fairlead.errors import TargetError
 from fairlead.wire.connection import Connection
 from fairlead.wire.familiar import TRIES, Familiar
 from fairlead.wire.response import Deadlines
+from wire.mute import Wire
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:0%b GMT\r\ncontent-type: application/json\r\n"
@@ -20,26 +21,6 @@ HEAD = (
 
 def answer(body: bytes = b"{}", id: bytes = b"r1", second: bytes = b"1") -> bytes:
     return HEAD % (second, id, len(body)) + body
-
-
-class Wire:
-    """A transport that only says whether it was closed."""
-
-    def __init__(self) -> None:
-        self.closed = False
-
-    def write(self, data: bytes) -> None: ...
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def abort(self) -> None:
-        self.closed = True
 
 
 def heard(*answers: bytes) -> tuple[Any, ...]:

@@ -1,13 +1,17 @@
 """Events that are taken while they are waited for, without anybody being woken."""
 
+import asyncio
+
 import pytest
 
 from fairlead.errors import StreamBroken, TargetTimeout, TargetUnclear
 from fairlead.wire.address import place, request_head
+from fairlead.wire.connection import Connection
 from fairlead.wire.pool import Pool
 from fairlead.wire.response import Deadlines, EventStream
 from fairlead.wire.sse import Event, Events
 from upstream import Upstream, events
+from wire.mute import Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -103,3 +107,32 @@ async def test_a_bug_of_whoever_takes_it_breaks_the_stream_and_is_in_the_log(
             async for _ in stream:
                 stream.tap = clumsy
     assert "ZeroDivisionError" in caplog.text and "clumsy" in caplog.text
+
+
+async def test_pieces_that_came_together_are_poured_at_once() -> None:
+    """Whoever is behind finds more each time it looks, and so catches up."""
+    loop, wire, poured = asyncio.get_running_loop(), Wire(), []
+
+    def take(batch: list[Event]) -> bool:
+        poured.append([data for _, data in batch])
+        return True
+
+    connection = Connection(loop, "there", lambda _: None, lambda _: None)
+    connection.connection_made(wire)  # type: ignore[arg-type]
+    response = connection.send(b"", b"", LONG, loop.time(), loop.time() + 60)
+    connection.data_received(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunk(b"zero"))
+    await response.head()
+    stream = response.events()
+    assert await anext(stream) == [("message", b"zero")]
+    stream.tap = take
+    waiting = asyncio.create_task(anext(stream, None))
+    await asyncio.sleep(0)
+    connection.data_received(b"".join(map(chunk, WORDS)))
+    connection.data_received(chunk(b"five") + b"0\r\n\r\n")
+    assert await waiting is None and poured == [list(WORDS), [b"five"]]
+    connection.connection_lost(None)
+
+
+def chunk(data: bytes) -> bytes:
+    said = b"data: %b\n\n" % data
+    return b"%x\r\n%b\r\n" % (len(said), said)

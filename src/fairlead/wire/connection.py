@@ -27,7 +27,7 @@ RACE_S = 1.0  # in which a close after a request is taken to be the end of an id
 class Connection(asyncio.Protocol):
     """`idle` is called when it can be used again, `lost` when it never can. Implements `response.Link`."""
 
-    __slots__ = ("_done", "_familiar", "_headers", "_idle", "_keep", "_lost", "_most", "_overhead", "_parser",
+    __slots__ = ("_came", "_done", "_familiar", "_headers", "_idle", "_keep", "_lost", "_most", "_overhead", "_parser",
                  "_paused", "_reason", "_requests", "_response", "_started", "_timer", "_transport", "loop", "place",
                  "rest_s", "wake_at")  # fmt: skip
 
@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._familiar = Familiar()
+        self._came: list[bytes] = []  # pieces of a body, out of what is being parsed
         self._requests = 0
         self._most = math.inf  # requests that the server takes here, as far as it says
         self.rest_s = math.inf  # that it lets it lie idle, as far as it says
@@ -128,20 +129,32 @@ class Connection(asyncio.Protocol):
             self._settle(response)
             return
         self._overhead += len(data)
+        failure: TargetError | None = None
         try:
             parser.feed_data(data)
         except httptools.HttpParserCallbackError as why:  # ours, not the server's: the parser hides it behind its own
-            log.error("reading what %s sent: %s", self.place, trail(why.__context__ or why))
-            self._break_off(TargetUnclear(f"what {self.place} sent could not be read here"))
+            failure = self._bug(why.__context__ or why)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as why:
-            self._break_off(TargetUnclear(f"{self.place} does not speak HTTP/1.1 as it should: {why}"))
-        else:
-            if self._done:
-                if is_first and self._keep and response.status == 200:
-                    self._familiar.learn(data, self._reason, self._headers)
-                self._settle(response)
-            elif self._overhead > MAX_HEAD_BYTES:
-                self._break_off(TargetUnclear(f"{self.place} sent more than {MAX_HEAD_BYTES} bytes of headers"))
+            failure = TargetUnclear(f"{self.place} does not speak HTTP/1.1 as it should: {why}")
+        if came := self._came:  # together: who is behind would else write each piece by itself, and never catch up
+            body = came[0] if len(came) == 1 else b"".join(came)
+            came.clear()
+            try:
+                response.take(body)
+            except Exception as bug:  # noqa: BLE001  # whoever takes it is told of this as of any other end
+                failure, self._done = self._bug(bug), False
+        if failure is not None:
+            self._break_off(failure)
+        elif self._done:
+            if is_first and self._keep and response.status == 200:
+                self._familiar.learn(data, self._reason, self._headers)
+            self._settle(response)
+        elif self._overhead > MAX_HEAD_BYTES:
+            self._break_off(TargetUnclear(f"{self.place} sent more than {MAX_HEAD_BYTES} bytes of headers"))
+
+    def _bug(self, why: BaseException) -> TargetError:
+        log.error("reading what %s sent: %s", self.place, trail(why))
+        return TargetUnclear(f"what {self.place} sent could not be read here")
 
     def _settle(self, response: Response) -> None:
         """The response is complete: the connection is free, or it is closed."""
@@ -212,8 +225,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         self._overhead = 0
-        if self._response is not None:
-            self._response.take(data)
+        self._came.append(data)
 
     def on_message_complete(self) -> None:
         assert self._parser is not None
