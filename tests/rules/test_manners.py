@@ -13,6 +13,7 @@ CATCHES_ALL = {
     "src/fairlead/evals/sandbox_driver.py": "tests of strangers' code raise whatever they like: that is the verdict",
     "src/fairlead/evals/recipes.py": "scorers are others' code, those that do not wait",
     "src/fairlead/evals/scorers.py": "scorers are others' code: whatever they raise, the score is missing and says why",
+    "src/fairlead/wire/connection.py": "a bug of whoever takes an answer breaks off that answer, and says so",
     "src/fairlead/telemetry.py": "telemetry is optional: it never breaks what it watches",
 }
 READS_ENVIRONMENT = {

@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from hashlib import blake2b
-from time import monotonic, time_ns
+from time import monotonic
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -20,7 +20,7 @@ from fairlead.errors import EndpointUnsupported, FairleadError, RequestInvalid, 
 from fairlead.gateway.call import Caller, Context
 from fairlead.gateway.flow import Gateway
 from fairlead.gateway.identity import Identities
-from fairlead.ids import new_trace
+from fairlead.ids import new_trace, now_us
 from fairlead.server.cors import Cors
 from fairlead.server.errors import INTERNAL, body_of, headers_of, status_of
 from fairlead.server.recording import Recorder
@@ -53,7 +53,7 @@ class Exchange(Incoming):
         self.headers = head.headers
         self._link = link
         self.listener = listener
-        self.at_us = time_ns() // 1000
+        self.at_us = now_us()
         self.began = monotonic()
 
     @property

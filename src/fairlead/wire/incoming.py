@@ -10,10 +10,10 @@ from copy import copy
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from time import time
 from typing import Any, Protocol
 
 from fairlead.errors import BodyTooLarge, FairleadError
+from fairlead.ids import now_us
 
 AHEAD_BYTES = 64 * 1024  # of a body that nobody has asked for yet
 SMALL_BYTES = 64 * 1024  # copying up to here is cheaper than a write of two pieces
@@ -218,7 +218,7 @@ class Incoming:
             self._waiter.set_result(None)
 
     def _head(self, status: int, lines: Lines, framing: bytes | None) -> bytes:
-        parts = [_STATUS.get(status) or status_line(status), *lines, *self.also, _date(int(time()))]
+        parts = [_STATUS.get(status) or status_line(status), *lines, *self.also, _date(now_us() // 1_000_000)]
         if framing is not None:
             parts.append(framing)
         ends_with_connection = self.plain and framing is None and status not in NO_BODY
