@@ -19,7 +19,7 @@ ERROR = 0.05
 CLUSTERED = [(count, correlation) for count in (20, 50) for correlation in (0.0, 0.5)]
 GRADED = [(count, change) for count in (30, 100) for change in (0.2, 0.5, 1.0)]
 APART = (30, 100)  # graded pairs of which nothing is the same
-RUNS = 5000
+RUNS = 4000
 MARGIN = 0.05
 
 

@@ -14,8 +14,9 @@ simulated, with the standard error beside it; a goal counts as missed where the 
 beyond it, and is "in error" where it lies less far beyond. A worst case over many simulated ones looks worse than each
 is: that is not made up for.
 
-Graded scores that are nearly right but for a few that are worth nothing ("rarely quite wrong") are shown and held to no
-goal: samples without any of these do not tell that there are some, and an interval that allows for them is wide for all.
+Graded scores that are nearly right but for a few that are worth nothing ("rarely quite wrong") are shown and held to
+no goal: samples without any of these do not tell that there are some, and an interval that allows for them is wide for
+all.
 """
 
 NAMES = {

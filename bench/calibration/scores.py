@@ -14,7 +14,7 @@ COUNTS = (30, 100, 300)
 MEANS = (0.5, 0.9, 0.98)
 SHAPES = ("beta 1", "beta 4", "beta 20", "right or graded", "scattered grades")
 HARDEST = ("rarely quite wrong",)  # what is in no sample is in no interval that is not wide for all: shown beside
-RUNS = {30: 4000, 100: 2500, 300: 2000}
+RUNS = {30: 2000, 100: 1500, 300: 1200}
 SHIFT = 0.02
 CONFIDENCE = (0.95,)
 
