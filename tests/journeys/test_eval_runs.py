@@ -240,6 +240,42 @@ def test_ctrl_c_waits_for_what_was_asked_and_says_how_to_go_on(tmp_path: Path) -
     assert ran(folder, "--resume", "last")["run"]["answers"] == 120
 
 
+def test_a_second_ctrl_c_does_not_wait_and_says_how_to_go_on_too(tmp_path: Path) -> None:
+    folder = furnish(tmp_path, 40)
+    process = began(folder, suite(folder), *SLOWLY, "--concurrency", "2")
+    until("some are answered", lambda: len(answered(folder)) >= 3 or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    until("the first is heard", lambda: "Ctrl-C again" in (folder / "run.log").read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 1
+    log = (folder / "run.log").read_text()
+    assert "was stopped: it was interrupted" in log and "Traceback" not in log
+    assert ran(folder, "--resume", "last")["run"]["answers"] == 120
+
+
+def test_a_run_that_is_done_stays_done_whatever_is_wrong_when_it_is_resumed_or_scored(place: Path) -> None:
+    run = ran(place, suite(place), *CAPPED, ends=1)["run"]["id"]
+    assert ran(place, "--resume", run, "--max-cost", "1usd")["run"]["status"] == "done"
+    assert ran(place, "--resume", run)["run"]["status"] == "done"  # its own cap is used up
+    (place / "suite" / "suite.toml").write_text(SUITE + '[scorers.alike]\nkind = "similarity"\nroute = "nowhere"\n')
+    assert ran(place, "--resume", run)["progress"]["asked"] == 0
+    assert fairlead(place, "eval", "score", run).exit_code == 1
+    assert json.loads(fairlead(place, "eval", "show", run, "--json").stdout)["status"] == "done"
+
+
+def test_a_cap_that_is_reached_names_the_command_that_raises_it(folder: Path) -> None:
+    stopped = fairlead(folder, "eval", "run", suite(folder), *CAPPED)
+    assert stopped.exit_code == 1 and "was stopped: its cost cap of 0.0" in stopped.stderr, stopped.stderr
+    (line,) = [line for line in stopped.stderr.splitlines() if "--resume" in line]
+    assert line.startswith("hint: fairlead eval run --resume ") and " --max-cost AMOUNT raises it" in line
+
+
+def test_a_question_that_the_house_cannot_read_stops_the_run_and_scores_nobody_0(folder: Path) -> None:
+    odd = fairlead(folder, "eval", "run", suite(folder), "--on", "good", "--sweep", "temperature=warm")
+    assert odd.exit_code == 1 and "can't be asked of good temperature=warm: `temperature`" in odd.stderr, odd.stderr
+    assert not answered(folder)
+
+
 def test_a_run_has_one_writer(tmp_path: Path) -> None:
     folder = furnish(tmp_path, 40)
     door = Door(folder).open()

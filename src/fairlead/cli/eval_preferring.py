@@ -176,6 +176,7 @@ class _Sitting:
         try:
             with interruptible(asking, "give the same command to go on"):
                 return await asking.go(wanted, self._order.at_once)
+            return asking.stopped
         finally:
             await write(())  # what a question cost that came to nothing
 

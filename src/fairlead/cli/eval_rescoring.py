@@ -74,7 +74,7 @@ async def _rescore(settings: "Config", ref: str, folder: Path | None, unsandboxe
             scorers_with = partial(load, suite, unsandboxed=unsandboxed, examiners=examiners)
             before = scorers_with()
             await check_gold(before.values(), suite.cases)
-            claim = Claim(store, run.id, data_dir, f"score/{run.id}")
+            claim = Claim(store, run.id, data_dir, f"score/{run.id}", opens=False)
             try:
                 if not any(ready.asks for ready in before.values()):
                     found = await _all(store, Writer(store, claim), suite, run, before, answers, cases)

@@ -124,6 +124,7 @@ def run(
 
 def _tell(place: Place, outcome: "Outcome", wants_json: bool) -> None:
     from fairlead.cli.eval_runs import opened, show_run
+    from fairlead.cli.eval_sitting import going_on
     from fairlead.evals.summing import show
 
     with opened(place) as store:
@@ -138,6 +139,8 @@ def _tell(place: Place, outcome: "Outcome", wants_json: bool) -> None:
         note(f"Run {outcome.run} is done.")
         return
     warn(f"run {outcome.run} was stopped: {outcome.stopped.why}")
-    if outcome.stopped.hint:
+    on = going_on(outcome.run)
+    if outcome.stopped.hint and outcome.stopped.hint != on:
         note(f"hint: {outcome.stopped.hint}")
-    note(f"Go on with it: fairlead eval run --resume {outcome.run}")
+    if not outcome.stopped.hint.startswith(f"{on} "):
+        note(f"Go on with it: {on}")

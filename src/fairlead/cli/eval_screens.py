@@ -12,7 +12,7 @@ from fairlead.cli import terminal
 from fairlead.cli.terminal import note
 
 if TYPE_CHECKING:
-    from fairlead.evals.running import Progress
+    from fairlead.evals.running import Progress, Stopped
 
 TOLD_EVERY = 0.1  # of all answers, where there is no terminal to draw on
 SHOWN_EVERY_S = 0.25  # drawing takes time of what is asked for
@@ -21,7 +21,7 @@ INTERRUPTED = "it was interrupted"
 
 class Stoppable(Protocol):
     @property
-    def is_stopped(self) -> bool: ...
+    def stopped(self) -> "Stopped | None": ...
     def stop(self, why: str, hint: str = "") -> None: ...
 
 
@@ -40,19 +40,29 @@ def screen(things: str) -> Screen:
 
 @contextmanager
 def interruptible(asking: Stoppable, hint: str) -> Iterator[None]:
-    """Ctrl-C stops asking, and what was asked is waited for; a second one does not wait. In a running loop."""
+    """Ctrl-C stops asking, and what was asked is waited for; a second one does not wait, and leaves the block at once.
+    In a running loop."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
+    is_hurried = False
 
     def interrupted() -> None:
-        if asking.is_stopped:
+        nonlocal is_hurried
+        if asking.stopped is not None:
+            is_hurried = True
             task.cancel()
+            return
+        note("Stopping: what was asked is waited for. Ctrl-C again does not wait.")
         asking.stop(INTERRUPTED, hint)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
     try:
         yield
+    except asyncio.CancelledError:
+        if not is_hurried:
+            raise
+        task.uncancel()
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -18,7 +18,7 @@ from msgspec import Struct
 from fairlead.cli.eval_screens import Screen, interruptible
 from fairlead.errors import NotFound, OperatorError
 from fairlead.evals import beginning
-from fairlead.evals.anchors import judge_anchors
+from fairlead.evals.anchors import judge_anchors, read_anchors
 from fairlead.evals.beginning import Wish
 from fairlead.evals.examining import Examiners
 from fairlead.evals.holdout import sealed
@@ -36,6 +36,8 @@ from fairlead.store.evals.opening import open_evals
 from fairlead.store.evals.runs import Claim, RunRow
 from fairlead.store.evals.writing import Writer
 from fairlead.store.opening import Store
+
+KEY = "eval-"  # and the run: whose name the key has that it asks with
 
 if TYPE_CHECKING:
     from fairlead.config import Config
@@ -87,6 +89,8 @@ async def _sit(settings: "Config", order: Order, screen: Screen) -> Outcome:
     store = await asyncio.to_thread(open_evals, data_dir, settings.store.url.value)
     try:
         row = _found(store, order.resume) if order.resume else None
+        if row is not None and row.status == "done":  # it stays so, whatever has changed meanwhile
+            return Outcome(row.id, Progress(0), None)
         suite = read_suite(order.suite or _folder(row))
         beginning.check_zone(suite, settings.store.zone if store.is_postgres else "private")
         sitting = _Sitting(settings, order, screen, store, suite, row)
@@ -134,11 +138,12 @@ class _Sitting:
     async def _hold(self, claims: ExitStack, claim: Claim | None, examiners: Examiners) -> Outcome:
         scorers_with = partial(load, self._suite, unsandboxed=self._order.unsandboxed, examiners=examiners)
         await check_gold(scorers_with().values(), self._suite.cases)
+        read_anchors(self._suite)
         plan = None if self._row is None else beginning.read_plan(self._row)
         wish = self._wish() if plan is None else None
         routes = tuple(one.route for one in plan.candidates) if plan is not None else wish.routes if wish else ()
         visit = Visit(
-            name=f"eval-{self._run}",
+            name=f"{KEY}{self._run}",
             doing="eval run",
             routes=beginning.asked_routes(self._suite, routes),
             zone=self._suite.zone,
@@ -179,15 +184,17 @@ class _Sitting:
     def _budget(self, plan: Plan | None) -> str:
         """What may be spent yet, as the budget of the key: the house holds the worst case of every question under it,
         so that the cap is never passed."""
-        most = self._order.max_cost_nusd
-        if most is None and plan is not None:
-            most = plan.max_cost_nusd
+        most = self._cap(plan)
         if most is None:
             return ""
         left = most - (beginning.spent(self._store, self._run) if plan is not None else 0)
         if left <= 0:
             raise OperatorError(f"the cost cap of {format_usd(most)} is used up", hint="raise it with --max-cost")
         return f"{format_usd(left)}/total"
+
+    def _cap(self, plan: Plan | None) -> int | None:
+        said = self._order.max_cost_nusd
+        return plan.max_cost_nusd if said is None and plan is not None else said
 
     async def _outstanding(self, guest: Guest, plan: Plan) -> list[Wanted]:
         """What is to be asked. A new run stands in the store then."""
@@ -224,7 +231,7 @@ class _Sitting:
         self._screen.begins(f"Run {self._run} of {self._suite.name}", len(wanted))
         warnings: tuple[str, ...] = ()
         try:
-            stopped = await self._asked(run, writer, wanted)
+            stopped = await self._asked(run, writer, plan, wanted)
             if stopped is None:
                 warnings = await judge_anchors(self._suite, meter, self._labels, run=self._run)
         finally:
@@ -235,22 +242,36 @@ class _Sitting:
     def _labels(self, metric: str) -> StoredLabels:
         return StoredLabels(self._store, self._suite.name, metric)
 
-    async def _asked(self, run: Run, writer: Writer, wanted: list[Wanted]) -> Stopped | None:
-        hint = f"fairlead eval run --resume {self._run}"
+    async def _asked(self, run: Run, writer: Writer, plan: Plan, wanted: list[Wanted]) -> Stopped | None:
+        hint = going_on(self._run)
         beating = asyncio.create_task(writer.beat()) if self._store.is_postgres else None
         if beating is not None:
             beating.add_done_callback(lambda done: done.cancelled() or run.stop(str(done.exception()), hint))
         try:
             with interruptible(run, hint):
-                return await run.go(wanted)
+                return self._told(await run.go(wanted), plan)
+            return run.stopped
         finally:
             if beating is not None:
                 beating.cancel()
+
+    def _told(self, stopped: Stopped | None, plan: Plan) -> Stopped | None:
+        """With what helps, where it was the run's own cap."""
+        most = self._cap(plan)
+        if stopped is None or most is None or f"budget exhausted: key {KEY}{self._run}" not in stopped.why:
+            return stopped
+        hint = f"{going_on(self._run)} --max-cost AMOUNT raises it; with a lower `max_tokens` a question may cost less"
+        return Stopped(f"its cost cap of {format_usd(most)} is reached: {stopped.why}", hint)
 
     def _end(self, stopped: Stopped | None) -> None:
         with self._store.begin() as connection:
             status = "done" if stopped is None else "stopped"
             runs.end_run(connection, self._run, status=status, why="" if stopped is None else stopped.why)
+
+
+def going_on(run: str) -> str:
+    """The command that resumes it."""
+    return f"fairlead eval run --resume {run}"
 
 
 def resolved(settings: "Config", name: str) -> str:

@@ -35,9 +35,10 @@ STATUSES: Mapping[str, Status] = {
     "target_rejected": "refused",
     "target_refused": "refused",
 }
-DENIED = frozenset(
+UNFIT = frozenset(("invalid_request", "malformed_request", "malformed_json"))  # what was asked: nobody was
+DENIED = UNFIT | frozenset(
     "route_denied zone_denied policy_denied budget_exhausted price_unknown cost_unbounded key_missing key_unknown "
-    "key_revoked key_expired route_not_found malformed_json not_running internal_error".split()
+    "key_revoked key_expired route_not_found not_running internal_error".split()
 )
 LATER = "rate_limited budget_held unavailable draining spool_full spool_broken store_unavailable"
 WAITS = frozenset([*LATER.split(), "circuit_open"])  # nothing was asked

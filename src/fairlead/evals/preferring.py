@@ -99,8 +99,8 @@ class Preferring:
         self._stopped = self._stopped or Stopped(why, hint)
 
     @property
-    def is_stopped(self) -> bool:
-        return self._stopped is not None
+    def stopped(self) -> Stopped | None:
+        return self._stopped
 
     async def go(self, wanted: Sequence[Open], at_once: int) -> Stopped | None:
         """None: all were asked; else why it stopped. Raises what is a bug."""

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fairlead.errors import FairleadError, OperatorError, Unavailable
-from fairlead.evals.asking import Asked, Question
+from fairlead.evals.asking import UNFIT, Asked, Question
 from fairlead.evals.cases import Case
 from fairlead.evals.conversing import PlayedUser, converse, score_turns
 from fairlead.evals.patience import BesideDenied, PatientAsker
@@ -121,8 +121,8 @@ class Run:
             self._stopping.set()
 
     @property
-    def is_stopped(self) -> bool:
-        return self._stopped is not None
+    def stopped(self) -> Stopped | None:
+        return self._stopped
 
     async def go(self, wanted: Iterable[Wanted]) -> Stopped | None:
         """Ask all of these. None: all are answered; else why it was stopped. Raises what is a bug."""
@@ -234,6 +234,9 @@ class Run:
     def _is_denied(self, wanted: Wanted, found: Asked) -> bool:
         """By the house; or by a provider who takes neither our key nor the model's name: that is no model's answer."""
         if found.status == "denied":
+            if found.code in UNFIT:
+                what = f"case {wanted.case.id!r} can't be asked of {wanted.candidate.name}: {found.message}"
+                self.stop(what, found.hint or "mend the case, or `params` or `--sweep`, whichever it names")
             self.stop(found.message, found.hint)
             return True
         if found.code == "target_refused" and wanted.candidate.name not in self._answered:

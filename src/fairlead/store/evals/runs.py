@@ -112,7 +112,7 @@ def find_suite(connection: Connection, hash: str) -> SuiteRow:
     """Raises NotFound."""
     found = rows_of(connection, SuiteRow, select(tables.suite).where(tables.suite.c.hash == hash))
     if not found:
-        raise NotFound(f"no suite of version {hash!r} was run here", hint="the list of runs names those that were")
+        raise NotFound(f"no suite of version {hash!r} was run here", hint="`fairlead eval list` names those that were")
     return found[0]
 
 
@@ -149,7 +149,7 @@ def find_run(connection: Connection, ref: str) -> RunRow:
     if len(found) == 1:
         return found[0]
     what = f"several runs begin with {ref!r}" if found else f"there is no run {ref!r}"
-    raise NotFound(what, hint="the list of runs names them")
+    raise NotFound(what, hint="`fairlead eval list` names them")
 
 
 def list_runs(connection: Connection, *, name: str = "", limit: int = 50) -> list[RunRow]:
@@ -179,8 +179,9 @@ def end_run(connection: Connection, run: str, *, status: str, why: str = "") -> 
 
 
 def take_over(connection: Connection, run: str, *, suite: str, plan: str) -> None:
-    """A run belongs to another version of its suite; what was scored in it goes."""
-    connection.execute(update(tables.run).where(tables.run.c.id == run).values(suite=suite, plan=plan))
+    """A run belongs to another version of its suite; what was scored in it goes, and it is not done."""
+    values = {"suite": suite, "plan": plan, "status": "open", "why": "", "ended_us": None}
+    connection.execute(update(tables.run).where(tables.run.c.id == run).values(values))
     connection.execute(delete(tables.score).where(tables.score.c.run == run))
 
 
