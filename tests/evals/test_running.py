@@ -298,6 +298,14 @@ def test_a_store_that_stays_full_stops_the_run_with_its_hint(suite: Suite) -> No
     assert not played.books.answers
 
 
+def test_while_answers_can_not_be_kept_nothing_more_is_asked(suite: Suite) -> None:
+    table = Table(right)
+    assert Played(suite, table, Books(failing=10**6)).stopped is not None
+    assert len(table.asked) <= 2 * QUICK.concurrency  # what was under way, and one more of each asker
+    again = Table(right)
+    assert Played(suite, again, Books(failing=20)).stopped is None and len(again.asked) == 10
+
+
 def test_a_missing_extra_stops_the_run_and_a_bug_is_raised(suite: Suite) -> None:
     def lacks(output: Output, case: Any) -> Score:
         raise ExtraMissing("rouge is not installed", hint="pip install it")

@@ -5,6 +5,7 @@ second one does not wait.
 """
 
 import asyncio
+import logging
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from fairlead.cli.eval_screens import Screen, interruptible
-from fairlead.errors import NotFound, OperatorError
+from fairlead.errors import NotFound, OperatorError, Unavailable
 from fairlead.evals import beginning
 from fairlead.evals.anchors import judge_anchors, read_anchors
 from fairlead.evals.beginning import Wish
@@ -36,6 +37,8 @@ from fairlead.store.evals.opening import open_evals
 from fairlead.store.evals.runs import Claim, RunRow
 from fairlead.store.evals.writing import Writer
 from fairlead.store.opening import Store
+
+log = logging.getLogger("fairlead.evals")
 
 KEY = "eval-"  # and the run: whose name the key has that it asks with
 
@@ -236,7 +239,12 @@ class _Sitting:
                 warnings = await judge_anchors(self._suite, meter, self._labels, run=self._run)
         finally:
             await writer.close()
-        await asyncio.to_thread(self._end, stopped)
+        try:
+            await asyncio.to_thread(self._end, stopped)
+        except Unavailable:
+            if stopped is None:
+                raise
+            log.warning("the run %s could not be marked as stopped; it can be resumed all the same", self._run)
         return Outcome(self._run, run.reckoned(), stopped, warnings)
 
     def _labels(self, metric: str) -> StoredLabels:

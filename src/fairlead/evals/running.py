@@ -109,6 +109,8 @@ class Run:
         self._tell = tell
         self._stopped: Stopped | None = None
         self._stopping = asyncio.Event()
+        self._can_write = asyncio.Event()  # nothing more is asked while what was answered can't be kept
+        self._can_write.set()
         self._answered: set[str] = set()  # candidates that have answered at all
         self._finishing: set[asyncio.Task[None]] = set()
         self._bug: BaseException | None = None
@@ -119,6 +121,7 @@ class Run:
         if self._stopped is None:
             self._stopped = Stopped(why, hint)
             self._stopping.set()
+            self._can_write.set()
 
     @property
     def stopped(self) -> Stopped | None:
@@ -152,6 +155,9 @@ class Run:
 
     async def _ask_all(self, line: deque[Wanted], room: asyncio.Semaphore) -> None:
         while line and self._stopped is None:
+            if not self._can_write.is_set():
+                await self._can_write.wait()
+                continue
             wanted = line.popleft()
             asked = body(wanted.candidate, self._prompts[wanted.candidate.prompt], wanted.case, self._suite.params)
             key = cache_key(wanted.candidate, asked, wanted.repeat)
@@ -284,8 +290,12 @@ class Run:
         """In the store. Where that is full or away, it is tried again for a while; then asking stops."""
         for tries in range(WRITE_TRIES):
             try:
-                return await self._write(rows, scores)
+                await self._write(rows, scores)
+                self._can_write.set()
+                return
             except Unavailable as error:
+                if self._stopped is None:
+                    self._can_write.clear()
                 if tries + 1 == WRITE_TRIES:
                     raise Unavailable(f"answers can't be written: {error.message}", hint=error.hint) from error
                 await asyncio.sleep(self._pace.write_again_s)
