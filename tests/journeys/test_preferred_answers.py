@@ -214,6 +214,7 @@ def test_compare_gate_and_report_tell_it_beside_the_other_metrics(folder: Path) 
         done = fairlead(folder, "eval", "report", *PAIR, "-o", str(folder / out))
         assert done.exit_code == 0, done.output
         assert "preference" in (folder / out).read_text()
+        assert "What people would say" not in (folder / out).read_text()  # no judge scored, nobody labelled
 
 
 def test_a_run_that_is_forgotten_takes_what_was_preferred_of_it_along(folder: Path) -> None:

@@ -91,6 +91,8 @@ def _judged(place: Place, sources: Sources) -> "Judged | None":
     except (NotFound, RequestInvalid, SuiteInvalid) as error:
         warn(f"what people's labels say is left out: {error.message}")
         return None
+    if not known.judges and not known.labellers:
+        return None
     origins = origins_of(sources.names, sources.stored)
     named = [material.called(one.run, one.name) for one in origins.values()] or known.candidates
     base, *others = [name for name in named if name in known.candidates] or known.candidates
