@@ -44,6 +44,8 @@ class Watch:
         if progress.done == progress.planned:
             self.ended, self.cpu_s = time.monotonic(), time.process_time() - self.cpu_s
 
+    def ends(self) -> None: ...
+
 
 async def harness(folder: Path, suite: Path, concurrency: int) -> tuple[float, float]:
     """Seconds of one `fairlead eval run` in process, without what an earlier one answered; and of its CPU."""
@@ -98,6 +100,7 @@ async def measure(
 
 
 async def main(options: argparse.Namespace) -> int:
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as name:
         folder = Path(name)
         async with engine(folder, options.concurrency) as running:
@@ -115,6 +118,7 @@ async def main(options: argparse.Namespace) -> int:
         "share_of_bare": {"median": statistics.median(shares), "of_rounds": shares, "goal": GOAL},
         "times_inspect": rate["fairlead"] / rate["inspect"] if "inspect" in rate else None,
         "recorded": again,
+        "load_before": load,
     }
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
@@ -130,7 +134,7 @@ PAGE = """# How busy an evaluation keeps a target
 
 `make bench-evals`: one embedded engine with fairlead-mini is asked the same invoices at the same concurrency by a bare
 load generator, which does nothing with the answers, by `fairlead eval run`, which books, scores and stores them, and by
-Inspect AI, in turns, in the same order. Machines differ: read the ratios.
+Inspect AI, in turns; the first two in the same order. Machines differ: read the ratios.
 
 The time of each is from its first question to its last answer: of `fairlead eval run` to the last that stands in the
 store with its score, of Inspect AI to the last score. What comes before and after (reading the suite, opening the
@@ -168,12 +172,14 @@ def table(result: dict) -> str:
     ]
     if result["times_inspect"]:
         lines.append(f"* Beside Inspect AI: {result['times_inspect']:.2f} times its answers per second.")
-    lines.append(
+    lines += [
         f"* {again['cases']:,} recorded cases of two candidates, scored again and compared: "
         f"{again['seconds']:.1f} s of one core (goal {recorded.GOAL_S:g} s); `fairlead eval score` after a scorer has "
         f"changed, {again['steps']['scored']:.1f} s, and `fairlead eval compare`, {again['steps']['compared']:.1f} s, "
-        "both from the start of Python on."
-    )
+        "both from the start of Python on.",
+        f"* The machine's load before it began was {result['load_before']:.1f}: where that is not near 0, others had a "
+        "part of its cores.",
+    ]
     return "\n".join(lines) + "\n"
 
 

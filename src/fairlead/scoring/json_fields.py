@@ -104,7 +104,7 @@ def is_same(found: Any, wanted: Any) -> bool:
 
 def _is_same_text(found: str, wanted: str) -> bool:
     """Days are compared only where a day is wanted: 20240305 may well be a number on an invoice."""
-    if unicodedata.normalize("NFC", found) == unicodedata.normalize("NFC", wanted):
+    if found == wanted or unicodedata.normalize("NFC", found) == unicodedata.normalize("NFC", wanted):
         return True
     if not ISO_DATE.fullmatch(wanted):
         return False
