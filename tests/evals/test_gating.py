@@ -44,6 +44,7 @@ def test_what_is_missing_may_keep_it_from_passing() -> None:
     found = of(lost)
     assert found.outcome == "undecided" and found.checks[0].missing == 60
     assert "60 scores missing and counted at their worst" in decision_sentence(found)
+    assert found.checks[0].more is None and "The scores that are missing may decide." in decision_sentence(found)
 
 
 def test_what_is_missing_does_not_make_it_fail() -> None:

@@ -174,7 +174,7 @@ def _margin(pairs: Pairs, metric: Metric, margin: float, role: Role, rules: Rule
         missing=base.missing + candidate.missing,
         wins=int((candidate.value > base.value).sum()),
         losses=int((candidate.value < base.value).sum()),
-        more=found.more,
+        more=None if has_missing else found.more,  # more cases of which as many are missing would not
         method=found.method,
     )
 

@@ -30,7 +30,7 @@ def sentence(comparison: Comparison) -> str:
         text += f"{found.n:,} cases, {found.wins:,} won, {found.losses:,} lost."
     if measured.p_adjusted is None:
         return text
-    return f"{text[:-1]}; p = {p_value(measured.p_adjusted)}, corrected for all that are compared (Holm)."
+    return f"{text[:-1]}; {_p(measured.p_adjusted)}, corrected for all that are compared (Holm)."
 
 
 def judged_sentence(measured: Measured) -> str:
@@ -85,6 +85,8 @@ def check_sentence(decision: Decision, check: Check) -> str:
     if _is_corrected(check.people):
         return f"{claim} in {check.metric}: {seen}, {check.cases:,} cases{_by_people(check)}"
     more = f" About {about(check.more)} more cases would decide." if check.more else ""
+    if check.missing and check.outcome == "undecided":
+        more = " The scores that are missing may decide."
     counts = f"{check.cases:,} cases, {check.wins:,} won, {check.losses:,} lost"
     return f"{claim} in {check.metric}: {seen}, {counts}{_by_people(check)}{more}"
 
@@ -144,6 +146,12 @@ def percent(confidence: float) -> str:
 def p_value(value: float) -> str:
     """`0.0021`, `< 0.0001`."""
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def _p(value: float) -> str:
+    """`p = 0.0021`, `p < 0.0001`."""
+    said = p_value(value)
+    return f"p {said}" if said.startswith("<") else f"p = {said}"
 
 
 def about(count: int) -> str:
