@@ -79,11 +79,11 @@ class Pool:
 
         Raises TargetUnreachable, TargetTimeout (connect, first_token, total) or TargetUnclear.
         """
-        loop = asyncio.get_running_loop()
+        kept = self._kept(origin)
+        loop = asyncio.get_running_loop() if kept is None else kept.loop  # to ask for it is a system call
         now = loop.time()
         total_at = now + deadlines.total_s
         request = head + lines + (b"\r\n" if body is None else b"content-length: %d\r\n\r\n" % len(body))
-        kept = self._kept(origin)
         if kept is not None:
             response = kept.send(request, body or b"", deadlines, now, total_at)
             try:
