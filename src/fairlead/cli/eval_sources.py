@@ -211,7 +211,7 @@ def at_least(names: Sequence[str], count: int) -> None:
     if len(names) < count:
         raise RequestInvalid(
             f"a base and a candidate are wanted, and there is {len(names)} only: {', '.join(names) or 'nothing'}",
-            hint="Name files, or candidates of what --from names.",
+            hint="Name another run (`fairlead eval list`), RUN:CANDIDATE, a file, or candidates of what --from names.",
         )
 
 
