@@ -63,9 +63,8 @@ def _trials(unit: Column, found: Estimate, confidence: float) -> float:
     if not found.variance > 0:
         return effective_size(unit)
     most = found.mean * (1 - found.mean)
-    if is_whole(unit.values):
-        return min(len(unit), trials(found, found.variance, most, confidence))
-    return trials(found, found.cautious(most / effective_size(unit)), most, confidence)
+    count = trials(found, found.cautious(most / effective_size(unit)), most, confidence)
+    return min(len(unit), count) if is_whole(unit.values) else count
 
 
 def _unbounded(found: Column, confidence: float, seed: int) -> Interval:
