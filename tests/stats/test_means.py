@@ -87,6 +87,15 @@ def test_one_item_that_is_a_little_off_does_not_tell_that_none_is_quite_wrong() 
     assert together.low < 0.98
 
 
+def test_one_cluster_that_is_partly_wrong_does_not_tell_that_none_is_quite_wrong() -> None:
+    clusters = np.repeat(np.arange(20), 5)
+    partly, quite = np.ones(100), np.ones(100)
+    partly[:2] = 0
+    quite[:5] = 0
+    interval = mean(partly, clusters=clusters)
+    assert mean(quite, clusters=clusters).low < interval.low < 0.85  # a variance of one unit alone says 0.88
+
+
 def test_graded_scores_vary_no_more_than_whole_ones_would() -> None:
     scores = np.r_[np.full(28, 0.999), 0.9, 0.6]  # most resamples have next to no spread
     found, whole = mean(scores), score_interval(scores.mean(), 30, 1.959963984540054)
