@@ -39,7 +39,8 @@ def main() -> int:
     goals = _goals(rows, chosen.only, has_tables=bool(tables))
     took_s = time.monotonic() - began
     print(table(goals))
-    print(f"{sum(goal.met for goal in goals)} of {len(goals)} goals met, {took_s:.0f} s")
+    met, missed = sum(goal.is_clear for goal in goals), sum(not goal.met for goal in goals)
+    print(f"{met} of {len(goals)} goals met, {missed} missed, the rest in error; {took_s:.0f} s")
     if set(chosen.only) == set(PARTS):
         _leave(goals, rows, [path.name for path in tables], docs=not chosen.no_docs)
     return 0 if all(goal.met for goal in goals) else 1

@@ -68,10 +68,14 @@ def at_most(name: str, rows: Iterable[Row], bound: float) -> Goal:
 
 
 def _goal(name: str, text: str, rows: list[Row], bound: float, sign: int) -> Goal:
-    """The worst row that is worst beyond its own error decides; a simulated one may lie beyond the bound by chance."""
+    """The worst row decides; a simulated one may lie beyond the bound by chance, and is then not clear. It is missed
+    where any row lies beyond it by more than its own error."""
     if not rows:
         return Goal(name, text, math.nan, 0.0, False, False, "nothing was measured")
-    worst = min(rows, key=lambda row: sign * (row.value - bound) + SIGMAS * row.error)
-    met = sign * (worst.value - bound) + SIGMAS * worst.error >= -1e-9
-    is_clear = sign * (worst.value - bound) >= -1e-9
+
+    def beyond(row: Row, sigmas: float = 0.0) -> bool:
+        return sign * (row.value - bound) + sigmas * row.error < -1e-9
+
+    worst = min([row for row in rows if beyond(row, SIGMAS)] or rows, key=lambda row: sign * (row.value - bound))
+    met, is_clear = not beyond(worst, SIGMAS), not beyond(worst)
     return Goal(name, text, worst.value, worst.error, met, is_clear, worst.what)
