@@ -242,6 +242,9 @@ def test_ctrl_c_waits_for_what_was_asked_and_says_how_to_go_on(tmp_path: Path) -
 
 def test_a_second_ctrl_c_does_not_wait_and_says_how_to_go_on_too(tmp_path: Path) -> None:
     folder = furnish(tmp_path, 40)
+    (folder / "script.toml").write_text(
+        SCRIPT.replace("latency_s = 0.05", "latency_s = 2")
+    )  # else nothing is waited for
     process = began(folder, suite(folder), *SLOWLY, "--concurrency", "2")
     until("some are answered", lambda: len(answered(folder)) >= 3 or process.poll() is not None)
     process.send_signal(signal.SIGINT)
@@ -250,7 +253,7 @@ def test_a_second_ctrl_c_does_not_wait_and_says_how_to_go_on_too(tmp_path: Path)
     assert process.wait(30) == 1
     log = (folder / "run.log").read_text()
     assert "was stopped: it was interrupted" in log and "Traceback" not in log
-    assert ran(folder, "--resume", "last")["run"]["answers"] == 120
+    assert ran(folder, "--resume", "last", "--concurrency", "60")["run"]["answers"] == 120
 
 
 def test_a_run_that_is_done_stays_done_whatever_is_wrong_when_it_is_resumed_or_scored(place: Path) -> None:
